@@ -1,0 +1,1 @@
+"""Shipped configurations; ``--config webcam`` finds them in an installed package too."""

@@ -1,0 +1,257 @@
+"""Adapts a VGG16 trunk to faces: margin classification of many people plus distillation from a teacher.
+
+A batch normalisation layer is inserted after each convolution of the trained blocks, starting from the
+net's own statistics so that the function does not change, and folded back at the end: the result is a
+plain VGG16 again. Losses: CosFace (Wang et al. 2018) over the people, and one minus the cosine between a
+linear map of the embedding and the teacher's embedding of the *unoccluded* picture, which teaches the
+trunk to see through what hides part of a face.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models import augment
+from models.vgg16 import VGG16, block_start, trunk_features
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AdaptationSettings:
+    """How long and how to adapt; times are seconds of wall clock, summed over resumed runs."""
+
+    seconds: float
+    batch: int = 64
+    first_block: int = 3
+    margin: float = 0.25
+    cosine_scale: float = 32.0
+    distillation: float = 8.0
+    learning_rate: float = 3e-4
+    head_learning_rate: float = 1e-3
+    small_size: int = 96
+    small_share: float = 0.6
+    held_out: float = 0.05
+    seed: int = 0
+
+
+class AdaptationNet(nn.Module):
+    """The trunk with normalisation in the trained blocks, an embedding, and the two heads."""
+
+    def __init__(self, model: VGG16, *, people: int, teacher_width: int, first_block: int) -> None:
+        super().__init__()
+        self.size = model.input_size
+        self.normalise = model.normalise
+        start = block_start(first_block)
+        self.frozen = model.trunk[:start].requires_grad_(False)
+        layers: list[nn.Module] = []
+        for layer in model.trunk[start:]:
+            layers.append(layer)
+            if isinstance(layer, nn.Conv2d):
+                layers.append(nn.BatchNorm2d(layer.out_channels))
+        self.trained = nn.Sequential(*layers)
+        self.embed = nn.Sequential(
+            nn.Flatten(), nn.Dropout(0.3), nn.Linear(trunk_features(self.size), 512), nn.BatchNorm1d(512)
+        )
+        self.people = nn.Parameter(torch.randn(people, 512) * 0.05)
+        self.to_teacher = nn.Linear(512, teacher_width)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S', S') RGB on 0-255 -> embedding (N, 512); S' may be smaller than the trunk's size."""
+        with torch.no_grad():
+            low = self.frozen(self.normalise(pixels))
+        high = self.trained(low)
+        side = self.size // 32
+        if high.shape[-1] != side:
+            high = F.adaptive_avg_pool2d(high, side)
+        embedding: torch.Tensor = self.embed(high)
+        return embedding
+
+    @torch.no_grad()
+    def start_normalisation_from_data(self, pixels: torch.Tensor) -> None:
+        """Set each inserted layer to the identity on ``pixels``: its statistics, undone by scale and shift."""
+        x = self.frozen(self.normalise(pixels))
+        for layer in self.trained:
+            if isinstance(layer, nn.BatchNorm2d):
+                mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+                assert layer.running_mean is not None
+                assert layer.running_var is not None
+                layer.running_mean.copy_(mean)
+                layer.running_var.copy_(variance)
+                layer.weight.copy_((variance + layer.eps).sqrt())
+                layer.bias.copy_(mean)
+            else:
+                x = layer(x)
+
+    @torch.no_grad()
+    def fold_into(self, model: VGG16) -> None:
+        """Write the trained convolutions, normalisation folded in, back into a plain VGG16."""
+        folded: list[nn.Conv2d] = []
+        layers = list(self.trained)
+        for conv, norm in itertools.pairwise(layers):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
+                assert conv.bias is not None
+                factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+                plain = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
+                plain.weight.copy_(conv.weight * factor.view(-1, 1, 1, 1))
+                assert plain.bias is not None
+                plain.bias.copy_((conv.bias - norm.running_mean) * factor + norm.bias)
+                folded.append(plain)
+        targets = list(model.convolutions().values())[-len(folded) :]
+        for source, target in zip(folded, targets, strict=True):
+            target.load_state_dict(source.state_dict())
+
+
+def cosface(
+    embedding: torch.Tensor, people: torch.Tensor, labels: torch.Tensor, *, scale: float, margin: float
+) -> torch.Tensor:
+    """CosFace loss (Wang et al. 2018, equation 4): the right cosine must win by ``margin``."""
+    cosines = F.normalize(embedding) @ F.normalize(people).T
+    cosines = cosines - margin * F.one_hot(labels, len(people))
+    return F.cross_entropy(scale * cosines, labels)
+
+
+def _schedule(share: float) -> float:
+    """Learning-rate factor after ``share`` of the time: 3 % linear warm-up, then a cosine to zero."""
+    return share / 0.03 if share < 0.03 else 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def adapt_trunk(
+    model: VGG16,
+    crops: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    teacher: npt.NDArray[np.float32],
+    settings: AdaptationSettings,
+    checkpoint: Path,
+) -> Iterator[dict[str, float]]:
+    """Adapt ``model``'s trunk in place; yields a record of progress about every five minutes.
+
+    Args:
+        model: a VGG16 whose trunk is the starting point; only its trunk is changed, at the end.
+        crops: (N, T, T, 3) uint8 RGB, canonical pose, any side T.
+        labels: (N,) person of each crop, 0 to P - 1.
+        teacher: (N, W) the teacher's embedding of each crop.
+        checkpoint: written at every record; an existing one is resumed.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    order = torch.randperm(len(crops), generator=generator)
+    held = order[: int(len(crops) * settings.held_out)]
+    train = order[len(held) :]
+    net = AdaptationNet(
+        model,
+        people=int(labels.max()) + 1,
+        teacher_width=teacher.shape[1],
+        first_block=settings.first_block,
+    ).to(memory_format=torch.channels_last)
+    pixels, people = torch.from_numpy(crops), torch.from_numpy(labels)
+    wanted = F.normalize(torch.from_numpy(teacher))
+    heads = [*net.embed.parameters(), net.people, *net.to_teacher.parameters()]
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": list(net.trained.parameters()), "lr": settings.learning_rate},
+            {"params": heads, "lr": settings.head_learning_rate},
+        ],
+        weight_decay=5e-4,
+    )
+    base = [group["lr"] for group in optimiser.param_groups]
+    step, elapsed = 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["settings"] != asdict(settings) | {"seconds": state["settings"]["seconds"]}:
+            raise ValueError(f"{checkpoint} was written with other settings; remove it to start afresh")
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, elapsed = state["step"], state["elapsed"]
+    else:
+        with torch.no_grad():
+            net.start_normalisation_from_data(_augmented(pixels[train[:256]], model, model.input_size, generator))
+    generator.manual_seed(settings.seed + 1000 + step)
+    last = time.monotonic()
+    last_record, running = last, 0.0
+    while elapsed < settings.seconds:
+        share = elapsed / settings.seconds
+        for group, rate in zip(optimiser.param_groups, base, strict=True):
+            group["lr"] = rate * _schedule(share)
+        size = settings.small_size if share < settings.small_share else model.input_size
+        chosen = train[torch.randint(len(train), (settings.batch,), generator=generator)]
+        net.train()
+        embedding = net(_augmented(pixels[chosen], model, size, generator))
+        margin_loss = cosface(
+            embedding, net.people, people[chosen], scale=settings.cosine_scale, margin=settings.margin
+        )
+        agreement = F.cosine_similarity(net.to_teacher(embedding), wanted[chosen]).mean()
+        loss = margin_loss + settings.distillation * (1 - agreement)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        step += 1
+        running = 0.95 * running + 0.05 * float(loss.detach()) if running else float(loss.detach())
+        now = time.monotonic()
+        elapsed, last = elapsed + now - last, now
+        if now - last_record > 300 or elapsed >= settings.seconds:
+            last_record = now
+            accuracy, cosine = _held_out_scores(net, pixels[held], people[held], wanted[held])
+            partial = checkpoint.with_suffix(".part")
+            torch.save(
+                {
+                    "net": net.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "step": step,
+                    "elapsed": elapsed,
+                    "settings": asdict(settings),
+                },
+                partial,
+            )
+            partial.replace(checkpoint)
+            yield {
+                "step": step,
+                "elapsed_s": round(elapsed),
+                "size": size,
+                "loss": running,
+                "held_out_accuracy": accuracy,
+                "held_out_teacher_cosine": cosine,
+            }
+            last = time.monotonic()  # the check is not training time
+    net.eval()
+    net.fold_into(model)
+
+
+def _augmented(crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator) -> torch.Tensor:
+    x = crops.permute(0, 3, 1, 2).float()
+    x = augment.pose(x, size, generator)
+    x = augment.light(x, generator)
+    x = augment.sharpness(x, generator)
+    x = augment.occlusions(x, generator, fill=model.spec.fill_rgb)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _held_out_scores(
+    net: AdaptationNet, crops: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor, *, most: int = 256
+) -> tuple[float, float]:
+    net.eval()
+    right, cosine, count = 0, 0.0, min(most, len(crops))
+    for first in range(0, count, 64):
+        part = slice(first, min(first + 64, count))
+        x = crops[part].permute(0, 3, 1, 2).float()
+        x = F.interpolate(x, size=(net.size, net.size), mode="bilinear", antialias=True)
+        embedding = net(x.contiguous(memory_format=torch.channels_last))
+        cosines = F.normalize(embedding) @ F.normalize(net.people).T
+        right += int((cosines.argmax(1) == labels[part]).sum())
+        cosine += float(F.cosine_similarity(net.to_teacher(embedding), wanted[part]).sum())
+    return right / count, cosine / count

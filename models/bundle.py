@@ -1,0 +1,237 @@
+"""A bundle: a folder with one copy of the weights (``classifier.onnx``) and what they mean (``bundle.yaml``).
+
+Loading verifies a checksum of each file, limits their sizes, parses YAML safely and unpickles nothing, so a
+bundle from a stranger can be opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import onnx
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.architecture import InputSpec
+from models.errors import BadInput
+from models.onnx_graph import read_weights
+from models.policy import Policy
+from models.saliency_mask import Fill, MaskParameters
+from models.zones import Zone
+
+if TYPE_CHECKING:
+    from models.vgg16 import VGG16
+
+CLASSIFIER = "classifier.onnx"
+DESCRIPTION = "bundle.yaml"
+DEFAULT_BUNDLE = "plain"
+_MAX_DESCRIPTION_BYTES = 4 << 20
+_MAX_CLASSIFIER_BYTES = 256 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrunkInfo(_Strict):
+    """Where the convolutions come from and what they expect."""
+
+    source: str = Field(description="file or lineage of the convolutions")
+    mean: tuple[float, float, float] = Field(description="subtracted, on 0-255, in channel_order")
+    scale: tuple[float, float, float] = Field(default=(1.0, 1.0, 1.0), description="multiplied after the mean")
+    channel_order: Literal["RGB", "BGR"]
+
+    @property
+    def spec(self) -> InputSpec:
+        return InputSpec(mean=self.mean, scale=self.scale, channel_order=self.channel_order)
+
+
+class DefenceInfo(_Strict):
+    """The saliency mask's parameters, see ``models.saliency_mask.MaskParameters``."""
+
+    threshold: float = Field(gt=0, le=1)
+    iterations: int = Field(ge=0, le=64)
+    min_area: int = Field(ge=0)
+    percentile: float = Field(default=99.0, gt=0, le=100)
+    kernel: int = Field(default=3, ge=1, le=31)
+    fill: Fill = "mean"
+    record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
+
+    @property
+    def parameters(self) -> MaskParameters:
+        return MaskParameters(**self.model_dump(exclude={"record"}))
+
+
+class PolicyInfo(_Strict):
+    """When a name is believed, see ``models.policy.Policy``."""
+
+    threshold: float = Field(default=0.8, gt=0, lt=1)
+    confirm: float = Field(default=0.5, ge=0, lt=1)
+    zone_threshold: float = Field(default=0.8, gt=0, lt=1)
+    zone_confirm: float = Field(default=0.5, ge=0, lt=1)
+    zone_dissent: float = Field(default=0.1, ge=0, lt=1)
+    zones: tuple[Zone, ...] = Field(default=(), description="hidden one at a time in views of their own")
+    record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(**self.model_dump(exclude={"zones", "record"}))
+
+
+class BundleInfo(_Strict):
+    """The content of ``bundle.yaml`` without its own checksum."""
+
+    format: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=100)
+    labels: tuple[str, ...] = Field(min_length=1, max_length=100_000)
+    input_size: int = Field(ge=32, le=1024)
+    hidden: int = Field(ge=1)
+    trunk: TrunkInfo
+    defence: DefenceInfo
+    policy: PolicyInfo = PolicyInfo()
+    calibration: dict[str, Any] = Field(default_factory=dict, description="temperature is folded into the weights")
+    training: dict[str, Any] = Field(default_factory=dict, description="the record of the training")
+    sha256: dict[str, str] = Field(default_factory=dict, description="of every other file of the bundle")
+
+
+class Bundle:
+    """A bundle on disk whose files have been verified."""
+
+    def __init__(self, folder: Path, info: BundleInfo) -> None:
+        self.folder = folder
+        self.info = info
+
+    @property
+    def classifier_path(self) -> Path:
+        return self.folder / CLASSIFIER
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the weights: the key of everything derived from them."""
+        return self.info.sha256[CLASSIFIER]
+
+    def torch_model(self) -> VGG16:
+        """The network with the weights of ``classifier.onnx``, in evaluation mode, without gradients on weights.
+
+        Raises:
+            BadInput: the graph lacks a layer or one has another shape than ``bundle.yaml`` says.
+        """
+        from models.export import load_weights  # torch takes seconds to import: only who needs it pays
+        from models.vgg16 import VGG16
+
+        model = VGG16(
+            classes=len(self.info.labels),
+            input_size=self.info.input_size,
+            hidden=self.info.hidden,
+            spec=self.info.trunk.spec,
+        )
+        try:
+            proto = onnx.load(str(self.classifier_path), load_external_data=False)
+            load_weights(model, read_weights(proto))
+        except BadInput as error:
+            raise BadInput(f"bundle {self.folder}: {CLASSIFIER}: {error}") from error
+        except Exception as error:  # protobuf, missing layers, shapes
+            message = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise BadInput(f"bundle {self.folder}: {CLASSIFIER} does not fit {DESCRIPTION} ({message})") from error
+        return model.eval().requires_grad_(False)
+
+
+def bundles_folder() -> Path:
+    """The folder of the embedded bundles."""
+    return Path(str(resources.files("models"))) / "bundles"
+
+
+def find_bundle(bundle: str | Path | None) -> Path:
+    """None = the embedded default, a plain name = an embedded bundle, anything else = a path.
+
+    Raises:
+        BadInput: there is no such folder.
+    """
+    if bundle is None:
+        bundle = DEFAULT_BUNDLE
+    embedded = bundles_folder() / str(bundle)
+    if Path(str(bundle)).name == str(bundle) and (embedded / DESCRIPTION).is_file():
+        return embedded
+    folder = Path(bundle)
+    if not folder.is_dir():
+        names = ", ".join(sorted(p.name for p in bundles_folder().iterdir() if (p / DESCRIPTION).is_file())) or "none"
+        raise BadInput(f"bundle {bundle}: no such folder; embedded bundles: {names}")
+    return folder
+
+
+def load_bundle(bundle: str | Path | None = None) -> Bundle:
+    """Find, verify and read a bundle.
+
+    Raises:
+        BadInput: a file is missing, too large, unreadable or has another checksum; names the file.
+    """
+    folder = find_bundle(bundle)
+    description = folder / DESCRIPTION
+    try:
+        content: Any = yaml.safe_load(_read(description, _MAX_DESCRIPTION_BYTES))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} holds no mapping")
+    if content.pop("checksum", None) != _checksum(content):
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} was changed or damaged (its checksum differs)")
+    try:
+        info = BundleInfo.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"bundle {folder}: {DESCRIPTION}: {where}: {first['msg']}") from error
+    if CLASSIFIER not in info.sha256:
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} gives no checksum of {CLASSIFIER}")
+    for name, expected in info.sha256.items():
+        if Path(name).name != name:
+            raise BadInput(f"bundle {folder}: {DESCRIPTION} names a file outside the bundle: {name!r}")
+        found = hashlib.sha256(_read(folder / name, _MAX_CLASSIFIER_BYTES)).hexdigest()
+        if found != expected:
+            raise BadInput(f"bundle {folder}: {name} was changed or damaged (its SHA-256 differs)")
+    return Bundle(folder, info)
+
+
+def write_bundle(folder: Path, model: VGG16, info: BundleInfo) -> Bundle:
+    """Export ``model`` and write the folder; ``info.sha256`` is filled in. Replaces a bundle of the same name.
+
+    Raises:
+        BadInput: the exported graph differs from torch, or the folder cannot be written.
+    """
+    from models.export import export_classifier
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        export_classifier(model, folder / CLASSIFIER)
+        digest = hashlib.sha256((folder / CLASSIFIER).read_bytes()).hexdigest()
+        return write_description(folder, info.model_copy(update={"sha256": {CLASSIFIER: digest}}))
+    except OSError as error:
+        raise BadInput(f"bundle {folder}: cannot be written ({error.strerror})") from error
+
+
+def write_description(folder: Path, info: BundleInfo) -> Bundle:
+    """Write ``bundle.yaml`` with its checksum, in one step (a reader sees the old file or the new one)."""
+    content = json.loads(info.model_dump_json())
+    content["checksum"] = _checksum(content)
+    partial = folder / (DESCRIPTION + ".part")
+    partial.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+    os.replace(partial, folder / DESCRIPTION)
+    return Bundle(folder, info)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise BadInput(f"bundle {path.parent}: {path.name} is larger than {limit >> 20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"bundle {path.parent}: {path.name} cannot be read ({error.strerror})") from error

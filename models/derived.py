@@ -1,0 +1,95 @@
+"""What is derived from a bundle's weights (graphs, the choice of an engine), kept in the user's cache folder.
+
+A bundle holds one copy of its weights; everything built from them can be built again. Losing or forbidding
+the cache therefore costs time only: nothing here fails because of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import platformdirs
+
+log = logging.getLogger(__name__)
+
+KEPT_FILES = 24
+_FOLDER_VARIABLE = "SPECTACLEAR_CACHE"
+
+
+def cache_folder() -> Path:
+    """``$SPECTACLEAR_CACHE`` or the user's cache folder."""
+    return Path(os.environ.get(_FOLDER_VARIABLE) or platformdirs.user_cache_dir("spectaclear", appauthor=False))
+
+
+def code_version(*modules: ModuleType) -> str:
+    """Changes whenever one of the modules' source does, so that no stale graph outlives an update."""
+    digest = hashlib.sha256()
+    for module in modules:
+        try:
+            digest.update(Path(str(module.__file__)).read_bytes())
+        except OSError:  # packed into an archive: the name and the installed version must do
+            digest.update(module.__name__.encode())
+    return digest.hexdigest()
+
+
+def derived(kind: str, key: Mapping[str, object], build: Callable[[], bytes]) -> bytes:
+    """What ``build`` returns, from the cache if it was built before with the same ``key``.
+
+    Two processes may build at once: each writes a file of its own and moves it into place. A damaged file
+    is built again; a folder that cannot be read or written only costs the building.
+
+    Args:
+        kind: beginning of the file's name.
+        key: everything that the result depends on (the bundle's checksum, parameters, code versions).
+    """
+    name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:24]
+    path = cache_folder() / f"{kind}-{name}.bin"
+    content = _read(path)
+    if content is None:
+        content = build()
+        _write(path, content)
+    return content
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        stored = path.read_bytes()
+        digest, content = stored[:32], stored[32:]
+        if hashlib.sha256(content).digest() == digest:
+            os.utime(path)  # the oldest are dropped first
+            return content
+        log.warning("cache: %s is damaged and is built again", path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.info("cache: %s cannot be read (%s)", path, error.strerror)
+    return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
+        partial = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        os.replace(partial, path)
+        _drop_oldest(path.parent)
+    except OSError as error:
+        log.info("cache: %s cannot be written (%s); it is built at every start", path, error.strerror)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+
+
+def _drop_oldest(folder: Path) -> None:
+    files = sorted(folder.glob("*-*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in files[KEPT_FILES:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""The protocol that every engine fulfils, and the choice among them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from models.bundle import Bundle
+from models.engines.graphs import Precision
+from models.errors import BadInput
+from models.evidence import Bytes, Floats
+
+ENGINES = (
+    "auto",
+    "torch",
+    "onnxruntime",
+    "onnxruntime-cpu",
+    "onnxruntime-cuda",
+    "onnxruntime-tensorrt",
+    "onnxruntime-int8",
+    "openvino",
+    "openvino-int8",
+)
+
+
+class Engine(Protocol):
+    """Runs one bundle's network on uint8 RGB crops (N, S, S, 3); N may be 0."""
+
+    name: str
+    """What really runs, for example ``onnxruntime 1.24.0 (CPUExecutionProvider)``."""
+
+    def logits(self, crops: Bytes) -> Floats:
+        """(N, S, S, 3) -> (N, K)."""
+
+    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
+        """(N, S, S, 3) -> (N, K) and the scaled guided saliency of each top-1 logit (N, S, S) in [0, 1]."""
+
+
+def make_engine(name: str, bundle: Bundle, *, threads: int | None = None, strict: bool = False) -> Engine:
+    """An engine by name.
+
+    Args:
+        name: one of ``ENGINES``. ``onnxruntime`` takes a GPU where there is one, ``auto`` the fastest engine on
+            this machine, found by a short measurement at the first start; 8-bit ones (``-int8``, on the CPU)
+            take part where the bundle holds a measurement that they cost no accuracy.
+        bundle: what to run.
+        threads: for the CPU; None leaves the number to the engine.
+        strict: refuse to run on another device than asked for, instead of falling back to the CPU.
+
+    Raises:
+        BadInput: no such engine, its package is not installed, or strict and the device does not work.
+    """
+    if name not in ENGINES:
+        raise BadInput(f"engine {name!r}: no such engine; known are {', '.join(ENGINES)}")
+    if name == "auto":
+        from models.engines.choose import fastest_engine
+
+        name = fastest_engine(bundle, threads=threads)
+    if name == "torch":  # each engine is imported by its own users only: torch alone takes seconds
+        from models.engines.torch_engine import TorchEngine
+
+        return TorchEngine(bundle, threads=threads)
+    precision: Precision = "int8" if name.endswith("-int8") else "float32"
+    if name.startswith("openvino"):
+        from models.engines.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(bundle, threads=threads, precision=precision)
+    from models.engines.onnxruntime_engine import OnnxRuntimeEngine
+    from models.engines.providers import device_of
+
+    return OnnxRuntimeEngine(bundle, threads=threads, device=device_of(name), strict=strict, precision=precision)

@@ -1,0 +1,100 @@
+"""``engine: auto``: the fastest engine here, measured once per machine, bundle and versions.
+
+8-bit engines take part only where the bundle says that they were measured and cost no accuracy
+(``calibration.int8.accepted``, written by ``tools.precision``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import platform
+import statistics
+import time
+from importlib import metadata
+
+import numpy as np
+
+from models.bundle import Bundle
+from models.derived import derived
+from models.engines.base import Engine, make_engine
+from models.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+DEFAULT = "onnxruntime"
+_OTHERS = ("openvino",)
+_REPEATS = 5
+_CLEARLY = 0.9  # another engine must need less than this share of the default's time
+
+
+def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
+    """The name of an engine; measured at the first start (about two seconds), then read from the cache.
+
+    Where there is no choice nothing is measured.
+    """
+    installed = [name for name in _OTHERS if importlib.util.find_spec(name) is not None]
+    others = list(installed)
+    if accepts_int8(bundle):
+        others += [f"{name}-int8" for name in (DEFAULT, *installed)]
+    if not others:
+        return DEFAULT
+    key = {
+        "bundle": bundle.checksum,
+        "engines": others,
+        "threads": threads,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "versions": {name: _version(name) for name in ("onnxruntime", "onnxruntime-gpu", *installed)},
+    }
+    measured = derived("engine", key, lambda: json.dumps(_measure(bundle, others, threads)).encode())
+    seconds: dict[str, float] = json.loads(measured)
+    fastest = min(seconds, key=seconds.__getitem__)
+    return fastest if seconds[fastest] < _CLEARLY * seconds[DEFAULT] else DEFAULT
+
+
+def accepts_int8(bundle: Bundle) -> bool:
+    """Whether the bundle holds a measurement that 8-bit engines cost no accuracy."""
+    record = bundle.info.calibration.get("int8")
+    return isinstance(record, dict) and record.get("accepted") is True
+
+
+def _measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str, float]:
+    """Median seconds of a defended pass and a classification of one crop, the engines in turn."""
+    engines: dict[str, Engine] = {DEFAULT: make_engine(DEFAULT, bundle, threads=threads)}
+    for name in others:
+        try:
+            engines[name] = make_engine(name, bundle, threads=threads)
+        except BadInput as error:
+            log.info("engine auto: %s is left out: %s", name, error)
+    size = bundle.info.input_size
+    crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    seconds: dict[str, list[float]] = {name: [] for name in engines}
+    for repeat in range(_REPEATS + 1):
+        for name, engine in engines.items():
+            started = time.perf_counter()
+            engine.logits_and_saliency(crop, bundle.info.defence.percentile)
+            engine.logits(crop)
+            if repeat:  # the first run allocates
+                seconds[name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    log.info("engine auto: %s", ", ".join(f"{name} {value * 1e3:.0f} ms" for name, value in medians.items()))
+    return medians
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        return platform.processor()
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

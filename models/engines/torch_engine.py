@@ -1,0 +1,42 @@
+"""The reference engine: torch, with guided backpropagation by autograd."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from models.bundle import Bundle
+from models.evidence import Bytes, Floats
+from models.guided_backprop import guided_backprop
+from models.saliency_mask import scale_saliency
+
+
+class TorchEngine:
+    """See ``models.engines.base.Engine``. ``threads`` sets torch's own number for the whole process."""
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.model = bundle.torch_model().to(memory_format=torch.channels_last)
+        self.name = f"torch {torch.__version__.split('+')[0]} (CPU)"
+
+    def logits(self, crops: Bytes) -> Floats:
+        with torch.inference_mode():
+            logits: Floats = self.model(_pixels(crops)).numpy()
+        return logits
+
+    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
+        if len(crops) == 0:
+            return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
+        logits: list[torch.Tensor] = []
+        handle = self.model.register_forward_hook(lambda module, inputs, output: logits.append(output.detach()))
+        try:
+            gradient = guided_backprop(self.model, _pixels(crops))
+        finally:
+            handle.remove()
+        return logits[0].numpy(), scale_saliency(gradient.permute(0, 2, 3, 1).numpy(), percentile)
+
+
+def _pixels(crops: Bytes) -> torch.Tensor:
+    """(N, S, S, 3) uint8 -> (N, 3, S, S) float in [0, 1]; the memory stays channels-last."""
+    return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 255

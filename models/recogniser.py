@@ -1,0 +1,162 @@
+"""The only thing that the other floors call: crops in, probabilities, evidence or decisions out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.bundle import Bundle, load_bundle
+from models.engines import Engine, make_engine
+from models.evidence import Bools, Bytes, Evidence, Floats
+from models.policy import Decision, Policy, decide
+from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
+from models.zones import Zone, zone_views
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def softmax(logits: Floats) -> Floats:
+    """(N, K) -> (N, K) probabilities."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    probabilities: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+class _Stages:
+    """Notes how long each stage took, if anybody wants to know."""
+
+    def __init__(self, stage_ms: dict[str, float] | None) -> None:
+        self._stage_ms = stage_ms
+        self._started = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        now = time.perf_counter()
+        if self._stage_ms is not None:
+            self._stage_ms[stage] = (now - self._started) * 1e3
+        self._started = now
+
+
+class Recogniser:
+    """Names faces and defends the answer. Crops are (N, S, S, 3) uint8 RGB in the canonical pose.
+
+    Attributes:
+        policy: when a name is believed; replaceable.
+        mask_parameters: those of the saliency mask; replaceable.
+        zones: hidden one at a time in views of their own; replaceable, empty for the published method.
+    """
+
+    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+        self.bundle = bundle
+        self.policy: Policy = bundle.info.policy.policy
+        self.mask_parameters: MaskParameters = bundle.info.defence.parameters
+        self.zones: tuple[Zone, ...] = bundle.info.policy.zones
+        self._engine = engine
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.bundle.info.labels
+
+    @property
+    def input_size(self) -> int:
+        return self.bundle.info.input_size
+
+    @property
+    def engine(self) -> str:
+        """What really runs."""
+        return self._engine.name
+
+    @property
+    def fill_rgb(self) -> tuple[int, int, int]:
+        return self.bundle.info.trunk.spec.fill_rgb
+
+    def torch_model(self) -> nn.Module:
+        """(N, 3, S, S) float RGB in [0, 1] -> logits (N, K), a fresh copy: for white-box attacks and audits."""
+        return self.bundle.torch_model()
+
+    def classify(self, crops: Bytes) -> Floats:
+        """(N, S, S, 3) uint8 -> probabilities (N, K) float32, undefended."""
+        return softmax(self._engine.logits(self._checked(crops)))
+
+    def defend(self, crops: Bytes, *, quick: bool = False, stage_ms: dict[str, float] | None = None) -> Evidence:
+        """Classify, mask what is unnaturally salient, classify again, with the views that have a zone hidden.
+
+        Args:
+            crops: (N, S, S, 3) uint8 RGB.
+            quick: where zones have the say, look at the saliency of suspected attacks only: it explains them, and
+                decides nothing else. Other crops then have an all-zero saliency and an empty mask.
+            stage_ms: filled with the milliseconds of ``saliency`` (the first classification included; quick:
+                ``classify``, of the crops and their zone views), ``mask`` and ``reclassify``.
+        """
+        crops = self._checked(crops)
+        stages = _Stages(stage_ms)
+        if quick and self.zones:
+            return self._defend_alarms(crops, stages)
+        logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile)
+        stages.end("saliency")
+        raw = softmax(logits)
+        mask, masked_crops = self._masked(crops, saliency)
+        stages.end("mask")
+        touched = mask.any(axis=(1, 2))
+        defended = raw.copy()  # nothing masked, nothing to classify again
+        views = np.zeros((len(crops), len(self.zones), len(self.labels)), np.float32)
+        hidden = zone_views(crops, self.zones, self.fill_rgb)
+        again = np.concatenate([masked_crops[touched], hidden.reshape(-1, *crops.shape[1:])])
+        if len(again):
+            probabilities = softmax(self._engine.logits(again))
+            count = int(touched.sum())
+            defended[touched] = probabilities[:count]
+            views[:] = probabilities[count:].reshape(views.shape)
+        stages.end("reclassify")
+        return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
+
+    def _defend_alarms(self, crops: Bytes, stages: _Stages) -> Evidence:
+        """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
+        count, side = len(crops), self.input_size
+        hidden = zone_views(crops, self.zones, self.fill_rgb)
+        probabilities = softmax(self._engine.logits(np.concatenate([crops, hidden.reshape(-1, side, side, 3)])))
+        raw, views = probabilities[:count], probabilities[count:].reshape(count, len(self.zones), -1)
+        saliency = np.zeros(crops.shape[:3], np.float32)
+        mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
+        found = Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
+        stages.end("classify")
+        alarms = [i for i, one in enumerate(found) if decide(one, self.policy).state == "suspected_attack"]
+        if alarms:
+            _, saliency[alarms] = self._engine.logits_and_saliency(crops[alarms], self.mask_parameters.percentile)
+            stages.end("saliency")
+            mask[alarms], masked_crops[alarms] = self._masked(crops[alarms], saliency[alarms])
+            stages.end("mask")
+            touched = mask.any(axis=(1, 2))
+            if touched.any():
+                defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
+            stages.end("reclassify")
+        return found
+
+    def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
+        mask = saliency_to_mask(saliency, self.mask_parameters)
+        return mask, apply_mask(crops, mask, self.fill_rgb, self.mask_parameters.fill)
+
+    def decide(self, crops: Bytes) -> list[Decision]:
+        """``defend`` and the bundle's policy."""
+        return [decide(one, self.policy) for one in self.defend(crops)]
+
+    def _checked(self, crops: Bytes) -> Bytes:
+        wanted = (self.input_size, self.input_size, 3)
+        if crops.ndim != 4 or crops.shape[1:] != wanted or crops.dtype != np.uint8:
+            raise ValueError(f"crops must be (N, {', '.join(map(str, wanted))}) uint8, got {crops.shape} {crops.dtype}")
+        return np.ascontiguousarray(crops)
+
+
+def load_recogniser(
+    bundle: str | Path | None = None, engine: str = "auto", *, threads: int | None = None, strict: bool = False
+) -> Recogniser:
+    """Open a bundle (None = the embedded default) with an engine, see ``models.engines.base.make_engine``.
+
+    Raises:
+        BadInput: the bundle is missing or damaged, or there is no such engine.
+    """
+    opened = load_bundle(bundle)
+    return Recogniser(opened, make_engine(engine, opened, threads=threads, strict=strict))

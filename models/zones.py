@@ -1,0 +1,106 @@
+"""Zones of the canonical crop that a thing worn lies in, and views of a face with one zone hidden.
+
+Pixels inside a hidden zone cannot change a view: whatever glasses show there, the network never sees it.
+That holds given the crop; whether the crop itself follows the glasses is the alignment's business.
+
+The eyewear zone is the union of all drawn glasses over a stated range of poses (they never sit exactly where
+they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, Literal, get_args
+
+import cv2
+import numpy as np
+
+from models.errors import BadInput
+from models.evidence import Bools, Bytes
+from models.eyewear import SHAPES, frame_mask
+from models.pose import TEMPLATE_SIDE
+
+Zone = Literal["eyewear", "lower_face", "forehead", "cheeks"]
+ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
+
+#: Pixels of a 224 crop: one 4 x 4 block of H.264 where a crop of 112 has the frame's own resolution.
+MARGIN: Final = 8
+#: The poses that the zones cover: shift in pixels of a 224 crop, degrees, and share of the size.
+SHIFT: Final = 2.0
+DEGREES: Final = 2.0
+SCALE: Final = 0.02
+
+
+@cache
+def zone_mask(zone: Zone, size: int) -> Bools:
+    """The pixels of a zone: (S, S) bool, read-only.
+
+    Args:
+        zone: "eyewear" is certified; the others follow the same principle, each from its drawn accessory.
+        size: side S of the crop in pixels.
+
+    Raises:
+        ValueError: an unknown zone, or a size below 16.
+    """
+    if zone == "eyewear":
+        drawn = np.max([_posed(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
+    elif zone == "lower_face":
+        drawn = _posed(frame_mask("face_mask", TEMPLATE_SIDE))
+    elif zone == "forehead":
+        drawn = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+        drawn[: 56 - MARGIN] = 1
+    elif zone == "cheeks":
+        one = _posed(frame_mask("cheek_sticker", TEMPLATE_SIDE))
+        drawn = np.maximum(one, one[:, ::-1])
+    else:
+        raise ValueError(f"unknown zone {zone!r}; known are eyewear, lower_face, forehead and cheeks")
+    if size < 16:
+        raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
+    grown = cv2.dilate(drawn, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
+    # A pixel of the crop belongs to the zone as soon as any part of it does.
+    share = cv2.resize(grown.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    mask: Bools = share > 0
+    mask.setflags(write=False)
+    return mask
+
+
+def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
+    """The names as zones.
+
+    Raises:
+        BadInput: an unknown one.
+    """
+    for name in names:
+        if name not in ZONES:
+            raise BadInput(f"--zone {name!r}: unknown, give one of {', '.join(ZONES)}")
+    return tuple(zone for zone in ZONES if zone in names)
+
+
+def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
+    """Crops (N, S, S, 3) with the pixels of ``mask`` (S, S) filled; the input is not changed."""
+    hidden = crops.copy()
+    hidden[:, mask] = fill_rgb
+    return hidden
+
+
+def zone_views(crops: Bytes, zones: tuple[Zone, ...], fill_rgb: tuple[int, int, int]) -> Bytes:
+    """Crops (N, S, S, 3) -> (N, V, S, S, 3), each with one of the V zones hidden."""
+    views = np.repeat(crops[:, None], len(zones), axis=1)
+    for number, zone in enumerate(zones):
+        views[:, number, zone_mask(zone, crops.shape[1])] = fill_rgb
+    return views
+
+
+def _posed(alpha: np.ndarray) -> np.ndarray:
+    """Where an accessory drawn as ``alpha`` (T, T) may lie over all poses covered: (T, T) uint8 of 0 and 1."""
+    drawn = (alpha > 0).astype(np.uint8)
+    centre = (TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2)
+    turned = np.zeros_like(drawn)
+    for degrees in (-DEGREES, 0.0, DEGREES):
+        for scale in (1 - SCALE, 1.0, 1 + SCALE):
+            matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
+            turned |= (cv2.warpAffine(drawn * 255, matrix, drawn.shape[::-1]) > 0).astype(np.uint8)
+    reach = int(np.ceil(SHIFT))
+    found: np.ndarray = cv2.dilate(turned, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return found

@@ -1,0 +1,210 @@
+"""``python -m realtime demo | run | check | identify | events``: the command line."""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.errors import BadInput
+from realtime.config import CameraConfig, Config, load_config
+from realtime.metrics import Summary
+from realtime.outputs import events_cli
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recognition that notices adversarial glasses.")
+
+app.add_typer(events_cli.app, name="events")
+
+ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or webcam, cctv, published_method.")]
+Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")]
+Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
+BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
+Web = Annotated[bool, typer.Option("--web", help="Serve the live page (loopback, port 8080; see web in the config).")]
+Host = Annotated[str | None, typer.Option("--host", help="Where the page listens; beyond loopback it needs a token.")]
+Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the live page.")]
+EventsFolder = Annotated[
+    Path | None, typer.Option("--events", help="Keep what matters, with evidence, in this folder.")
+]
+EngineName = Annotated[str | None, typer.Option("--engine", help="auto, onnxruntime, torch, ...")]
+
+DEMO_RECORDING = Path("spectaclear-demo.mp4")
+ACT_SECONDS = 8.0
+
+
+@app.command()
+def demo(
+    headless: Headless = False,
+    seconds: Seconds = None,
+    record: Record = None,
+    json_file: JsonFile = None,
+    config: ConfigFile = None,
+    bundle: BundleName = None,
+    engine: EngineName = None,
+    every_frame: EveryFrame = False,
+    web: Web = False,
+    host: Host = None,
+    port: Port = None,
+    events: EventsFolder = None,
+) -> None:
+    """Play the embedded scene: a face is recognised, attacked with adversarial glasses, and defended."""
+    from realtime.cameras.demo_scene import FPS
+    from realtime.demo import Demo
+    from realtime.session import Outputs, run, window_wanted
+
+    window = window_wanted(headless=headless)
+    if not window and seconds is None and not web:
+        seconds = 3 * ACT_SECONDS
+    if not window and not web and record is None:
+        record = DEMO_RECORDING
+    _check_writable(json_file)
+    length = seconds if seconds is not None else 3 * ACT_SECONDS
+    frames = None if seconds is None else round(seconds * FPS)
+    played = Demo(length / 3, frames=frames, every_frame=every_frame)
+    camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
+    settings = _settings(config, None, bundle, engine, False).model_copy(update={"cameras": [camera]})
+    settings = _with_services(settings, web, host, port, events)
+    summary = run(settings, Outputs(record=record, window=window, on_decision=[played.count], note=played.note))
+    summary["acts"] = played.acts()
+    _report(summary, json_file, *([] if record is None else [record]))
+    cli.console.print(
+        "The demo illustrates, it measures nothing: the bundle knows this face from variants of this very portrait."
+    )
+
+
+@app.command(name="run")
+def run_sources(
+    source: Annotated[
+        str | None, typer.Option("--source", help="0 (webcam), rtsp://user:pass@host/stream, http(s)://, or a file.")
+    ] = None,
+    headless: Headless = False,
+    seconds: Seconds = None,
+    record: Record = None,
+    json_file: JsonFile = None,
+    config: ConfigFile = None,
+    bundle: BundleName = None,
+    engine: EngineName = None,
+    every_frame: EveryFrame = False,
+    web: Web = False,
+    host: Host = None,
+    port: Port = None,
+    events: EventsFolder = None,
+) -> None:
+    """Watch a webcam, a network camera or a file, and name the faces in it."""
+    from realtime.outputs.recordings import recording_files
+    from realtime.session import Outputs, SourceFailed, run, window_wanted
+
+    settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
+    _check_writable(json_file)
+    record = record or (Path(settings.record.file) if settings.record.file else None)
+    window = settings.output.window and window_wanted(headless=headless)
+    json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
+    files = [] if record is None else recording_files(record, [camera.name for camera in settings.cameras]).values()
+    try:
+        summary = run(settings, Outputs(record=record, window=window, seconds=seconds))
+    except SourceFailed as failed:
+        _report(failed.summary, json_file, *files)
+        raise
+    _report(summary, json_file, *files)
+
+
+@app.command()
+def check(
+    source: Annotated[str | None, typer.Option("--source", help="What to open; none: the configured camera.")] = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to look.")] = 3.0,
+    json_file: JsonFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Open a camera, say what it sends, or what is wrong and how to mend it."""
+    from realtime.check import check_camera, only_camera, print_check
+
+    settings = _settings(config, source, None, None, False)
+    _check_writable(json_file)
+    found = check_camera(only_camera(settings.cameras), seconds=seconds)
+    print_check(found, cli.console)
+    if json_file is not None:
+        cli.write_json(json_file, found)
+
+
+@app.command()
+def identify(
+    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    save: Annotated[Path | None, typer.Option("--save", help="Write the picture with the answers drawn in.")] = None,
+    json_file: JsonFile = None,
+    config: ConfigFile = None,
+    bundle: BundleName = None,
+    engine: EngineName = None,
+) -> None:
+    """Name the faces in one picture."""
+    from realtime.identify import identify_photo, print_faces
+
+    settings = _settings(config, None, bundle, engine, False)
+    _check_writable(json_file)
+    found = identify_photo(photo, settings, save=save)
+    print_faces(found, cli.console)
+    if json_file is not None:
+        cli.write_json(json_file, found)
+
+
+def _settings(
+    config: str | None, source: str | None, bundle: str | None, engine: str | None, every_frame: bool
+) -> Config:
+    settings = load_config(config)
+    if source is not None:
+        settings = settings.with_source(source, every_frame=every_frame or None)
+    elif every_frame:
+        cameras = [camera.model_copy(update={"every_frame": True}) for camera in settings.cameras]
+        settings = settings.model_copy(update={"cameras": cameras})
+    changes = {key: value for key, value in (("bundle", bundle), ("engine", engine)) if value is not None}
+    return settings.model_copy(update={"recognition": settings.recognition.model_copy(update=changes)})
+
+
+def _with_services(settings: Config, web: bool, host: str | None, port: int | None, folder: Path | None) -> Config:
+    """The options on top of the configuration; a token in the environment is taken where the file gives none."""
+    page: dict[str, object] = {"enabled": True} if web else {}
+    for key, value in (("host", host), ("port", port)):
+        if value is not None:
+            page[key] = value
+    token = os.environ.get("SPECTACLEAR_TOKEN")
+    if token and settings.web.token is None:
+        page["token"] = token
+    events = {} if folder is None else {"folder": str(folder)}
+    return settings.model_copy(
+        update={
+            "web": settings.web.model_copy(update=page),
+            "events": settings.events.model_copy(update=events),
+        }
+    )
+
+
+def _check_writable(json_file: Path | None) -> None:
+    """A run of hours must not end without its figures because their folder does not exist."""
+    if json_file is not None and not json_file.parent.is_dir():
+        raise BadInput(f"cannot write {json_file}: there is no folder {json_file.parent}; make it first")
+
+
+def _report(summary: Summary, json_file: Path | None, *recordings: Path) -> None:
+    from realtime.outputs.summary import print_summary
+
+    print_summary(summary, cli.console)
+    if json_file is not None:
+        cli.write_json(json_file, summary)
+    for file in recordings:
+        if file.is_file():  # a camera that sent nothing leaves none
+            cli.console.print(f"recorded: {file}")
+
+
+def main() -> None:
+    """The console script ``spectaclear``."""
+    cli.run_app(app)
+
+
+if __name__ == "__main__":
+    main()

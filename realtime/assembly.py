@@ -1,0 +1,165 @@
+"""Builds each part of a run from its section of the configuration."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from models import Recogniser, load_recogniser
+from models.errors import BadInput
+from realtime.config import Config, DetectionConfig
+from realtime.faces.detect import FaceDetector
+from realtime.faces.find import FaceFinder
+from realtime.faces.motion import MotionGate
+from realtime.faces.quality import QualityLimits
+from realtime.faces.track import FaceTracker
+from realtime.outputs.event_types import EventSettings
+from realtime.outputs.mqtt import Mqtt
+from realtime.outputs.services import PageSettings, ServiceSettings
+from realtime.outputs.webhook import Webhook
+from realtime.threads import thread_budget
+from realtime.verdict import VerdictRules
+
+log = logging.getLogger(__name__)
+
+DETECTION_SHARE = 0.5  # of one core, for all cameras together
+_LONGEST_PASS = 0.15  # seconds: a face that comes while a pass runs waits for its end
+_CLEARLY = 0.9  # a larger batch must cost less than this share per face
+
+
+def recogniser_of(config: Config) -> Recogniser:
+    """The configured bundle and engine, with the configuration's changes to the defence."""
+    recognition = config.recognition
+    recogniser = load_recogniser(
+        recognition.bundle,
+        recognition.engine,
+        threads=thread_budget(inference=recognition.threads).inference,
+        strict=recognition.strict,
+    )
+    if config.defence.zones is not None:
+        recogniser.zones = tuple(config.defence.zones)
+    try:
+        recogniser.mask_parameters = replace(recogniser.mask_parameters, **config.defence.overrides())
+    except ValueError as error:
+        raise BadInput(f"defence: {error}") from error
+    return recogniser
+
+
+def detector_of(config: DetectionConfig) -> FaceDetector:
+    """The configured face detector."""
+    if config.detector == "yunet":
+        from realtime.faces.yunet import YuNetDetector
+
+        assert config.yunet_file is not None
+        return YuNetDetector(
+            Path(config.yunet_file),
+            min_face=config.min_face,
+            working_size=config.working_size,
+            threshold=config.threshold,
+        )
+    from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
+
+    return MtcnnOnnxDetector(
+        min_face=config.min_face,
+        working_size=config.working_size,
+        threshold=config.threshold,
+        threads=thread_budget(detection=config.threads).detection,
+    )
+
+
+def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
+    """Detection, tracking and the quality gate for one camera; offline nothing depends on the clock."""
+    offline = config.cameras[0].every_frame
+    return FaceFinder(
+        detector,
+        FaceTracker(**config.tracking.model_dump()),
+        size=size,
+        limits=QualityLimits(**config.quality.model_dump()),
+        detect_every=config.detection.detect_every,
+        share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
+        motion=MotionGate() if config.detection.on_motion and not offline else None,
+    )
+
+
+def warm_up(recogniser: Recogniser, detector: FaceDetector) -> dict[str, float]:
+    """Run everything once before the first frame; returns the bare classification's time as a stage.
+
+    While running, the first classification is part of the saliency pass and cannot be timed by itself.
+    """
+    detector.detect(np.zeros((480, 640, 3), np.uint8))
+    crop = np.random.default_rng(0).integers(0, 256, (1, recogniser.input_size, recogniser.input_size, 3), np.uint8)
+    recogniser.defend(crop)
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        recogniser.classify(crop)
+        times.append((time.perf_counter() - started) * 1e3)
+    return {"classify": sorted(times)[2]}
+
+
+def batch_of(config: Config, recogniser: Recogniser) -> int:
+    """Most faces per pass: as configured, otherwise the largest batch that pays, by a short measurement.
+
+    On a processor one face usually fills the cores, and a larger batch only makes others wait.
+    """
+    if config.recognition.batch is not None:
+        return config.recognition.batch
+    best, cost = 1, _seconds_of_pass(recogniser, 1)
+    for batch in (2, 4, 8, 16):
+        took = _seconds_of_pass(recogniser, batch)
+        if took > _LONGEST_PASS or took / batch > _CLEARLY * cost:
+            break
+        best, cost = batch, took / batch
+    log.debug("%d faces per pass, %.0f ms each", best, cost * 1e3)
+    return best
+
+
+def _seconds_of_pass(recogniser: Recogniser, batch: int) -> float:
+    shape = (batch, recogniser.input_size, recogniser.input_size, 3)
+    crops = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    recogniser.defend(crops, quick=True)  # allocates for this batch
+    times = []
+    for _ in range(2):
+        started = time.perf_counter()
+        recogniser.defend(crops, quick=True)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def rules_of(config: Config) -> VerdictRules:
+    """When a track's decisions add up to a verdict."""
+    verdict = config.verdict
+    return VerdictRules(
+        agreement=verdict.agreement, window=verdict.window, confidence=verdict.confidence, max_age=verdict.max_age
+    )
+
+
+def service_settings(config: Config) -> ServiceSettings:
+    """What the configuration asks for beside the pipeline: events, messages to others, the live page."""
+    events, hook, broker, web = config.events, config.webhook, config.mqtt, config.web
+    certificate = (Path(web.certificate), Path(web.key)) if web.certificate and web.key else None
+    return ServiceSettings(
+        folder=None if events.folder is None else Path(events.folder),
+        events=EventSettings(
+            max_age_days=events.max_age_days,
+            max_bytes=round(events.max_gigabytes * 1e9),
+            min_free_bytes=round(events.min_free_gigabytes * 1e9),
+            pixelate_others=events.pixelate_others,
+        ),
+        webhook=None if hook.url is None else Webhook(hook.url, secret=hook.secret),
+        mqtt=None
+        if broker.host is None
+        else Mqtt(
+            broker.host,
+            broker.port,
+            topic=broker.topic,
+            user=broker.user,
+            password=broker.password,
+            tls=broker.tls,
+        ),
+        page=PageSettings(web.host, web.port, web.token, certificate) if web.enabled else None,
+    )

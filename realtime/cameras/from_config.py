@@ -1,0 +1,38 @@
+"""From a configured camera to its capture thread."""
+
+from __future__ import annotations
+
+from realtime.cameras.camera import Camera
+from realtime.cameras.decode import KEY_FRAME_WAIT
+from realtime.cameras.newest_frame import NewestFrame
+from realtime.cameras.open import is_file, open_camera
+from realtime.config import CameraConfig
+
+_GRACE = 5.0  # seconds on top of a camera's own time-outs, before these count as failed
+
+
+def capture_from(config: CameraConfig) -> NewestFrame:
+    """A capture thread for ``config``, not yet started."""
+
+    def connect() -> Camera:
+        return open_camera(
+            config.source,
+            name=config.name,
+            every_frame=config.every_frame,
+            open_timeout=config.open_timeout,
+            read_timeout=config.read_timeout,
+            transport=config.transport,
+            width=config.width,
+            height=config.height,
+            fps=config.fps,
+        )
+
+    ends = is_file(config.source)
+    return NewestFrame(
+        config.name,
+        connect,
+        every_frame=config.every_frame,
+        max_frame_age=config.max_frame_age,
+        # Opening a network stream has two phases (connecting, finding the streams), each with the time-out.
+        stuck_after=None if ends else max(2 * config.open_timeout + config.read_timeout, KEY_FRAME_WAIT) + _GRACE,
+    )

@@ -1,0 +1,149 @@
+"""What every command line shares: how it starts, how it fails, how it writes its result."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports torch or OpenCV: OpenMP threads that spin while idle slow every other pool down
+# (MTCNN 344 ms instead of 42 ms), and FFmpeg inside OpenCV prints addresses with their passwords to stderr.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+import contextlib
+import dataclasses
+import enum
+import json
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from models.errors import BadInput
+from realtime.redact import redact, redact_all, setup_logging
+
+console = Console()
+"""Where results for people go. Machine-readable results go through ``write_json``."""
+
+_ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+def run_app(app: typer.Typer) -> None:
+    """Run a command line and leave the process with its exit code.
+
+    0 success; 2 bad input (``BadInput`` or a wrong option: one line on stderr, no traceback); 1 failure;
+    130 interrupted. Nothing that is printed here holds a credential. ``SPECTACLEAR_LOG`` says what is logged.
+    """
+    hide_credentials_of_this_process()
+    setup_logging()
+    sys.exit(_exit_code(app))
+
+
+def setup_logging_by_environment() -> None:
+    """Logging as ``SPECTACLEAR_LOG`` asks for it: a level, and ``json`` for one object a line (``info,json``).
+
+    Raises ``BadInput`` for anything else.
+    """
+    wish = os.environ.get("SPECTACLEAR_LOG", "")
+    words = {word.strip().lower() for word in wish.split(",")} - {""}
+    levels = words & {"debug", "info", "warning", "error"}
+    if len(levels) > 1 or words - levels - {"json", "text"}:
+        raise BadInput(
+            f"SPECTACLEAR_LOG={wish}: expected debug, info, warning or error, and json or text, as in info,json"
+        )
+    setup_logging(levels.pop().upper() if levels else logging.WARNING, "json" if "json" in words else "text")
+
+
+def _exit_code(app: typer.Typer) -> int:
+    try:
+        setup_logging_by_environment()
+        result = typer.main.get_command(app).main(standalone_mode=False)
+    except BadInput as error:
+        return _fail(str(error), 2)
+    except _ClickException as error:
+        return _fail(_usage_line(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except typer.Exit as stop:
+        return stop.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone (``| head``); Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        sys.stderr.write(redact(traceback.format_exc()))
+        return _fail(f"unexpected {type(error).__name__}: {error}", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(redact(message).split())
+    sys.stderr.write(f"error: {line}\n")
+    return code
+
+
+def _usage_line(error: Exception) -> str:
+    format_message = getattr(error, "format_message", None)
+    message = str(format_message() if format_message else error)
+    context = getattr(error, "ctx", None)
+    return f"{message.rstrip('.')}; see {context.command_path} --help" if context is not None else message
+
+
+def hide_credentials_of_this_process() -> None:
+    """Take passwords out of the command line that other users see in ``ps``; sources remain as given."""
+    hidden = [redact(argument) for argument in sys.argv]
+    if hidden == sys.argv:
+        return
+    try:
+        import setproctitle
+    except ImportError:  # not built for this platform: the README says how to pass credentials by environment
+        return
+    setproctitle.setproctitle(" ".join([sys.executable, *hidden]))
+
+
+def write_json(path: str | Path, payload: Any) -> None:
+    """Write ``payload`` (mappings, sequences, dataclasses, numpy values) as JSON, whole or not at all.
+
+    Raises ``BadInput`` where the folder is missing or cannot be written to.
+    """
+    text = json.dumps(redact_all(_plain(payload)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(path, text.encode())
+
+
+def write_whole(path: str | Path, content: bytes) -> None:
+    """Write a file beside its place and move it there, so that a half-written one is never seen."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):
+            temporary.unlink()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"cannot write {path}: {reason}; give a file in a folder that exists and is writable") from None
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in JSON's own types; not-a-number becomes null, which every reader understands."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return _plain(value.value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return _plain(value.tolist())
+    if hasattr(value, "model_dump"):  # pydantic
+        return _plain(value.model_dump())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

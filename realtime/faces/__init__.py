@@ -1,0 +1,1 @@
+"""Faces in a frame: detection, tracking, alignment, quality, and worn accessories."""

@@ -1,0 +1,77 @@
+"""Events as files for other programs: JSON Lines (everything) and CSV (one flat row each)."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from models.errors import BadInput
+from realtime.outputs import evidence_files
+from realtime.outputs.event_store import EventStore
+from realtime.outputs.event_types import PICTURES, Event, EventFilter
+
+FORMATS = ("jsonl", "csv")
+_COLUMNS = (
+    *("id", "key", "kind", "text", "camera", "track_id", "other_track_id", "time", "identity", "claimed", "likely"),
+    *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged"),
+)
+
+
+def export(store: EventStore, path: Path, fmt: str, wanted: EventFilter | None = None) -> int:
+    """Write the matching events, oldest first, whole or not at all; gives how many. Raises ``BadInput``.
+
+    Only the owner can read the file. ``limit`` of the filter is ignored.
+    """
+    if fmt not in FORMATS:
+        raise BadInput(f"export: there is no format {fmt}; choose one of {', '.join(FORMATS)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            count = write(store, file, fmt, wanted)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise BadInput(f"cannot write {path}: {error.strerror}; give a file in a folder that exists") from None
+    return count
+
+
+def write(store: EventStore, file: TextIO, fmt: str, wanted: EventFilter | None = None) -> int:
+    """Write the matching events to an open file."""
+    count = 0
+    if fmt == "csv":
+        table = csv.DictWriter(file, _COLUMNS, extrasaction="ignore")
+        table.writeheader()
+    for event in _all(store, wanted if wanted is not None else EventFilter()):
+        count += 1
+        if fmt == "csv":
+            table.writerow({name: _harmless(value) for name, value in event.as_dict(probabilities=False).items()})
+        else:
+            file.write(json.dumps({**event.as_dict(), "files": _files(event)}, ensure_ascii=False) + "\n")
+    return count
+
+
+def _all(store: EventStore, wanted: EventFilter) -> Iterator[Event]:
+    last = wanted.after_id if wanted.after_id is not None else 0
+    while page := store.query(replace(wanted, after_id=last, limit=200)):
+        yield from page
+        last = page[-1].id
+
+
+def _files(event: Event) -> dict[str, str]:
+    folder = evidence_files.folder_of(Path("evidence"), event.key)
+    return {name: (folder / PICTURES[name]).as_posix() for name in event.pictures}
+
+
+def _harmless(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula becomes plain text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,254 @@
+"""The event log: notices what matters, writes it beside the pipeline, tells whoever listens.
+
+``offer`` runs in the pipeline and only looks at the verdicts and copies a frame when there is something new;
+encoding, flushing and SQLite happen in the log's own thread behind a bounded queue. When that thread falls
+behind (a slow disk), events are dropped and counted; the pipeline never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from realtime.outputs import event_export, evidence_files, retention
+from realtime.outputs.event_rules import EventRules, Noticed
+from realtime.outputs.event_store import EventStore
+from realtime.outputs.event_types import Event, EventFilter, EventSettings, PendingEvent, Sighting
+from realtime.redact import redact
+from realtime.types import Bytes, Frame
+
+_log = logging.getLogger(__name__)
+_PRUNE_EVERY = 60.0
+_LISTENER_KEEPS = 64
+_LONGEST_REST = 1.5  # seconds that closing waits for events still in the queue; a clean shutdown has three
+
+
+class Subscription:
+    """The events of one listener, newest kept when it is slow. ``wake`` is called from the log's thread."""
+
+    def __init__(self, leave: Callable[[Subscription], None], wake: Callable[[], None] | None) -> None:
+        self._events: deque[Event] = deque(maxlen=_LISTENER_KEEPS)
+        self._arrived = threading.Condition()
+        self._leave = leave
+        self._wake = wake
+
+    def take(self, timeout: float = 0.0) -> list[Event]:
+        """Everything that arrived since the last call; waits up to ``timeout`` seconds for something."""
+        with self._arrived:
+            if timeout > 0:
+                self._arrived.wait_for(lambda: bool(self._events), timeout)
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._leave(self)
+
+    def put(self, event: Event) -> None:
+        """For the log: hand an event over."""
+        with self._arrived:
+            self._events.append(event)
+            self._arrived.notify_all()
+        if self._wake is not None:
+            self._wake()
+
+
+class EventLog:
+    """Everything the rest of the program needs of events.
+
+    ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event.
+    Raises ``BadInput`` where the folder cannot be used.
+    """
+
+    def __init__(
+        self, folder: str | Path, settings: EventSettings | None = None, *, deliver_to: Sequence[str] = ()
+    ) -> None:
+        self.settings = settings if settings is not None else EventSettings()
+        self.store = EventStore(Path(folder))
+        self.deliver_to = tuple(deliver_to)
+        self._rules = EventRules(self.settings)
+        self._rules_lock = threading.Lock()
+        self._queue: queue.Queue[PendingEvent | None] = queue.Queue(self.settings.queue_size)
+        self._counts: Counter[str] = Counter()
+        self._listeners: set[Subscription] = set()
+        self._listeners_lock = threading.Lock()
+        self._next_prune = self._next_complaint = 0.0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="event-log", daemon=True)
+        self._thread.start()
+
+    def offer(self, frame: Frame, sightings: Sequence[Sighting], now: float) -> int:
+        """Look at one frame's verdicts; gives how many events were queued.
+
+        ``sightings`` holds every face of the frame, also those without a verdict. Arrays are copied where they
+        are needed later. Never waits.
+        """
+        with self._rules_lock:
+            noticed = self._rules.notice(frame.camera, sightings, now)
+        if not noticed:
+            return 0
+        bgr = frame.bgr.copy()
+        pending = (_pending(frame, bgr, found, sightings) for found in noticed)
+        return sum(self._enqueue(event) for event in pending)
+
+    def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
+        """Hear of every event from now on (and again when it is acknowledged)."""
+        subscription = Subscription(self._unsubscribe, wake)
+        with self._listeners_lock:
+            self._listeners.add(subscription)
+        return subscription
+
+    def query(self, wanted: EventFilter | None = None) -> list[Event]:
+        """Stored events, newest first."""
+        return self.store.query(wanted)
+
+    def get(self, event_id: int) -> Event | None:
+        """One stored event."""
+        return self.store.get(event_id)
+
+    def picture(self, event_id: int, name: str) -> bytes | None:
+        """An evidence picture as an encoded file, or None if there is none."""
+        path = self.store.picture_path(event_id, name)
+        try:
+            return path.read_bytes() if path is not None else None
+        except FileNotFoundError:  # pruned in this moment
+            return None
+
+    def people(self) -> list[dict[str, Any]]:
+        """Everybody an event names, most recent first."""
+        return self.store.people()
+
+    def acknowledge(self, event_id: int) -> Event | None:
+        """Mark an event as seen; listeners hear of it. None if there is no such event."""
+        event = self.store.acknowledge(event_id)
+        if event is not None:
+            self._tell(event)
+        return event
+
+    def forget_person(self, name: str) -> int:
+        """Delete everything about one person, events still in the queue included; see ``retention``."""
+        self.flush(timeout=10.0)
+        return retention.forget_person(self.store, name)
+
+    def export(self, path: str | Path, fmt: str, wanted: EventFilter | None = None) -> int:
+        """Write the matching events as ``jsonl`` or ``csv``; gives how many."""
+        return event_export.export(self.store, Path(path), fmt, wanted)
+
+    def counts(self) -> dict[str, int]:
+        """``written``, ``dropped`` (queue full), ``failed`` (disk), ``without_pictures``, ``pruned``, ``queued``."""
+        keys = ("written", "dropped", "failed", "without_pictures", "pruned")
+        return {key: self._counts[key] for key in keys} | {"queued": self._queue.qsize()}
+
+    @property
+    def alive(self) -> bool:
+        """The writing thread runs."""
+        return self._thread.is_alive()
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until everything offered so far is stored; False if that took longer than ``timeout``."""
+        end = time.monotonic() + timeout
+        while self._queue.unfinished_tasks and time.monotonic() < end:
+            time.sleep(0.005)
+        return not self._queue.unfinished_tasks
+
+    def close(self) -> None:
+        """Write what is queued (for at most 1.5 s), then close the database."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(_LONGEST_REST)
+        if not self._thread.is_alive():
+            self.store.close()
+
+    def _enqueue(self, event: PendingEvent) -> bool:
+        try:
+            if self._closing.is_set():
+                return False
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self._counts["dropped"] += 1
+            self._complain("events are dropped: the disk is too slow (%s so far)", self._counts["dropped"])
+            return False
+        return True
+
+    def _write_all(self) -> None:
+        end = None
+        while True:
+            if self._closing.is_set():
+                end = end if end is not None else time.monotonic() + _LONGEST_REST * 0.8
+                if self._queue.empty() or time.monotonic() > end:
+                    return
+            try:
+                event = self._queue.get(timeout=0.1)
+            except queue.Empty:
+                event = None
+            try:
+                self._prune_sometimes()
+                if event is not None:
+                    self._write(event)
+            except Exception as error:  # a full or failing disk must not end the log, let alone the pipeline
+                self._counts["failed"] += event is not None
+                self._complain("an event could not be written: %s", error)
+            finally:
+                if event is not None:
+                    self._queue.task_done()
+
+    def _write(self, event: PendingEvent) -> None:
+        pictures = evidence_files.render(event, self.settings)
+        if retention.free_bytes(self.store) < self.settings.min_free_bytes:
+            self._counts["pruned"] += retention.prune(self.store, self.settings)
+            if retention.free_bytes(self.store) < self.settings.min_free_bytes:
+                pictures = {}
+                self._counts["without_pictures"] += 1
+                self._complain("the disk is nearly full: events are kept without pictures (%s)", event.kind)
+        stored = self.store.add(event, pictures, self.deliver_to)
+        self._counts["written"] += 1
+        self._tell(stored)
+
+    def _prune_sometimes(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_prune:
+            self._next_prune = now + _PRUNE_EVERY
+            self._counts["pruned"] += retention.prune(self.store, self.settings)
+
+    def _tell(self, event: Event) -> None:
+        with self._listeners_lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener.put(event)
+            except Exception as error:  # a listener that is going away is no reason to lose events
+                _log.debug("a listener failed: %s", error)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        with self._listeners_lock:
+            self._listeners.discard(subscription)
+
+    def _complain(self, message: str, detail: object) -> None:
+        now = time.monotonic()
+        if now >= self._next_complaint:  # once a minute is enough for a log that is read
+            self._next_complaint = now + 60.0
+            _log.warning(message, redact(str(detail)))
+
+
+def _pending(frame: Frame, bgr: Bytes, found: Noticed, sightings: Sequence[Sighting]) -> PendingEvent:
+    kind, subject, other = found
+    concerned = {subject.track.track_id} | ({other.track.track_id} if other is not None else set())
+    own = Sighting(subject.track, subject.verdict, None if subject.crop is None else subject.crop.copy())
+    return PendingEvent(
+        kind=kind,
+        camera=frame.camera,
+        wall_time=frame.wall_time,
+        bgr=bgr,
+        subject=own,
+        other=other,
+        bystanders=tuple(s.track for s in sightings if s.track.track_id not in concerned),
+        people=frozenset().union(*(s.names for s in sightings)),
+    )

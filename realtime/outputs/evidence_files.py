@@ -1,0 +1,201 @@
+"""Evidence pictures: how they are made, and how a folder of them appears on disk whole or not at all.
+
+An event's pictures are written into ``evidence/.part-<key>/``, each file and then the folder is flushed, and one
+rename makes it ``evidence/<k>/<key>/``. Only then the event's row is written. Whatever a crash leaves behind
+is therefore either a ``.part-`` folder or a folder without a row; ``sweep`` removes both.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from realtime.outputs.event_types import PICTURES, EventSettings, PendingEvent
+from realtime.types import Bytes, Floats
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+_PART = ".part-"
+_BLOCKS = 6  # a pixelated face is this many blocks wide: too few for anybody to be recognised
+_MARGIN = 0.25  # of the box's size, hidden around it as well
+
+
+def render(event: PendingEvent, settings: EventSettings) -> dict[str, bytes]:
+    """The event's pictures as encoded files, by the names of ``PICTURES``.
+
+    ``saliency.png`` holds the map as 8 bits with a palette (index 255 is saliency 1), so that it can be looked
+    at as it is and read back exactly; ``mask.png`` has one bit a pixel, white is hidden.
+    """
+    frame = pixelated(event.bgr, event) if settings.pixelate_others else event.bgr
+    pictures = {"frame": _jpeg(_at_most(frame, settings.frame_max_side), settings.jpeg_quality)}
+    if event.subject.crop is not None:
+        pictures["before"] = _png(Image.fromarray(np.ascontiguousarray(event.subject.crop)))
+    evidence = event.subject.verdict.evidence if event.subject.verdict is not None else None
+    if evidence is not None:
+        pictures["saliency"] = _png(_with_palette(evidence.saliency))
+        pictures["mask"] = _png(Image.fromarray(evidence.mask.astype(np.uint8) * 255).convert("1"))
+        pictures["after"] = _png(Image.fromarray(np.ascontiguousarray(evidence.masked_crop)))
+    return pictures
+
+
+def pixelated(bgr: Bytes, event: PendingEvent) -> Bytes:
+    """A copy of the frame in which the faces of all bystanders are coarse blocks, also where they overlap others."""
+    hidden = bgr.copy()
+    height, width = bgr.shape[:2]
+    for face in event.bystanders:
+        x1, y1, x2, y2 = (float(v) for v in face.face.box)
+        across, down = (x2 - x1) * _MARGIN, (y2 - y1) * _MARGIN
+        left, right = max(0, int(x1 - across)), min(width, int(np.ceil(x2 + across)))
+        top, bottom = max(0, int(y1 - down)), min(height, int(np.ceil(y2 + down)))
+        if right <= left or bottom <= top:
+            continue
+        region = hidden[top:bottom, left:right]
+        rows = max(1, round(_BLOCKS * (bottom - top) / (right - left)))
+        small = cv2.resize(region, (_BLOCKS, rows), interpolation=cv2.INTER_AREA)
+        hidden[top:bottom, left:right] = cv2.resize(
+            small, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST
+        )
+    return hidden
+
+
+def _at_most(bgr: Bytes, side: int) -> Bytes:
+    longest = max(bgr.shape[:2])
+    if longest <= side:
+        return bgr
+    scale = side / longest
+    size = (max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale)))
+    return np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _jpeg(bgr: Bytes, quality: int) -> bytes:
+    done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise OSError("the frame could not be encoded as JPEG")
+    return data.tobytes()
+
+
+def _with_palette(saliency: Floats) -> Image.Image:
+    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8).reshape(256, 1), cv2.COLORMAP_INFERNO)
+    levels = np.round(np.clip(saliency, 0.0, 1.0) * 255).astype(np.uint8)
+    indexed = Image.frombytes("P", (levels.shape[1], levels.shape[0]), levels.tobytes())
+    indexed.putpalette(colours.reshape(256, 3)[:, ::-1].tobytes())
+    return indexed
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def folder_of(root: Path, key: str) -> Path:
+    """The folder of an event's pictures. Raises ``ValueError`` for anything but a key of our own making."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("not an event key")
+    return root / key[:2] / key
+
+
+def write_folder(root: Path, key: str, pictures: Mapping[str, bytes]) -> int:
+    """Write all pictures of an event, or nothing; gives the bytes written. Raises ``OSError``."""
+    part, final = root / f"{_PART}{key}", folder_of(root, key)
+    part.mkdir(mode=0o700)
+    try:
+        for name, content in pictures.items():
+            _write_flushed(part / PICTURES[name], content)
+        _flush_folder(part)
+        if not final.parent.is_dir():
+            final.parent.mkdir(mode=0o700, exist_ok=True)
+            _flush_folder(root)
+        part.rename(final)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    _flush_folder(final.parent)
+    return sum(len(content) for content in pictures.values())
+
+
+def remove_folder(root: Path, key: str, *, overwrite: bool = False) -> None:
+    """Remove an event's pictures; with ``overwrite`` their bytes are zeroed first.
+
+    Overwriting is all that a program can do: a journal, a snapshot or the spare cells of an SSD may still hold
+    copies. Nothing happens where the folder is gone already.
+    """
+    folder = folder_of(root, key)
+    if overwrite and folder.is_dir():
+        for file in folder.iterdir():
+            overwrite_file(file)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def overwrite_file(file: Path) -> None:
+    """Zero a file's bytes and flush them."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return
+    try:
+        os.write(descriptor, bytes(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sweep(root: Path, files_by_key: Mapping[str, frozenset[str]]) -> tuple[int, dict[str, frozenset[str]]]:
+    """Bring the folders in line with the rows, after a crash.
+
+    ``files_by_key``: for every event the pictures its rows speak of. Removes whatever no row speaks of and gives
+    how many things were removed, and for each event the pictures that are missing.
+    """
+    removed = 0
+    present: dict[str, set[str]] = {}
+    for entry in list(root.iterdir()):
+        if not (entry.is_dir() and re.fullmatch(r"[0-9a-f]{2}", entry.name)):
+            removed += _remove(entry)
+            continue
+        for folder in list(entry.iterdir()):
+            wanted = files_by_key.get(folder.name)
+            if wanted is None or not folder.is_dir() or folder.name[:2] != entry.name:
+                removed += _remove(folder)
+                continue
+            by_file = {PICTURES[name]: name for name in wanted}
+            names = present.setdefault(folder.name, set())
+            for file in list(folder.iterdir()):
+                if file.name in by_file:
+                    names.add(by_file[file.name])
+                else:
+                    removed += _remove(file)
+    missing = {key: wanted - present.get(key, set()) for key, wanted in files_by_key.items()}
+    return removed, {key: frozenset(names) for key, names in missing.items() if names}
+
+
+def _remove(entry: Path) -> int:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+    return 1
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows has no way to flush a folder, and journals renames by itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

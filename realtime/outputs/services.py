@@ -1,0 +1,114 @@
+"""Events, their delivery and the live page as one thing that a run opens and closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime.cameras.states import CameraStatus
+from realtime.metrics import Meter
+from realtime.outputs.event_feed import EventFeed
+from realtime.outputs.event_types import EventSettings
+from realtime.outputs.events import EventLog
+from realtime.outputs.mqtt import Mqtt
+from realtime.outputs.webhook import Webhook
+from realtime.types import Bytes, Frame
+
+if TYPE_CHECKING:
+    from realtime.outputs.web import LivePictures, WebPage
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """Where the live page is served; see ``web.WebPage``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = field(default=None, repr=False)
+    certificate: tuple[Path, Path] | None = None
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """What of all this a run wants. ``folder`` None: no events are kept, and nothing is delivered."""
+
+    folder: Path | None = None
+    events: EventSettings = field(default_factory=EventSettings)
+    webhook: Webhook | None = None
+    mqtt: Mqtt | None = None
+    page: PageSettings | None = None
+
+
+class Services:
+    """Opens what the settings ask for; give ``feed`` and ``show`` to the pipeline, and close at the end.
+
+    Closing takes at most about three seconds: page, deliveries (what is unsent stays in the outbox), then the log.
+    Raises ``BadInput`` where a folder, an address or a package is wrong; whatever was opened is closed again.
+    """
+
+    def __init__(
+        self, settings: ServiceSettings, statuses: Callable[[], Sequence[CameraStatus]], meter: Meter | None = None
+    ) -> None:
+        self.events: EventLog | None = None
+        self.feed: EventFeed | None = None
+        self.page: WebPage | None = None
+        self._pictures: LivePictures | None = None
+        with ExitStack() as stack:
+            if settings.folder is not None:
+                self._open_events(settings, settings.folder, stack)
+            if settings.page is not None:
+                self._open_page(settings.page, statuses, meter, stack)
+            self._stack = stack.pop_all()
+
+    def show(self, frame: Frame, picture: Bytes) -> None:
+        """For the pipeline: a picture was drawn. It must not be changed afterwards."""
+        if self._pictures is not None:
+            self._pictures.show(frame, picture)
+
+    def close(self) -> None:
+        """Close everything; may be called twice."""
+        self._stack.close()
+
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open_events(self, settings: ServiceSettings, folder: Path, stack: ExitStack) -> None:
+        targets = {"webhook": settings.webhook, "mqtt": settings.mqtt}
+        wanted = {name: target for name, target in targets.items() if target is not None}
+        log = EventLog(folder, settings.events, deliver_to=list(wanted))
+        stack.callback(log.close)
+        for target in wanted.values():
+            if isinstance(target, Mqtt):
+                stack.callback(target.close)
+            sender = target.sender(log.store)
+            stack.callback(sender.stop)
+            sender.start()
+        self.events, self.feed = log, EventFeed(log)
+
+    def _open_page(
+        self,
+        settings: PageSettings,
+        statuses: Callable[[], Sequence[CameraStatus]],
+        meter: Meter | None,
+        stack: ExitStack,
+    ) -> None:
+        from realtime.outputs.web import LivePictures, WebPage
+
+        self._pictures = LivePictures(statuses)
+        self.page = WebPage(
+            self._pictures,
+            self.events,
+            settings.host,
+            settings.port,
+            settings.token,
+            certificate=settings.certificate,
+            meter=meter,
+        )
+        self.page.start()
+        stack.callback(self.page.stop)

@@ -1,0 +1,208 @@
+"""Who may see the page: token, session cookie, throttle; and the headers that every answer carries.
+
+On loopback the page is open, but only under a loopback name, so that a website which rebinds its own name to
+127.0.0.1 gets nothing. Beyond loopback (or wherever a token is set) a session cookie or a bearer token is
+demanded. The token itself travels only in the body of the login form or in an ``Authorization`` header, never in
+an address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import threading
+import time
+from collections import deque
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import BadInput
+
+SHORTEST_TOKEN = 16
+SESSION_SECONDS = 12 * 3600
+_FAILURES, _FAILURES_IN = 5, 60.0
+_OPEN_TO_ALL = ("/login", "/healthz", "/readyz")
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",  # under "no-referrer" browsers send the login form with the origin "null"
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a server that listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Access:
+    """Checks tokens and sessions. Safe to share between threads.
+
+    Raises ``BadInput`` where ``host`` can be reached from outside and there is no token, or too short a one.
+    """
+
+    def __init__(self, host: str, token: str | None, *, secure: bool = False) -> None:
+        if token is None and not is_loopback(host):
+            raise BadInput(f"the page on {host} can be seen by others; give it a token, or serve it on 127.0.0.1")
+        if token is not None and len(token) < SHORTEST_TOKEN:
+            raise BadInput(f"the token has {len(token)} characters; give at least {SHORTEST_TOKEN}")
+        self._secret = None if token is None else hashlib.sha256(token.encode()).digest()
+        self._names = {"localhost", "127.0.0.1", "::1", host.strip("[]").lower()}
+        self.secure = secure
+        self.cookie = "__Host-spectaclear" if secure else "spectaclear"
+        self._failures: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def demanded(self) -> bool:
+        """Whether a token is needed at all."""
+        return self._secret is not None
+
+    def known_host(self, host: str) -> bool:
+        """Whether the ``Host`` header may name this server. Without a token only loopback names do."""
+        if self.demanded:
+            return True
+        try:
+            return (urlsplit(f"//{host}").hostname or "") in self._names
+        except ValueError:
+            return False
+
+    def may(self, headers: Headers, client: str) -> bool:
+        """Whether this request may see anything."""
+        if self._secret is None:
+            return True
+        bearer = headers.get("authorization", "")
+        if bearer[:7].lower() == "bearer ":
+            return self.right_token(bearer[7:].strip(), client)
+        return self._right_session(_cookie(headers, self.cookie))
+
+    def right_token(self, given: str, client: str) -> bool:
+        """Compare in constant time; a client with five wrong ones in a minute is refused whatever it sends."""
+        if self._secret is None or self.wait(client) > 0:
+            return False
+        right = hmac.compare_digest(hashlib.sha256(given.encode()).digest(), self._secret)
+        with self._lock:
+            if right:
+                self._failures.pop(client, None)
+            else:
+                if len(self._failures) > 1000:  # a flood of addresses must not eat the memory
+                    self._failures.clear()
+                self._failures.setdefault(client, deque(maxlen=_FAILURES)).append(time.monotonic())
+        return right
+
+    def wait(self, client: str) -> float:
+        """Seconds until this client may try a token again."""
+        with self._lock:
+            failures = self._failures.get(client)
+            if failures is None or len(failures) < _FAILURES:
+                return 0.0
+            return max(0.0, failures[0] + _FAILURES_IN - time.monotonic())
+
+    def new_session(self) -> str:
+        """The ``Set-Cookie`` value after a right token. Sessions survive a restart and end with the token."""
+        until = str(int(time.time()) + SESSION_SECONDS)
+        secure = "; Secure" if self.secure else ""
+        return (
+            f"{self.cookie}={until}.{self._sign(until)}; Path=/; Max-Age={SESSION_SECONDS}; "
+            f"HttpOnly; SameSite=Strict{secure}"
+        )
+
+    def end_session(self) -> str:
+        """The ``Set-Cookie`` value that logs out."""
+        return f"{self.cookie}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{'; Secure' if self.secure else ''}"
+
+    def _right_session(self, value: str) -> bool:
+        until, _, signature = value.partition(".")
+        if not (until.isascii() and until.isdigit() and len(until) < 12):
+            return False
+        right = hmac.compare_digest(signature.encode(), self._sign(until).encode())
+        return right and time.time() < int(until)
+
+    def _sign(self, until: str) -> str:
+        assert self._secret is not None
+        return hmac.new(self._secret, b"spectaclear session " + until.encode(), hashlib.sha256).hexdigest()
+
+
+class Shield:
+    """Wraps the whole application: refuses who may not enter, and puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+                if self._access.secure:
+                    headers["strict-transport-security"] = "max-age=31536000"
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send_with_headers)
+        else:
+            await _answer(send_with_headers, *refusal)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
+        headers, path = Headers(scope=scope), scope["path"]
+        if not self._access.known_host(headers.get("host", "")):
+            return 421, "this page is not served under that name", {}
+        if scope["method"] not in ("GET", "HEAD") and not _same_origin(headers):
+            return 403, "requests from other sites are refused", {}
+        if path in _OPEN_TO_ALL or path.startswith("/static/"):
+            return None
+        if self._access.may(headers, client_of(scope)):
+            return None
+        if path == "/":
+            return 303, "log in first", {"location": "/login"}
+        return 401, "a token is needed", {"www-authenticate": "Bearer"}
+
+
+def client_of(scope: Scope) -> str:
+    """The address of the other side (never a header's claim)."""
+    return str(scope["client"][0]) if scope.get("client") else ""
+
+
+def _same_origin(headers: Headers) -> bool:
+    """Browsers send ``Origin`` with every POST; what sends neither header is not a browser that was lured."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def _cookie(headers: Headers, name: str) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+async def _answer(send: Send, status: int, message: str, headers: dict[str, str]) -> None:
+    body = json.dumps({"error": message}).encode()
+    given = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    raw = [(key.encode(), value.encode()) for key, value in given.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

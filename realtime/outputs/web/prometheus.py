@@ -1,0 +1,128 @@
+"""The figures for Prometheus, in a registry of their own. People's names never become labels."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+
+import psutil
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from realtime.cameras.states import CameraState
+from realtime.metrics import Meter
+from realtime.outputs.events import EventLog
+from realtime.outputs.web.live_pictures import LivePictures, Sources
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_AGES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+_STATES = {"Known": "known", "SuspectedAttack": "suspected_attack", "Unknown": "unknown"}
+
+
+class Prometheus(Collector):
+    """What ``/metrics`` answers, gathered at the moment of asking.
+
+    ``queues`` give the depth of further queues by name.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        events: EventLog | None = None,
+        meter: Meter | None = None,
+        queues: Mapping[str, Callable[[], int]] | None = None,
+    ) -> None:
+        self._sources, self._events, self._meter = sources, events, meter
+        self._queues = dict(queues or {})
+        self._process = psutil.Process()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._ages = Histogram(
+            "spectaclear_frame_age_seconds",
+            "Age of a frame when it was displayed",
+            ["camera"],
+            buckets=_AGES,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+
+    def displayed(self, camera: str, age: float) -> None:
+        """A frame was displayed; for ``LivePictures.on_displayed``."""
+        self._ages.labels(camera).observe(max(0.0, age))
+
+    def text(self) -> bytes:
+        """The answer to a scrape."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """For the registry."""
+        yield from self._of_cameras()
+        yield from self._of_decisions()
+        yield from self._of_events()
+        yield from self._of_process()
+
+    def _of_cameras(self) -> Iterator[Metric]:
+        captured = CounterMetricFamily("spectaclear_frames_captured", "Frames taken from the camera", labels=["camera"])
+        dropped = CounterMetricFamily(
+            "spectaclear_frames_dropped", "Frames not let through, by reason", labels=["camera", "reason"]
+        )
+        reconnects = CounterMetricFamily("spectaclear_reconnects", "Connections after the first", labels=["camera"])
+        fps = GaugeMetricFamily("spectaclear_fps", "Frames per second of the last seconds", labels=["camera", "what"])
+        age = GaugeMetricFamily("spectaclear_newest_frame_age_seconds", "Age of the newest frame", labels=["camera"])
+        state = GaugeMetricFamily("spectaclear_camera_state", "1 for the present state", labels=["camera", "state"])
+        displayed = CounterMetricFamily("spectaclear_frames_displayed", "Frames displayed", labels=["camera"])
+        for camera in self._sources.cameras():
+            captured.add_metric([camera.name], camera.captured)
+            reconnects.add_metric([camera.name], camera.reconnects)
+            fps.add_metric([camera.name, "captured"], camera.fps)
+            for reason, count in camera.dropped.items():
+                dropped.add_metric([camera.name, reason], count)
+            if camera.frame_age is not None:
+                age.add_metric([camera.name], camera.frame_age)
+            for one in CameraState:
+                state.add_metric([camera.name, one.value], float(camera.state is one))
+            if isinstance(self._sources, LivePictures):
+                displayed.add_metric([camera.name], self._sources.displayed().get(camera.name, 0))
+                fps.add_metric([camera.name, "displayed"], self._sources.rate(camera.name))
+        yield from (captured, displayed, dropped, reconnects, fps, age, state)
+
+    def _of_decisions(self) -> Iterator[Metric]:
+        if self._meter is None:
+            return
+        counts = self._meter.counts()
+        yield CounterMetricFamily("spectaclear_decisions", "Crops decided on", value=counts["decisions"])
+        verdicts = CounterMetricFamily("spectaclear_verdicts", "Decisions by state", labels=["state"])
+        by_state: Counter[str] = Counter()
+        for name, count in counts["verdicts"].items():
+            by_state[_STATES.get(name.partition("(")[0], "other")] += count
+        for state, count in by_state.items():
+            verdicts.add_metric([state], count)
+        overtaken = CounterMetricFamily(
+            "spectaclear_frames_not_displayed", "Captured frames that were not displayed, by reason", labels=["reason"]
+        )
+        for reason, count in counts["dropped"].items():
+            overtaken.add_metric([reason], count)
+        engine = GaugeMetricFamily("spectaclear_engine", "The engine that really runs", labels=["engine"])
+        engine.add_metric([self._meter.engine or "none"], 1)
+        yield from (verdicts, overtaken, engine)
+
+    def _of_events(self) -> Iterator[Metric]:
+        depth = GaugeMetricFamily("spectaclear_queue_depth", "Things waiting", labels=["queue"])
+        for name, ask in self._queues.items():
+            depth.add_metric([name], ask())
+        if self._events is not None:
+            counts = self._events.counts()
+            depth.add_metric(["events"], counts.pop("queued"))
+            events = CounterMetricFamily("spectaclear_events", "Events by what became of them", labels=["outcome"])
+            for outcome, count in counts.items():
+                events.add_metric([outcome], count)
+            yield events
+        yield depth
+
+    def _of_process(self) -> Iterator[Metric]:
+        rss = self._process.memory_info().rss
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory", value=rss)
+        yield GaugeMetricFamily("spectaclear_threads", "Threads of the process", value=threading.active_count())
+        if hasattr(self._process, "num_fds"):
+            yield GaugeMetricFamily("process_open_fds", "Open file descriptors", value=self._process.num_fds())

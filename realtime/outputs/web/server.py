@@ -1,0 +1,170 @@
+"""The page's web server, in a thread of its own with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+
+from models.errors import BadInput
+from realtime.metrics import Meter
+from realtime.outputs.events import EventLog
+from realtime.outputs.web.access import Access, Shield, is_loopback
+from realtime.outputs.web.api import Api
+from realtime.outputs.web.live_pictures import LivePictures, Sources
+from realtime.outputs.web.prometheus import Prometheus
+from realtime.outputs.web.streams import Viewers
+
+_log = logging.getLogger(__name__)
+_SEND_BUFFER = 256 * 1024  # bytes the system may hold per viewer; megabytes would be seconds of old pictures
+_UNREAD_MS = 20_000  # a connection that takes nothing for so long is ended by the system
+
+
+class WebPage:
+    """Serves ``sources`` and ``events`` on ``http://host:port`` between ``start`` and ``stop``.
+
+    Args:
+        sources: what to show; ``LivePictures`` for a pipeline.
+        events: the event log, or None for a page with cameras only.
+        port: 0 takes a free one (see ``url``).
+        token: demanded beyond loopback, and wherever it is given; at least 16 characters.
+        certificate: files with certificate chain and key, for https.
+        meter: for decisions and verdicts in ``/metrics``.
+        max_viewers: endless answers (pictures, events) at a time; an open page takes two.
+
+    Raises:
+        BadInput: beyond loopback without a token; the address is taken; a certificate that cannot be read.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        events: EventLog | None = None,
+        host: str = "127.0.0.1",
+        port: int = 8080,
+        token: str | None = None,
+        *,
+        certificate: tuple[Path, Path] | None = None,
+        meter: Meter | None = None,
+        max_viewers: int = 24,
+        picture_rate: float = 20.0,
+    ) -> None:
+        self._host, self._port, self._certificate = host, port, certificate
+        self.events = events
+        access = Access(host, token, secure=certificate is not None)
+        self.prometheus = Prometheus(sources, events, meter)
+        if isinstance(sources, LivePictures) and sources.on_displayed is None:
+            sources.on_displayed = self.prometheus.displayed
+        self._viewers = Viewers(max_viewers)
+        api = Api(
+            sources,
+            events,
+            access,
+            self.prometheus,
+            self._viewers,
+            engine=meter.engine if meter is not None else "",
+            picture_rate=picture_rate,
+        )
+        self._app = Shield(api.application(), access)
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        if not is_loopback(host) and certificate is None:
+            _log.warning("the page on %s is served without https: token and pictures can be read on the network", host)
+
+    @property
+    def url(self) -> str:
+        """Where the page is, once started."""
+        port = self._port if self._socket is None else self._socket.getsockname()[1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._certificate else 'http'}://{host}:{port}/"
+
+    def start(self) -> None:
+        """Listen; returns when connections are accepted."""
+        self._socket = _listen(self._host, self._port)
+        config = uvicorn.Config(
+            self._app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=1,
+            limit_concurrency=4 * self._viewers.limit + 16,
+            h11_max_incomplete_event_size=16 * 1024,
+            ssl_certfile=str(self._certificate[0]) if self._certificate else None,
+            ssl_keyfile=str(self._certificate[1]) if self._certificate else None,
+        )
+        try:
+            config.load()
+        except OSError as error:  # ssl.SSLError is one
+            self._socket.close()
+            raise BadInput(f"the page's certificate or key cannot be used: {error}; give PEM files") from None
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="web-page", daemon=True)
+        self._thread.start()
+        end = time.monotonic() + 10.0
+        while not self._server.started and self._thread.is_alive() and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End all answers and the server, within about a second and a half; may be called twice."""
+        if self._server is None or self._thread is None:
+            return
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._viewers.stopping.set)
+        self._server.should_exit = True
+        self._thread.join(2.5)
+        if self._socket is not None:
+            self._socket.close()
+
+    def __enter__(self) -> WebPage:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        try:
+            asyncio.run(self._serve_here())
+        except Exception:
+            _log.exception("the live page has ended unexpectedly")
+
+    async def _serve_here(self) -> None:
+        assert self._server is not None
+        assert self._socket is not None
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let another program take the port over
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+        listening.bind((host.strip("[]"), port))
+        listening.listen(64)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"the page cannot listen on {host} port {port}: {reason}; choose another port") from None
+    return listening

@@ -1,0 +1,65 @@
+// Everything about one event, in a dialog.
+import { fetchJson, find, make, percent } from "./dom.js";
+import { KINDS, picture, steps } from "./events.js";
+
+const dialog = find("#detail");
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+export async function openDetail(id, { history, acknowledge }) {
+  const event = await fetchJson(`/api/events/${id}`);
+  const person = event.identity || event.claimed;
+  find("#detail-title").textContent = event.text;
+  find(".detail-body", dialog).replaceChildren(
+    make("div", { class: "detail-pictures" },
+      event.pictures.includes("frame") ? frame(event) : make("p", { class: "empty" }, "The frame is not kept."),
+      steps(event)),
+    make("div", { class: "detail-text" }, facts(event), probabilities(event),
+      make("div", { class: "actions" },
+        person ? make("button", { type: "button", onclick: () => { dialog.close(); history(person); } }, `History of ${person}`) : null,
+        event.acknowledged ? null : make("button", { type: "button", class: "primary", onclick: async () => { await acknowledge(id); dialog.close(); } }, "Acknowledge"))));
+  dialog.showModal();
+}
+
+function frame(event) {
+  const whole = picture(event, "frame", "The whole frame");
+  whole.removeAttribute("width");
+  whole.removeAttribute("height");
+  whole.loading = "eager";
+  const mark = make("span", { class: "mark", "aria-hidden": "true" });
+  const [x1, y1, x2, y2] = event.box.map((share) => Math.min(1, Math.max(0, share)) * 100);
+  Object.assign(mark.style, { left: `${x1}%`, top: `${y1}%`, width: `${x2 - x1}%`, height: `${y2 - y1}%` });
+  return make("div", { class: "whole" }, whole, mark);
+}
+
+function facts(event) {
+  const rows = {
+    Kind: KINDS[event.kind],
+    Time: new Date(event.time).toLocaleString(),
+    Camera: event.camera,
+    Track: event.other_track_id === null ? event.track_id : `${event.track_id} and ${event.other_track_id}`,
+    Identity: event.identity,
+    Claimed: event.claimed,
+    Likely: event.likely,
+    Confidence: percent(event.confidence),
+    Reason: event.reason,
+    "Dissenting view": event.dissent,
+  };
+  return make("dl", {}, ...Object.entries(rows).filter(([, value]) => value !== null && value !== "" && value !== undefined)
+    .flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, String(value))]));
+}
+
+function probabilities(event) {
+  if (!event.probabilities) return null;
+  const { labels, raw, defended } = event.probabilities;
+  const best = labels.map((_, i) => i).sort((a, b) => Math.max(raw[b], defended[b]) - Math.max(raw[a], defended[a])).slice(0, 5);
+  return make("table", { class: "bars" },
+    make("caption", {}, "Probabilities, the five highest"),
+    make("thead", {}, make("tr", {}, ...["Name", "Before", "After the mask"].map((title) => make("th", { scope: "col" }, title)))),
+    make("tbody", {}, ...best.map((i) => make("tr", {}, make("th", { scope: "row" }, labels[i]), bar(raw[i]), bar(defended[i])))));
+}
+
+function bar(value) {
+  const fill = make("span", { class: "fill" });
+  fill.style.width = `${value * 100}%`;
+  return make("td", {}, make("span", { class: "bar", "aria-hidden": "true" }, fill), make("span", { class: "figure" }, `${(value * 100).toFixed(1)}\u00a0%`));
+}

@@ -1,0 +1,184 @@
+// The list of events: what is stored, and what happens now; filters, a person's history, acknowledging.
+import { fetchJson, find, icon, make, percent, timeOf } from "./dom.js";
+import { openDetail } from "./detail.js";
+
+export const KINDS = { suspected_attack: "Suspected attack", known: "Known", unknown: "Unknown", same_name_twice: "Same name twice" };
+export const STEPS = { before: "Before", saliency: "Saliency", mask: "Mask", after: "After" };
+const MOST = 200; // cards kept in the page
+const shown = new Map();
+const form = find("#filters");
+let stream = null;
+
+export function start() {
+  form.addEventListener("change", reload);
+  form.addEventListener("reset", () => setTimeout(reload));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  find("#older").addEventListener("click", () => load(oldest()));
+  find("#history button").addEventListener("click", () => { form.person.value = ""; reload(); });
+  listen();
+  reload();
+}
+
+export function offerCameras(names) {
+  offer(form.camera, names);
+}
+
+function offer(select, values) {
+  const missing = values.filter((value) => ![...select.options].some((option) => option.value === value));
+  select.append(...missing.map((value) => make("option", { value }, value)));
+}
+
+function listen() {
+  stream?.close();
+  stream = new EventSource("/api/events/stream");
+  stream.addEventListener("event", (message) => arrived(JSON.parse(message.data)));
+  stream.onerror = () => {
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => { listen(); reload(); }, 3000);
+  };
+}
+
+function arrived(event) {
+  const known = shown.has(event.id);
+  if (!matches(event)) {
+    if (known) { shown.get(event.id).item.remove(); shown.delete(event.id); }
+    return empty();
+  }
+  place(event, !known);
+  if (!known && !event.acknowledged) {
+    find("#announcer").textContent = `${KINDS[event.kind]} at ${event.camera}: ${event.text}`;
+    offer(form.person, [event.identity, event.claimed, event.likely].filter(Boolean));
+  }
+}
+
+function wanted() {
+  const data = new FormData(form);
+  const query = new URLSearchParams();
+  for (const kind of data.getAll("kind")) query.append("kind", kind);
+  for (const name of ["camera", "person", "acknowledged"]) if (data.get(name)) query.set(name, data.get(name));
+  if (data.get("period")) query.set("since", String(Date.now() / 1000 - Number(data.get("period"))));
+  return query;
+}
+
+function matches(event) {
+  const query = wanted();
+  const kinds = query.getAll("kind");
+  const people = [event.identity, event.claimed, event.likely];
+  return (!kinds.length || kinds.includes(event.kind))
+    && (!query.get("camera") || query.get("camera") === event.camera)
+    && (!query.get("person") || people.includes(query.get("person")))
+    && (!query.get("acknowledged") || (query.get("acknowledged") === "yes") === event.acknowledged);
+}
+
+async function reload() {
+  for (const { item } of shown.values()) item.remove();
+  shown.clear();
+  const count = [...wanted().keys()].filter((key) => key !== "kind").length + (wanted().has("kind") ? 1 : 0);
+  find("#filter-count").textContent = count ? ` (${count})` : "";
+  for (const format of ["csv", "jsonl"]) find(`#save-${format}`).href = `/api/events/export.${format}?${wanted()}`;
+  await Promise.all([load(null), showHistory()]);
+}
+
+async function load(before) {
+  const query = wanted();
+  if (before !== null) query.set("before_id", before);
+  query.set("limit", "30");
+  const asked = String(wanted());
+  const { events } = await fetchJson(`/api/events?${query}`).catch(() => ({ events: [] }));
+  if (String(wanted()).replace(/since=[^&]*/, "") !== asked.replace(/since=[^&]*/, "")) return; // the filter has changed meanwhile
+  events.forEach((event) => place(event, false));
+  find("#older").hidden = events.length < 30;
+  empty();
+}
+
+const oldest = () => Math.min(...shown.keys());
+
+function place(event, fresh) {
+  const item = card(event, fresh);
+  const old = shown.get(event.id);
+  if (old) {
+    const focused = old.item.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+    old.item.replaceWith(item);
+    if (focused) (find(`[data-action="${focused}"]`, item) || find("button", item))?.focus();
+  } else {
+    const next = [...shown.keys()].filter((id) => id < event.id).sort((a, b) => b - a)[0];
+    find("#event-list").insertBefore(item, next === undefined ? null : shown.get(next).item);
+  }
+  shown.set(event.id, { event, item });
+  if (fresh && shown.size > MOST) { const last = oldest(); shown.get(last).item.remove(); shown.delete(last); }
+  empty();
+}
+
+function empty() {
+  const none = find("#no-events");
+  none.hidden = shown.size > 0;
+  none.textContent = [...wanted().keys()].length ? "No event matches the filter." : "Nothing has happened yet.";
+}
+
+function card(event, fresh) {
+  const attack = event.kind === "suspected_attack";
+  const when = make("time", { datetime: event.time, title: new Date(event.time).toLocaleString() }, timeOf(event.time));
+  const item = make("li", { class: `event${fresh ? " fresh" : ""}`, data: { kind: event.kind, id: event.id, acknowledged: event.acknowledged } },
+    make("div", { class: "event-head" }, make("span", { class: "tag" }, icon(event.kind), ` ${KINDS[event.kind]}`), when),
+    make("div", { class: "event-body" },
+      attack || !event.pictures.includes("before") ? null : picture(event, "before", "face"),
+      make("div", {}, sentence(event), make("p", { class: "meta" }, [event.camera, confidence(event)].filter(Boolean).join(" · ")))),
+    attack ? steps(event) : null,
+    actions(event));
+  return item;
+}
+
+export function steps(event) {
+  return make("ul", { class: "steps" }, ...Object.entries(STEPS).filter(([name]) => event.pictures.includes(name)).map(([name, title]) =>
+    make("li", {}, make("figure", {}, picture(event, name, title), make("figcaption", {}, title)))));
+}
+
+export function picture(event, name, title) {
+  return make("img", { src: `/api/events/${event.id}/${name}`, alt: `${title}: ${event.text}`, class: name, loading: "lazy", decoding: "async", width: 112, height: 112 });
+}
+
+function sentence(event) {
+  const name = (text) => make("b", {}, text);
+  if (event.kind === "known") return make("p", { class: "sentence" }, name(event.identity), " appeared");
+  if (event.kind === "same_name_twice") return make("p", { class: "sentence" }, name(event.identity), " is in view twice at once");
+  if (event.kind === "unknown") return make("p", { class: "sentence" }, "Somebody unknown");
+  return make("p", { class: "sentence" }, "Passes for ", name(event.claimed), event.likely ? ", is likely " : "", event.likely ? name(event.likely) : "");
+}
+
+function confidence(event) {
+  if (event.kind === "unknown") return event.reason;
+  if (event.kind === "suspected_attack" && event.raw_confidence !== null)
+    return `${event.claimed} ${percent(event.raw_confidence)} before` + (event.likely ? `, ${event.likely} ${percent(event.defended_confidence)} after` : ", not borne out after");
+  return `confidence ${percent(event.confidence)}`;
+}
+
+function actions(event) {
+  const person = event.identity || event.claimed;
+  return make("div", { class: "actions" },
+    make("button", { type: "button", data: { action: "detail" }, "aria-label": `Details: ${event.text}`, onclick: () => openDetail(event.id, { history, acknowledge }) }, "Details"),
+    person ? make("button", { type: "button", data: { action: "history" }, onclick: () => history(person) }, `History of ${person}`) : null,
+    event.acknowledged ? make("span", { class: "done" }, icon("known"), " Acknowledged")
+      : make("button", { type: "button", data: { action: "acknowledge" }, "aria-label": `Acknowledge: ${event.text}`, onclick: () => acknowledge(event.id) }, "Acknowledge"));
+}
+
+export async function acknowledge(id) {
+  arrived(await fetchJson(`/api/events/${id}/acknowledge`, { method: "POST" }));
+}
+
+export function history(person) {
+  offer(form.person, [person]);
+  form.person.value = person;
+  reload();
+  find("#events").focus({ preventScroll: true });
+}
+
+async function showHistory() {
+  const { people } = await fetchJson("/api/people").catch(() => ({ people: [] }));
+  offer(form.person, people.map((one) => one.name));
+  const name = form.person.value;
+  find("#history").hidden = !name;
+  if (!name) return;
+  const one = people.find((person) => person.name === name) || { events: 0, attacks: 0, last_seen: null };
+  find("#history h3").textContent = `History of ${name}`;
+  find("#history p").textContent = `${one.events} ${one.events === 1 ? "event" : "events"}, ${one.attacks} suspected ${one.attacks === 1 ? "attack" : "attacks"}`
+    + (one.last_seen ? `; last ${timeOf(new Date(one.last_seen * 1000).toISOString())}` : "");
+}

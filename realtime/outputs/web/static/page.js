@@ -1,0 +1,17 @@
+import { find, setText } from "./dom.js";
+import * as events from "./events.js";
+import * as live from "./live.js";
+
+let started = false;
+
+live.start(({ cameras, engine, events: recorded, login }) => {
+  find("#no-cameras").hidden = cameras.length > 0;
+  setText(find("#engine"), engine ? `Engine ${engine}` : "");
+  find("#logout").hidden = !login;
+  find("#events").hidden = !recorded;
+  document.body.classList.toggle("without-events", !recorded);
+  if (!recorded) return;
+  events.offerCameras(cameras.map((camera) => camera.name));
+  if (!started) events.start();
+  started = true;
+});

@@ -1,0 +1,278 @@
+"""The line from camera to verdict, and the threads that run it.
+
+    camera -> Frame -> faces -> Track -> FaceCrop -> Recogniser -> Evidence -> Verdict -> overlay
+
+One capture thread per camera keeps the newest frame; one thread finds faces; one decides on them; one thread per
+camera draws and shows. They meet at the board and wait for nobody: a slow model lowers the rate of decisions,
+never that of the display, and never makes a picture older.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from models.evidence import CropEvidence
+from models.policy import Decision, decide, decide_undefended
+from models.recogniser import Recogniser
+from realtime.board import Board
+from realtime.cameras.newest_frame import FrameReader, NewestFrame
+from realtime.cameras.states import CameraError, CameraStatus, Cause
+from realtime.faces.find import FaceFinder
+from realtime.metrics import Meter, verdict_name
+from realtime.schedule import Schedule, key_of
+from realtime.types import Bytes, FaceCrop, FacesInFrame, Frame
+from realtime.verdict import Verdict, VerdictRules
+
+log = logging.getLogger(__name__)
+
+_FAREWELL = 1.0  # seconds that cameras, and then threads, have to end when it is stopped
+_PATIENCE = 0.2  # seconds a thread waits for news before it looks whether to stop, or redraws an ageing picture
+_NAP = 0.004  # seconds between two looks at several cameras of which none has news
+
+#: draws (frame, faces or None, verdicts by track, status of the camera) -> picture to show (H, W, 3) BGR
+Draw = Callable[[Frame, FacesInFrame | None, dict[int, Verdict], CameraStatus], Bytes]
+#: takes (frame, picture to show)
+Show = Callable[[Frame, Bytes], None]
+#: is told of every decision: (crop, evidence, undefended decision, defended decision)
+OnDecision = Callable[[FaceCrop, CropEvidence, Decision, Decision], None]
+#: is told of the verdicts after every pass over a camera: (faces, verdicts by track)
+OnVerdicts = Callable[[FacesInFrame, dict[int, Verdict]], None]
+
+
+class Pipeline:
+    """Runs cameras through one recogniser until it is stopped or every camera has ended.
+
+    Args:
+        cameras: not yet started.
+        finders: one per camera, by its name (each holds its camera's tracks).
+        draw, show: see above; called in the camera's own display thread.
+        batch: most crops per pass of the recogniser.
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[NewestFrame],
+        finders: dict[str, FaceFinder],
+        recogniser: Recogniser,
+        *,
+        rules: VerdictRules,
+        meter: Meter,
+        draw: Draw,
+        show: Show,
+        on_decision: Sequence[OnDecision] = (),
+        on_verdicts: Sequence[OnVerdicts] = (),
+        batch: int = 2,
+    ) -> None:
+        self.cameras = list(cameras)
+        self.board = Board([camera.name for camera in cameras], rules)
+        self.meter = meter
+        self._finders, self._recogniser = finders, recogniser
+        self._schedule = Schedule(batch, within=rules.max_age)
+        self._draw, self._show = draw, show
+        self._on_decision, self._on_verdicts = on_decision, on_verdicts
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every thread and return."""
+        displays = [(camera, camera.reader("display")) for camera in self.cameras]
+        work: list[tuple[str, Callable[[], None]]] = [("faces", self._find_faces), ("decisions", self._decide)]
+        for camera, reader in displays:
+            work.append((f"display {camera.name}", lambda c=camera, r=reader: self._display(c, r)))  # type: ignore[misc]
+        for name, target in work:
+            thread = threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        for camera in self.cameras:
+            camera.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until stopped or ended, at most ``seconds``; True when it is over.
+
+        Raises:
+            what a thread of the pipeline failed with.
+        """
+        over = self._stopping.wait(seconds)
+        if self._failure is not None:
+            raise self._failure
+        return over
+
+    def stop_soon(self) -> None:
+        """Ask it to stop and return at once (safe in a signal handler)."""
+        self._stopping.set()
+        for camera in self.cameras:
+            camera.stop_soon()
+
+    def stop(self) -> None:
+        """Stop every thread and every camera; may be called twice."""
+        self.stop_soon()
+        deadline = time.monotonic() + _FAREWELL
+        for camera in self.cameras:  # those that hang share the time, however many they are
+            camera.stop(max(0.0, deadline - time.monotonic()))
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline + _FAREWELL - time.monotonic()))
+
+    def _guarded(self, target: Callable[[], None]) -> None:
+        try:
+            target()
+        except BaseException as error:
+            log.exception("%s failed", threading.current_thread().name)
+            self._failure = error
+            self._stopping.set()
+
+    def _find_faces(self) -> None:
+        """Detection and tracking, camera by camera, always on the newest frame."""
+        readers = {camera.name: camera.reader("faces") for camera in self.cameras}
+        while readers and not self._stopping.is_set():
+            alone, idle = len(readers) == 1, True
+            for name, reader in list(readers.items()):
+                try:
+                    frame = reader.next(_PATIENCE if alone else 0)  # a camera without news holds up no other
+                except CameraError:
+                    del readers[name]  # ended for good; its display says so
+                    continue
+                if frame is None:
+                    continue
+                idle = False
+                found = self._finders[name].find(frame)
+                self.meter.stages(found.stage_ms)
+                self.meter.searched(len(found.crops))
+                self.board.put_faces(found, time.monotonic())
+            if idle and not alone:
+                self._stopping.wait(_NAP)
+
+    def _decide(self) -> None:
+        """The most urgent faces of all cameras, a batch at a time."""
+        while not self._stopping.is_set():
+            if not self.board.wait_for_faces(_PATIENCE):
+                continue
+            while not self._stopping.is_set():
+                crops = self.board.crops()  # the newest, also while a backlog is worked off
+                self._schedule.keep_only(key_of(crop) for crop in crops)
+                chosen = self._schedule.pick(crops, time.monotonic())
+                if not chosen:
+                    break
+                decisions = decide_crops(self._recogniser, chosen, self.board, self.meter, self._on_decision)
+                for crop, decision in zip(chosen, decisions, strict=True):
+                    self._schedule.note(crop, verdict_name(decision))
+                self._tell_verdicts({crop.frame.camera for crop in chosen})
+
+    def _tell_verdicts(self, cameras: set[str]) -> None:
+        for camera in cameras if self._on_verdicts else ():
+            found = self.board.faces(camera)
+            if found is not None:
+                verdicts = self.board.verdicts(camera, time.monotonic())
+                for listener in self._on_verdicts:
+                    listener(found, verdicts)
+
+    def _display(self, camera: NewestFrame, reader: FrameReader) -> None:
+        """Draw and show every frame that comes; a picture that grows old is shown again, as old."""
+        last: Frame | None = None
+        while not self._stopping.is_set():
+            try:
+                frame = reader.next(_PATIENCE)
+            except CameraError:
+                break
+            fresh = frame is not None
+            if frame is None:
+                if last is None:
+                    continue
+                frame = last
+            started = time.perf_counter()
+            verdicts = self.board.verdicts(camera.name, time.monotonic())
+            for verdict in verdicts.values():
+                self.meter.verdict_shown(verdict.age(verdict.asked_at), stale=verdict.stale)
+            picture = self._draw(frame, self.board.faces(camera.name), verdicts, camera.status())
+            self.meter.stage("draw", (time.perf_counter() - started) * 1e3)
+            self._show(frame, picture)
+            if fresh:
+                self._count(frame, last)
+                self.meter.frame_displayed(frame.captured_at)
+            last = frame
+        if all(other.ended for other in self.cameras):
+            self._stopping.set()
+
+    def _count(self, frame: Frame, last: Frame | None) -> None:
+        missed = frame.index - (last.index if last is not None else -1) - 1
+        for _ in range(missed + 1):
+            self.meter.frame_captured(frame.captured_at)
+        if missed:
+            self.meter.frame_dropped("overtaken", missed)
+
+
+def decide_crops(
+    recogniser: Recogniser,
+    crops: Sequence[FaceCrop],
+    board: Board,
+    meter: Meter,
+    listeners: Sequence[OnDecision] = (),
+) -> list[Decision]:
+    """Decide on crops in one batch, note the results, and return them in the crops' order."""
+    stage_ms: dict[str, float] = {}
+    evidence = recogniser.defend(np.stack([crop.pixels for crop in crops]), quick=True, stage_ms=stage_ms)
+    meter.stages({stage: value / len(crops) for stage, value in stage_ms.items()})
+    now = time.monotonic()
+    decisions = []
+    for crop, one in zip(crops, evidence, strict=True):
+        decision = decide(one, recogniser.policy)
+        decisions.append(decision)
+        board.put_decision(crop, decision, one, now)
+        meter.decided(decision, now, full=bool(one.saliency.any()))
+        for listener in listeners:
+            listener(crop, one, decide_undefended(one, recogniser.policy), decision)
+    return decisions
+
+
+def run_every_frame(
+    camera: NewestFrame,
+    finder: FaceFinder,
+    recogniser: Recogniser,
+    *,
+    rules: VerdictRules,
+    meter: Meter,
+    draw: Draw,
+    show: Show,
+    on_decision: Sequence[OnDecision] = (),
+    on_verdicts: Sequence[OnVerdicts] = (),
+    seconds: float | None = None,
+) -> None:
+    """The same line for offline use: every frame, every face, one after another, as long as it takes.
+
+    ``seconds`` is a length of the source at its own rate.
+    """
+    board = Board([camera.name], rules)
+    reader = camera.reader("offline")
+    camera.start()
+    try:
+        while True:
+            frame = reader.next()
+            if frame is None or (seconds is not None and frame.index >= seconds * (camera.native_fps or 25.0)):
+                return
+            meter.frame_captured()
+            found = finder.find(frame)
+            meter.stages(found.stage_ms)
+            meter.searched(len(found.crops))
+            board.put_faces(found, time.monotonic())
+            crops = [crop for crop in found.crops if crop.refusal is None]
+            if crops:
+                decide_crops(recogniser, crops, board, meter, on_decision)
+            started = time.perf_counter()
+            verdicts = board.verdicts(camera.name, time.monotonic())
+            for listener in on_verdicts:
+                listener(found, verdicts)
+            picture = draw(frame, found, verdicts, camera.status())
+            meter.stage("draw", (time.perf_counter() - started) * 1e3)
+            show(frame, picture)
+            meter.frame_displayed(frame.captured_at)
+    except CameraError as ended:
+        if ended.cause is not Cause.END_OF_FILE:
+            raise ended.as_bad_input() from None
+    finally:
+        camera.stop()

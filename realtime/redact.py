@@ -1,0 +1,152 @@
+"""Keeps credentials out of everything that is written: logs, messages, reports, process titles.
+
+Three nets, each for what the others miss:
+
+1. user info of URLs in any text, also where the password holds ``@ : / ? # %`` unencoded, and of URLs that
+   are percent-encoded themselves;
+2. values of query parameters whose name sounds like a secret (``token=``, ``pwd=``, ``loginpas=``);
+3. passwords known from the sources that were opened (``remember_secret``), wherever they appear.
+
+Where a text can be read both as a credential and as a plain address, it is taken for a credential: a message
+that names a host badly is better than a password in a log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+HIDDEN = "***"
+_SHORTEST_SECRET = 6
+_ORDINARY_WORD = re.compile(r"[a-z]{,11}|[0-9]{,7}")  # a password "live" or "1080" would punch holes into every report
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>\S+)")
+_ENCODED_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*%3A%2F%2F)(?P<rest>[^\s&]+)", re.IGNORECASE)
+_SECRET_NAME = r"[\w.-]*(?:pass|pwd|pas|token|secret|auth|api[_-]?key|key|sig|user|usr|login|credential)[\w.-]*"
+_SECRET_VALUE = re.compile(rf"(?P<name>[?&;]{_SECRET_NAME}=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
+_PLAIN_WITH_QUERY = re.compile(rf"{_HOST}(?::\d{{1,5}})?(?:/[^@?#]*)?\?(?:[\w.-]+=[^&=]*)(?:&[\w.-]+=[^&=]*)*")
+_HEADER = re.compile(r"(?P<name>\b(?:proxy-)?authorization:\s*(?:basic|digest|bearer)\s+)[^\r\n]+", re.IGNORECASE)
+
+_known: set[str] = set()
+_known_lock = threading.Lock()
+
+
+def redact(text: str) -> str:
+    """``text`` without credentials. Idempotent; text without an address or secret comes back unchanged."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    text = _HEADER.sub(rf"\g<name>{HIDDEN}", text)
+    text = _URL.sub(lambda m: m["scheme"] + _without_user_info(m["rest"]), text)
+    text = _ENCODED_URL.sub(_encoded_without_user_info, text)
+    return _SECRET_VALUE.sub(rf"\g<name>{HIDDEN}", text)
+
+
+def _without_user_info(rest: str) -> str:
+    """``user:pass@host/path`` -> ``***@host/path``; ``rest`` is what follows ``://``."""
+    if "@" not in rest:
+        return rest
+    before, _, address = rest.rpartition("@")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" not in authority and (":" not in before or _PLAIN_WITH_QUERY.fullmatch(rest)):
+        return rest  # the @ belongs to the path or the query: no password can stand before it
+    return f"{HIDDEN}@{address}"
+
+
+def _encoded_without_user_info(match: re.Match[str]) -> str:
+    rest = match["rest"]
+    end = rest.rfind("%40")  # the sign has no other encoding
+    return match[0] if end < 0 else f"{match['scheme']}{HIDDEN}{rest[end:]}"
+
+
+def remember_secret(secret: str) -> None:
+    """From now on ``secret`` is removed wherever it appears, as it is, percent-encoded and decoded.
+
+    Short ones and ordinary words are not remembered: the patterns have to be enough for them.
+    """
+    forms = {secret, unquote(secret), quote(secret, safe=""), quote(secret)}
+    with _known_lock:
+        _known.update(form for form in forms if len(form) >= _SHORTEST_SECRET and not _ORDINARY_WORD.fullmatch(form))
+
+
+def forget_secrets() -> None:
+    """Forget every remembered secret (tests)."""
+    with _known_lock:
+        _known.clear()
+
+
+def redact_all(value: Any) -> Any:
+    """``value`` with every string inside its mappings and sequences redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact_all(key): redact_all(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_all(item) for item in value]
+    return value
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats as its parent does, then redacts the result: arguments, exception texts and stacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message and, where there is one, the exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(redact_all(entry), ensure_ascii=False)
+
+
+class RedactingFilter(logging.Filter):
+    """For handlers whose formatter is not ours (a web server's): redacts the record itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = redact(record.stack_info)
+        return True
+
+
+def setup_logging(level: int | str = logging.WARNING, style: Literal["text", "json"] = "text") -> None:
+    """Log to stderr through redaction; warnings and exceptions of threads come along.
+
+    Replaces the handlers of the root logger, so that none without redaction stays behind.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    text = RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+    handler.setFormatter(JsonFormatter() if style == "json" else text)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default" if logging.root.level <= logging.DEBUG else "ignore", DeprecationWarning)
+    threading.excepthook = _log_thread_exception
+
+
+def _log_thread_exception(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is SystemExit or args.exc_value is None:
+        return
+    name = args.thread.name if args.thread else "a thread"
+    logging.getLogger("spectaclear").error(
+        "%s ended unexpectedly", name, exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
+    )

@@ -1,0 +1,85 @@
+"""Which faces to decide on next, when there is time for a few only.
+
+Every face has a moment by which it should have its next decision, and the earliest goes first: a new or
+re-associated face as soon as it is seen, a face whose last decisions did not agree soon, any other within the time
+for which its verdict counts as current. So new and changed faces come first, a known face that is overdue comes
+before them, and what time is left is spent evenly. With n faces and r decisions a second nobody waits longer than
+about n / r seconds beyond that time, however many new faces come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from realtime.types import FaceCrop
+
+#: A track of one camera: (camera, track number).
+TrackKey = tuple[str, int]
+
+SETTLED = 5  # decisions in a row with the same outcome, from which on a face is settled
+SOON = 0.15  # seconds until an unsettled face's next decision
+
+
+def key_of(crop: FaceCrop) -> TrackKey:
+    """The track that the crop belongs to."""
+    return crop.frame.camera, crop.track.track_id
+
+
+@dataclass
+class _Turns:
+    """What a track had so far in its epoch."""
+
+    epoch: int
+    seen_at: float
+    frame: int = -1  # of its last turn; -1: none yet
+    at: float = 0.0
+    outcome: Hashable = None
+    agreeing: int = 0
+
+    def due(self, within: float) -> float:
+        if self.frame < 0:
+            return self.seen_at
+        return self.at + (within if self.agreeing >= SETTLED else min(SOON, within))
+
+
+class Schedule:
+    """Remembers when each track had its turn. Used by one thread.
+
+    Args:
+        batch: most crops per pass of the recogniser.
+        within: seconds within which a settled face should be decided on again.
+    """
+
+    def __init__(self, batch: int = 2, *, within: float = 0.5) -> None:
+        self.batch = batch
+        self.within = within
+        self._turns: dict[TrackKey, _Turns] = {}
+
+    def pick(self, crops: Iterable[FaceCrop], now: float) -> list[FaceCrop]:
+        """At most ``batch`` crops, the most urgent first; none that was decided on already or was refused."""
+        waiting = []
+        for crop in crops:
+            if crop.refusal is not None:
+                continue
+            turns = self._turns.get(key_of(crop))
+            if turns is None or turns.epoch != crop.track.epoch:
+                turns = self._turns[key_of(crop)] = _Turns(crop.track.epoch, now)
+            if crop.frame.index > turns.frame:
+                waiting.append((turns.due(self.within), turns, crop))
+        waiting.sort(key=lambda one: one[0])
+        for _, turns, crop in waiting[: self.batch]:
+            turns.frame, turns.at = crop.frame.index, now
+        return [crop for _, _, crop in waiting[: self.batch]]
+
+    def note(self, crop: FaceCrop, outcome: Hashable) -> None:
+        """What was decided on a crop: equal outcomes in a row make its track settled."""
+        turns = self._turns.get(key_of(crop))
+        if turns is not None and turns.epoch == crop.track.epoch:
+            turns.agreeing = turns.agreeing + 1 if outcome == turns.outcome else 1
+            turns.outcome = outcome
+
+    def keep_only(self, tracks: Iterable[TrackKey]) -> None:
+        """Forget every track but these."""
+        kept = set(tracks)
+        self._turns = {key: turns for key, turns in self._turns.items() if key in kept}

@@ -1,0 +1,249 @@
+"""Puts the parts together for a run: from a configuration to a pipeline, its outputs, and the figures at the end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from models.errors import BadInput
+from realtime.assembly import batch_of, detector_of, finder_of, recogniser_of, rules_of, service_settings, warm_up
+from realtime.cameras.from_config import capture_from
+from realtime.cameras.newest_frame import NewestFrame
+from realtime.cameras.open import is_file, open_camera
+from realtime.cameras.states import CameraError, CameraStatus, Cause
+from realtime.cli import console
+from realtime.config import CameraConfig, Config
+from realtime.memory import give_back_memory
+from realtime.metrics import Meter, Summary
+from realtime.outputs.mosaic import Mosaic
+from realtime.outputs.overlay import Overlay, Status
+from realtime.outputs.recordings import Recordings
+from realtime.outputs.services import Services
+from realtime.outputs.window import Window, has_screen
+from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
+from realtime.threads import calm_opencv
+from realtime.types import Bytes, FacesInFrame, Frame
+from realtime.verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run shows and keeps.
+
+    ``record``: an MP4 of what is displayed, see ``recording_files``. ``window``: where there is a screen.
+    ``seconds``: None runs until the sources end or somebody stops it. ``shows`` are told of every picture shown.
+    """
+
+    record: Path | None = None
+    window: bool = False
+    seconds: float | None = None
+    on_decision: Sequence[OnDecision] = ()
+    on_verdicts: Sequence[OnVerdicts] = ()
+    shows: Sequence[Show] = ()
+    note: Callable[[Frame], str] = field(default=lambda frame: "")
+
+
+def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], NewestFrame] = capture_from) -> Summary:
+    """Run the configured cameras and return what happened. ``capture`` makes a camera's capture thread.
+
+    Raises:
+        BadInput: a bundle, a detector file, an only camera, or the recording cannot be opened.
+        SourceFailed: all was done, kept and closed, but a file broke off.
+    """
+    refuse_bad_files(config)
+    calm_opencv()
+    recogniser = recogniser_of(config)
+    meter = Meter(recogniser.engine)
+    cameras = [capture(camera) for camera in config.cameras]
+    detector = detector_of(config.detection)
+    finders = {camera.name: finder_of(config, detector, recogniser.input_size) for camera in config.cameras}
+    meter.stages(warm_up(recogniser, detector))
+    batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
+    give_back_memory()
+    rules = rules_of(config)
+    with ExitStack() as stack:
+
+        def statuses() -> list[CameraStatus]:
+            return [camera.status() for camera in cameras]
+
+        screen = Mosaic(statuses)
+        services = stack.enter_context(Services(service_settings(config), statuses, meter))
+        shows: list[Show] = [screen.put, services.show, *outputs.shows]
+        if services.page is not None:
+            console.print(f"live page: {services.page.url}")
+        on_decision, on_verdicts = list(outputs.on_decision), list(outputs.on_verdicts)
+        if services.feed is not None:
+            on_decision.append(services.feed.on_decision)
+            on_verdicts.append(services.feed.on_verdicts)
+        if outputs.record is not None:
+            shows.append(stack.enter_context(_recordings(outputs.record, config)).show)
+        ages = {camera.name: camera.max_frame_age for camera in config.cameras}
+        draw = drawer(Overlay(), recogniser.engine, meter, ages, outputs.note)
+
+        def show(frame: Frame, picture: Bytes) -> None:
+            for one in shows:
+                one(frame, picture)
+
+        if config.cameras[0].every_frame:
+            with terminated_by_signal(cameras[0].stop_soon):
+                try:
+                    run_every_frame(
+                        cameras[0],
+                        finders[cameras[0].name],
+                        recogniser,
+                        rules=rules,
+                        meter=meter,
+                        draw=draw,
+                        show=show,
+                        on_decision=on_decision,
+                        on_verdicts=on_verdicts,
+                        seconds=outputs.seconds,
+                    )
+                except BadInput as error:
+                    raise SourceFailed(str(error), meter.summary()) from None
+            return meter.summary()
+        pipeline = Pipeline(
+            cameras,
+            finders,
+            recogniser,
+            rules=rules,
+            meter=meter,
+            draw=draw,
+            show=show,
+            on_decision=on_decision,
+            on_verdicts=on_verdicts,
+            batch=batch,
+        )
+        stack.callback(pipeline.stop)
+        with terminated_by_signal(pipeline.stop_soon):
+            pipeline.start()
+            if len(cameras) == 1:
+                _first_picture(pipeline, cameras[0], config.cameras[0])
+            _until_over(pipeline, screen, outputs)
+    summary = meter.summary()
+    _refuse_broken_ends(cameras, summary)
+    return summary
+
+
+class SourceFailed(BadInput):
+    """Every source has ended, and one not as it should: a damaged file. What came before it is in ``summary``."""
+
+    def __init__(self, message: str, summary: Summary) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+
+def _recordings(path: Path, config: Config) -> Recordings:
+    """At the configured rate; every frame of a file at the file's own."""
+    names, fps, first = [camera.name for camera in config.cameras], config.record.fps, config.cameras[0]
+    if first.every_frame and is_file(first.source):
+        file = open_camera(first.source, name=first.name, every_frame=True)
+        file.close()
+        fps = file.native_fps or fps
+    return Recordings(path, names, fps, every_frame=first.every_frame)
+
+
+def _refuse_broken_ends(cameras: Sequence[NewestFrame], summary: Summary) -> None:
+    if not all(camera.ended for camera in cameras):
+        return
+    for status in (camera.status() for camera in cameras):
+        if status.cause not in (None, Cause.END_OF_FILE):
+            raise SourceFailed(str(CameraError(status.cause, status.message).as_bad_input()), summary)
+
+
+def refuse_bad_files(config: Config) -> None:
+    """Look at the files among the sources before a model is loaded for nothing.
+
+    Raises:
+        BadInput: one is missing, or no video; or every frame is wanted of one of several.
+    """
+    if len(config.cameras) > 1 and any(camera.every_frame for camera in config.cameras):
+        raise BadInput("every_frame takes as long as it takes and works with one camera only; run one file at a time")
+    for camera in config.cameras:
+        if is_file(camera.source):
+            try:
+                open_camera(camera.source, name=camera.name, every_frame=camera.every_frame).close()
+            except CameraError as error:
+                raise error.as_bad_input() from None
+
+
+def _first_picture(pipeline: Pipeline, camera: NewestFrame, config: CameraConfig) -> None:
+    """A single camera that gives nothing is the user's mistake; among several it is only lost."""
+    camera.wait_until_live(config.open_timeout + config.read_timeout + 2.0)
+
+
+def _until_over(pipeline: Pipeline, screen: Mosaic, outputs: Outputs) -> None:
+    end = None if outputs.seconds is None else time.monotonic() + outputs.seconds
+    with ExitStack() as stack:
+        window = stack.enter_context(Window()) if outputs.window else None
+        while end is None or time.monotonic() < end:
+            left = 3600.0 if end is None else end - time.monotonic()
+            if window is None:
+                if pipeline.wait(max(0.0, left)):
+                    return
+            else:
+                picture = screen.next(0.05)
+                if picture is not None and not window.show(picture):
+                    return
+                if pipeline.wait(0):
+                    return
+
+
+def drawer(
+    overlay: Overlay, engine: str, meter: Meter, max_ages: dict[str, float], note: Callable[[Frame], str]
+) -> Draw:
+    """Draws a frame with what is known of it; ``max_ages`` are seconds by camera."""
+
+    def draw(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict], camera: CameraStatus) -> Bytes:
+        status = Status(
+            camera=camera.name,
+            state=camera.state.value,
+            engine=engine,
+            fps=meter.fps() if len(max_ages) == 1 else camera.fps,  # the meter's is of all cameras together
+            captured_at=frame.captured_at,
+            wall_time=frame.wall_time,
+            max_frame_age=max_ages[frame.camera],
+            note=note(frame),
+        )
+        tracks = [crop.track for crop in found.crops] if found is not None else []
+        return overlay.draw(frame.bgr, tracks, verdicts, status)
+
+    return draw
+
+
+def window_wanted(*, headless: bool) -> bool:
+    """Whether to open a window: not asked otherwise, and there is a screen."""
+    return not headless and has_screen()
+
+
+@contextmanager
+def terminated_by_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Within the block SIGTERM and Ctrl-C stop the run in good order: recordings are finished and figures written.
+
+    A second Ctrl-C interrupts at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handler(number: int, stack: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+        stop()
+
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)

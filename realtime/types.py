@@ -1,0 +1,72 @@
+"""The currency between the stages of the pipeline: one frozen dataclass each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a camera.
+
+    ``captured_at`` is ``time.monotonic()`` seconds at the moment the camera gave it, ``wall_time`` the same
+    moment as seconds since the epoch; ``index`` counts the camera's frames from 0 (gaps are dropped frames).
+    """
+
+    camera: str
+    index: int
+    bgr: Bytes  # (H, W, 3)
+    captured_at: float
+    wall_time: float
+
+
+@dataclass(frozen=True)
+class DetectedFace:
+    """A face in a frame, in pixels of that frame.
+
+    ``landmarks`` are left eye, right eye, nose tip, left mouth corner, right mouth corner ("left" = image
+    left), as (x, y).
+    """
+
+    box: Floats  # (4,) x1, y1, x2, y2
+    landmarks: Floats  # (5, 2)
+    score: float
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face followed over frames. ``epoch`` grows whenever the track was lost and found again."""
+
+    track_id: int
+    face: DetectedFace
+    epoch: int = 0
+    detected: bool = True  # False: carried over from an earlier frame
+
+
+@dataclass(frozen=True)
+class FaceCrop:
+    """A canonical face crop cut from a frame.
+
+    ``refusal`` is None where the crop is good enough to decide on, otherwise the reason (one of
+    ``realtime.faces.quality.REASONS``).
+    """
+
+    track: TrackedFace
+    frame: Frame
+    pixels: Bytes  # (S, S, 3) RGB
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class FacesInFrame:
+    """Everything found in one frame, and how long the finding took (milliseconds by stage)."""
+
+    frame: Frame
+    crops: tuple[FaceCrop, ...]
+    stage_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,33 @@
+"""What all tests share."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.bundle import Bundle
+
+sys.path.insert(0, str(Path(__file__).parent / "models"))
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle with random weights: the real code on a net that runs in milliseconds."""
+    from small_bundle import make_small_bundle
+
+    return make_small_bundle(tmp_path_factory.mktemp("bundle") / "small")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What tests derive from a bundle goes to a folder of their own, not to the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTACLEAR_CACHE", str(folder))
+        yield folder

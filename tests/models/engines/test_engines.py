@@ -1,0 +1,185 @@
+"""Every engine against the torch reference, what importing one costs, and the choice among them."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from models.bundle import Bundle, load_bundle
+from models.engines import choose, make_engine
+from models.engines import openvino_engine as openvino_module
+from models.engines.base import ENGINES, Engine
+from models.engines.torch_engine import TorchEngine
+from models.errors import BadInput
+from models.guided_backprop import guided_backprop
+from models.policy import decide
+from models.recogniser import Recogniser
+from models.saliency_mask import scale_saliency
+
+has_openvino = importlib.util.find_spec("openvino") is not None
+openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO is an optional extra")
+
+PREPARED = Path(__file__).parents[4] / "shared" / "data" / "pubfig30"
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", pytest.param("openvino", marks=openvino_only)])
+def engine(request: pytest.FixtureRequest, small_bundle: Bundle) -> Engine:
+    return make_engine(request.param, small_bundle, threads=1)
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), np.uint8)
+
+
+def test_an_engine_equals_the_torch_reference(engine: Engine, small_bundle: Bundle, crops: np.ndarray) -> None:
+    reference = TorchEngine(small_bundle)
+    np.testing.assert_allclose(engine.logits(crops), reference.logits(crops), atol=1e-4, rtol=1e-4)
+    for percentile in (99.0, 100.0):
+        logits, saliency = engine.logits_and_saliency(crops, percentile)
+        wanted_logits, wanted = reference.logits_and_saliency(crops, percentile)
+        np.testing.assert_allclose(logits, wanted_logits, atol=1e-4, rtol=1e-4)
+        assert np.median(np.abs(saliency - wanted).max(axis=(1, 2))) < 1e-4
+        assert (saliency.dtype, saliency.shape) == (np.float32, (9, 32, 32))
+
+
+def test_batches_of_any_size_follow_one_another(engine: Engine, crops: np.ndarray) -> None:
+    whole = engine.logits_and_saliency(crops, 99.0)
+    for size in (0, 1, 4, 2):
+        logits, saliency = engine.logits_and_saliency(crops[:size], 99.0)
+        np.testing.assert_allclose(logits, whole[0][:size], atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(saliency, whole[1][:size], atol=1e-3)
+
+
+def test_no_crop_is_no_trouble_in_8_bits_either(small_bundle: Bundle, crops: np.ndarray) -> None:
+    engine = make_engine("onnxruntime-int8", small_bundle, threads=1)
+    assert engine.logits(crops[:0]).shape == (0, 4)
+    assert [part.shape for part in engine.logits_and_saliency(crops[:0], 99.0)] == [(0, 4), (0, 32, 32)]
+
+
+def test_an_answer_is_not_overwritten_by_the_next(engine: Engine, crops: np.ndarray) -> None:
+    logits, saliency = engine.logits_and_saliency(crops[:1], 99.0)
+    kept = logits.copy(), saliency.copy()
+    engine.logits_and_saliency(crops[1:2], 99.0)
+    assert np.array_equal(kept[0], logits)
+    assert np.array_equal(kept[1], saliency)
+
+
+def test_an_engine_says_what_runs(small_bundle: Bundle) -> None:
+    assert "(CPUExecutionProvider, float32)" in make_engine("onnxruntime-cpu", small_bundle).name
+    assert "(CPUExecutionProvider, int8)" in make_engine("onnxruntime-int8", small_bundle).name
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", pytest.param("openvino", marks=openvino_only)])
+def test_a_defended_pass_never_imports_torch(name: str, small_bundle: Bundle) -> None:
+    code = (
+        "import sys, numpy, models\n"
+        f"recogniser = models.load_recogniser({str(small_bundle.folder)!r}, {name!r}, threads=1)\n"
+        "recogniser.defend(numpy.zeros((1, 32, 32, 3), numpy.uint8))\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3], timeout=120)
+
+
+def test_an_unknown_engine_is_refused_with_the_known_ones(small_bundle: Bundle) -> None:
+    with pytest.raises(BadInput, match=r"known are auto, torch, onnxruntime"):
+        make_engine("tensorflow", small_bundle)
+    assert "auto" in ENGINES
+
+
+def test_openvino_that_is_not_installed_is_refused(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BadInput, match=r"pip install 'spectaclear\[openvino\]'"):
+        openvino_module.OpenVinoEngine(small_bundle)
+
+
+def test_auto_measures_once_and_remembers(
+    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTACLEAR_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: object())
+    measured: list[list[str]] = []
+
+    def measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str, float]:
+        measured.append(others)
+        return {"onnxruntime": 1.0, "openvino": 0.5}
+
+    monkeypatch.setattr(choose, "_measure", measure)
+    assert [choose.fastest_engine(small_bundle) for _ in range(2)] == ["openvino", "openvino"]
+    assert measured == [["openvino"]]
+    choose.fastest_engine(small_bundle, threads=1)  # another question
+    assert len(measured) == 2
+
+
+def test_auto_stays_with_the_default_unless_another_is_clearly_faster(
+    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTACLEAR_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(choose, "_measure", lambda *given: {"onnxruntime": 1.0, "openvino": 0.97})
+    assert choose.fastest_engine(small_bundle) == "onnxruntime"
+
+
+def test_auto_measures_nothing_where_there_is_no_choice(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(choose, "_measure", lambda *given: pytest.fail("measured"))
+    assert choose.fastest_engine(small_bundle) == "onnxruntime"
+
+
+def test_auto_takes_8_bits_only_where_they_were_measured_to_cost_nothing(
+    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTACLEAR_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(choose, "_measure", lambda *given: {"onnxruntime": 1.0, "onnxruntime-int8": 0.4})
+    for record, wanted in (
+        ({}, "onnxruntime"),
+        ({"int8": {"accepted": False}}, "onnxruntime"),
+        ({"int8": {"accepted": True}}, "onnxruntime-int8"),
+    ):
+        bundle = Bundle(small_bundle.folder, small_bundle.info.model_copy(update={"calibration": record}))
+        assert choose.fastest_engine(bundle) == wanted
+
+
+@openvino_only
+def test_the_measurement_covers_every_engine(small_bundle: Bundle) -> None:
+    seconds = choose._measure(small_bundle, ["openvino"], 1)
+    assert set(seconds) == {"onnxruntime", "openvino"}
+    assert all(value > 0 for value in seconds.values())
+
+
+@pytest.mark.slow
+def test_real_faces_are_decided_as_by_the_reference() -> None:
+    """The promise of the fast path on some shared photographs; ``tools.precision`` checks it on more."""
+    if not PREPARED.is_dir():
+        pytest.skip(f"{PREPARED} is not there")
+    try:
+        bundle = load_bundle()
+    except BadInput as error:
+        pytest.skip(str(error))
+    files = sorted(PREPARED.rglob("*.jpg"))
+    chosen = np.random.default_rng(0).choice(len(files), 24, replace=False)
+    side = bundle.info.input_size
+    crops = np.stack([cv2.resize(cv2.imread(str(files[i])), (side, side))[..., ::-1] for i in sorted(chosen)])
+    fast, reference = (Recogniser(bundle, make_engine(name, bundle)) for name in ("onnxruntime-cpu", "torch"))
+    ious, same = [], 0
+    for crop in crops:
+        found, wanted = fast.defend(crop[None]), reference.defend(crop[None])
+        union = (found.mask | wanted.mask).sum()
+        ious.append(1.0 if union == 0 else (found.mask & wanted.mask).sum() / union)
+        a, b = decide(found[0], fast.policy), decide(wanted[0], fast.policy)
+        same += (a.state, a.identity, a.claimed) == (b.state, b.identity, b.claimed)
+    assert np.mean(ious) >= 0.99
+    assert same >= 0.97 * len(crops)
+    # In float32 a gate at its rounding error may stand either way, in torch as well: float64 is the judge.
+    pixels = torch.from_numpy(crops[:8].copy()).permute(0, 3, 1, 2).double() / 255
+    gradient = guided_backprop(bundle.torch_model().double(), pixels).permute(0, 2, 3, 1).numpy()
+    percentile = bundle.info.defence.percentile
+    difference = np.abs(fast.defend(crops[:8]).saliency - scale_saliency(gradient, percentile))
+    assert np.median(difference.max(axis=(1, 2))) < 1e-4
+    assert (difference > 1e-4).mean() < 0.01

@@ -1,0 +1,102 @@
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.adaptation import AdaptationNet, AdaptationSettings, adapt_trunk, cosface
+from models.vgg16 import VGG16
+
+SETTINGS = AdaptationSettings(
+    seconds=6, batch=8, first_block=5, small_size=32, small_share=1.0, held_out=0.1, head_learning_rate=1e-2
+)
+
+
+@pytest.fixture(autouse=True)
+def a_step_takes_one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(1.0)
+    monkeypatch.setattr("models.adaptation.time.monotonic", lambda: next(ticks))
+
+
+def small_model(seed: int = 0) -> VGG16:
+    torch.manual_seed(seed)
+    model = VGG16(classes=1, input_size=32, hidden=1)
+    for layer in model.convolutions().values():
+        torch.nn.init.kaiming_normal_(layer.weight)
+    return model.eval()
+
+
+def pixels(count: int = 6) -> torch.Tensor:
+    return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 255
+
+
+def people(count: int = 4, each: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Crops of flat colours with noise, their labels, and a teacher that knows them apart."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(count), each)
+    colours = random.integers(40, 215, (count, 1, 1, 3))
+    crops = (colours[labels] + random.integers(-20, 20, (len(labels), 32, 32, 3))).astype(np.uint8)
+    return crops, labels.astype(np.int64), np.eye(count, 8, dtype=np.float32)[labels]
+
+
+@torch.no_grad()
+def test_inserting_normalisation_does_not_change_the_function() -> None:
+    model, x = small_model(), pixels()
+    net = AdaptationNet(model, people=3, teacher_width=4, first_block=3)
+    net.start_normalisation_from_data(x)
+    net.eval()
+    wanted = model.trunk(model.normalise(x))
+    found = net.trained(net.frozen(net.normalise(x)))
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))
+
+
+@torch.no_grad()
+def test_folding_gives_the_outputs_of_the_normalised_net() -> None:
+    model, x = small_model(), pixels()
+    net = AdaptationNet(model, people=3, teacher_width=4, first_block=3)
+    net.start_normalisation_from_data(x)
+    generator = torch.Generator().manual_seed(2)
+    for layer in net.trained:
+        if isinstance(layer, torch.nn.BatchNorm2d):  # as if trained: nothing is left at its start
+            for values in (layer.weight, layer.bias, layer.running_mean, layer.running_var):
+                assert values is not None
+                values.mul_(0.7 + 0.6 * torch.rand(values.shape, generator=generator))
+    net.eval()
+    wanted = net.trained(net.frozen(net.normalise(x)))
+    target = small_model(seed=5)
+    target.trunk[: len(net.frozen)].load_state_dict(net.frozen.state_dict())
+    net.fold_into(target)
+    found = target.trunk(target.normalise(x))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+
+
+def test_the_margin_is_taken_from_the_right_cosine_only() -> None:
+    embedding = torch.tensor([[3.0, 4.0]])  # cosines 0.6 and 0.8 with the axes
+    people = torch.eye(2)
+    loss = cosface(embedding, people, torch.tensor([0]), scale=10.0, margin=0.25)
+    assert float(loss) == pytest.approx(np.log(np.exp(3.5) + np.exp(8.0)) - 3.5, abs=1e-4)
+
+
+def test_adaptation_learns_resumes_and_changes_only_the_asked_blocks(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    model = small_model()
+    before = {name: layer.weight.clone() for name, layer in model.convolutions().items()}
+    records = list(adapt_trunk(model, crops, labels, teacher, SETTINGS, tmp_path / "c.pt"))
+    assert records[-1]["step"] == 6
+    changed = {name for name, layer in model.convolutions().items() if not torch.equal(layer.weight, before[name])}
+    assert changed == {"block5_conv1", "block5_conv2", "block5_conv3"}
+
+    longer = replace(SETTINGS, seconds=30)
+    more = list(adapt_trunk(small_model(), crops, labels, teacher, longer, tmp_path / "c.pt"))
+    assert more[-1]["step"] == 30
+    assert more[-1]["loss"] < 0.95 * records[-1]["loss"]
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    list(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt"))
+    other = replace(SETTINGS, margin=0.5)
+    with pytest.raises(ValueError, match="other settings"):
+        next(iter(adapt_trunk(small_model(), crops, labels, teacher, other, tmp_path / "c.pt")))

@@ -1,0 +1,61 @@
+"""Zones of the canonical crop, against the drawn glasses and by hand."""
+
+import numpy as np
+import pytest
+
+from models.errors import BadInput
+from models.eyewear import SHAPES, frame_mask
+from models.pose import template
+from models.zones import MARGIN, SHIFT, ZONES, checked_zones, hide, zone_mask, zone_views
+
+
+@pytest.mark.parametrize("size", [112, 224])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_eyewear_zone_covers_every_drawn_pair_of_glasses_moved_by_its_shift_and_margin(shape, size):
+    reach = int((SHIFT + MARGIN) * size / 224)
+    glasses = frame_mask(shape, size) > 0
+    zone = zone_mask("eyewear", size)
+    for dy in (-reach, 0, reach):
+        for dx in (-reach, 0, reach):
+            moved = np.zeros_like(glasses)
+            rows, columns = np.nonzero(glasses)
+            inside = (rows + dy >= 0) & (rows + dy < size) & (columns + dx >= 0) & (columns + dx < size)
+            moved[rows[inside] + dy, columns[inside] + dx] = True
+            assert not (moved & ~zone).any()
+
+
+def test_the_eyewear_zone_leaves_mouth_and_forehead():
+    zone = zone_mask("eyewear", 224)
+    for x, y in template(224)[3:]:
+        assert not zone[round(float(y)), round(float(x))]
+    assert not zone[:30].any()
+    assert 0.2 < zone.mean() < 0.4
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_zone_hides_some_of_the_face_and_not_all(zone):
+    assert 0.1 < zone_mask(zone, 112).mean() < 0.5
+
+
+def test_a_view_changes_nothing_outside_its_zone_and_shows_nothing_inside():
+    crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8)
+    views = zone_views(crops, ("eyewear", "lower_face"), (124, 117, 104))
+    assert views.shape == (2, 2, 112, 112, 3)
+    for number, zone in enumerate(("eyewear", "lower_face")):
+        mask = zone_mask(zone, 112)
+        np.testing.assert_array_equal(views[:, number, ~mask], crops[:, ~mask])
+        assert (views[:, number, mask] == (124, 117, 104)).all()
+    np.testing.assert_array_equal(hide(crops, zone_mask("eyewear", 112), (124, 117, 104)), views[:, 0])
+
+
+def test_no_zones_give_no_views():
+    assert zone_views(np.zeros((3, 32, 32, 3), np.uint8), (), (0, 0, 0)).shape == (3, 0, 32, 32, 3)
+
+
+def test_unknown_zones_and_tiny_crops_are_refused():
+    with pytest.raises(BadInput, match="'nose': unknown, give one of eyewear"):
+        checked_zones(["eyewear", "nose"])
+    with pytest.raises(ValueError, match="unknown zone"):
+        zone_mask("nose", 112)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="at least 16"):
+        zone_mask("eyewear", 8)

@@ -1,0 +1,141 @@
+"""Damage is seen, dropped and counted; dark, foggy and covered pictures are not taken for damage."""
+
+from __future__ import annotations
+
+import random
+
+import av
+import numpy as np
+import pytest
+
+from realtime.cameras.decode import PictureDecoder, is_decoder_grey
+
+
+class _Stream:
+    """A container whose packets are edited on their way to the decoder."""
+
+    def __init__(self, container, edit):
+        self._container, self._edit = container, edit
+        self.streams = container.streams
+
+    def demux(self, stream):
+        for index, packet in enumerate(self._container.demux(stream)):
+            content = bytes(packet) if packet.size else b""
+            edited = self._edit(index, content) if content else content
+            if edited is None:
+                continue
+            if edited != content:
+                changed = av.Packet(edited)
+                changed.stream, changed.pts, changed.dts = packet.stream, packet.pts, packet.dts
+                changed.time_base = packet.time_base
+                packet = changed
+            yield packet
+
+
+def _decoded(path, edit=lambda index, content: content):
+    with av.open(str(path)) as container:
+        decoder = PictureDecoder(_Stream(container, edit))
+        return list(decoder.pictures()), decoder.dropped
+
+
+@pytest.fixture(scope="session")
+def stream(kit, tmp_path_factory):
+    return kit.write_video(tmp_path_factory.mktemp("stream") / "clip.mkv", range(50), key_every=10)
+
+
+def _flip(content, seed, bits=3):
+    rng, changed = random.Random(seed), bytearray(content)
+    for _ in range(bits):
+        changed[rng.randrange(len(changed) // 4, len(changed))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
+
+
+def test_an_undamaged_stream_comes_through_whole(kit, stream):
+    pictures, dropped = _decoded(stream)
+    assert [kit.number_of(picture.bgr) for picture in pictures] == list(range(50))
+    assert not dropped
+    assert [picture.time for picture in pictures] == pytest.approx([i / 25 for i in range(50)], abs=0.002)
+
+
+def _is_clean(kit, picture):
+    number = round(picture.time * 25)
+    return np.abs(picture.bgr.astype(int) - kit.numbered_picture(number)).mean() < 12
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_smeared_picture_comes_through_after_flipped_bits(kit, stream, seed):
+    pictures, dropped = _decoded(stream, lambda i, content: _flip(content, seed) if i == 23 else content)
+    assert all(_is_clean(kit, picture) for picture in pictures)
+    assert len(pictures) + dropped["corrupt"] == 50
+    assert len(pictures) >= 43  # from the damage to the next key frame, no longer
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+def test_a_truncated_picture_and_what_builds_on_it_are_dropped(kit, stream, cut):
+    pictures, dropped = _decoded(stream, lambda i, c: c[: max(int(len(c) * cut), 8)] if i == 23 else c)
+    assert all(_is_clean(kit, picture) for picture in pictures)
+    assert 1 <= dropped["corrupt"] <= 7
+
+
+def test_good_pictures_come_again_from_the_next_key_frame(kit, stream):
+    pictures, _ = _decoded(stream, lambda i, content: content[:12] if i == 23 else content)
+    numbers = [round(picture.time * 25) for picture in pictures]
+    assert numbers == [*range(23), *range(30, 50)]
+
+
+def test_a_damaged_jpeg_costs_itself_only(kit, tmp_path):
+    path = kit.write_video(tmp_path / "clip.avi", range(20), codec="mjpeg")
+    pictures, dropped = _decoded(path, lambda i, c: c[: len(c) // 2] if i == 7 else c)
+    assert [kit.number_of(picture.bgr) for picture in pictures] == [i for i in range(20) if i != 7]
+    assert dropped["corrupt"] == 1
+
+
+def test_a_change_of_resolution_is_survived(kit, tmp_path):
+    small = kit.write_video(tmp_path / "small.h264", range(10)).read_bytes()
+    large = kit.write_video(tmp_path / "large.h264", range(10, 20), size=(320, 240)).read_bytes()
+    (tmp_path / "both.h264").write_bytes(small + large)
+    pictures, _ = _decoded(tmp_path / "both.h264")
+    assert [kit.number_of(picture.bgr) for picture in pictures] == list(range(20))
+    assert [picture.bgr.shape for picture in pictures] == [(120, 160, 3)] * 10 + [(240, 320, 3)] * 10
+
+
+def _flat(luma, u=128, v=128):
+    frame = av.VideoFrame(64, 48, "yuv420p")
+    for plane, value in zip(frame.planes, (luma, u, v), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    return frame
+
+
+def test_the_decoders_filling_is_grey_and_other_flat_pictures_are_not():
+    assert is_decoder_grey(_flat(128))
+    assert is_decoder_grey(_flat(127, 129, 128))
+    for other in (_flat(16), _flat(235), _flat(120), _flat(128, 100, 128), _flat(128, 128, 140)):
+        assert not is_decoder_grey(other)
+
+
+def _scene(kind, number):
+    rng = np.random.default_rng(number)
+    shape = (120, 160, 1)
+    if kind == "night":
+        picture = 18 + rng.normal(0, 3, shape)
+    elif kind == "covered lens":
+        picture = 4 + rng.normal(0, 0.5, shape)
+    else:
+        picture = 128 + np.linspace(-8, 8, 160)[None, :, None] + rng.normal(0, 1, shape)
+    return np.clip(picture, 0, 255).astype(np.uint8).repeat(3, 2)
+
+
+@pytest.mark.parametrize("kind", ["night", "fog", "covered lens"])
+def test_night_fog_and_a_covered_lens_come_through(kit, tmp_path, kind):
+    path = kit.write_video(tmp_path / "clip.mp4", [_scene(kind, i) for i in range(50)])
+    pictures, dropped = _decoded(path)
+    assert len(pictures) == 50
+    assert not dropped
+
+
+def test_grey_filling_is_dropped_and_counted(kit, tmp_path):
+    grey = np.full((120, 160, 3), 130, np.uint8)  # becomes luma 128
+    path = kit.write_video(tmp_path / "clip.mp4", [0, 1, grey, grey, 4])
+    pictures, dropped = _decoded(path)
+    assert [kit.number_of(picture.bgr) for picture in pictures] == [0, 1, 4]
+    assert dropped == {"grey": 2}

@@ -1,0 +1,301 @@
+"""The capture thread: the newest frame only, nobody delays it, troubles are seen, hangs are left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from models.errors import BadInput
+from realtime.cameras import BackOff, CameraError, CameraState, Cause, NewestFrame
+
+QUICK = {"first": 0.02, "longest": 0.05}
+
+
+@pytest.fixture
+def capture(kit):
+    """Starts a capture of scripts, one per connection (the last one again and again)."""
+    started = []
+    finish = threading.Event()
+
+    def start(*scripts, **options):
+        opened = []
+
+        def open_camera():
+            script = scripts[min(len(opened), len(scripts) - 1)]
+            opened.append(None)
+            if isinstance(script, BaseException):
+                raise script
+            opened[-1] = kit.ScriptedCamera(script, finish=finish)
+            return opened[-1]
+
+        source = NewestFrame("door", open_camera, **{"back_off": BackOff(**QUICK), **options})
+        source.opened = opened
+        started.append(source)
+        return source
+
+    yield start
+    finish.set()
+    for source in started:
+        source.stop()
+
+
+LOST = CameraError(Cause.DISCONNECTED, "rtsp://***@h/x cut the connection")
+
+
+def test_a_slow_reader_gets_the_newest_frame_and_the_missed_ones_are_counted(capture):
+    source = capture([1, 0.1, *range(2, 50), 30.0])
+    reader = source.reader()
+    source.start()
+    assert reader.next(2).index == 0
+    time.sleep(0.4)
+    assert reader.next(2).index == 48
+    assert (reader.taken, reader.missed) == (2, 47)
+    assert source.status().captured == 49
+
+
+def test_readers_do_not_disturb_each_other(kit, capture):
+    source = capture([1, 0.1, 2, 0.1, 3, 0.1])
+    fast, slow = source.reader("fast"), source.reader("slow")
+    source.start()
+    assert [frame.index for frame in kit.take_all(fast)[0]] == [0, 1, 2]
+    assert [frame.index for frame in kit.take_all(slow)[0]] == [2]
+    assert (slow.taken, slow.missed) == (1, 2)
+
+
+def test_a_waiting_reader_is_woken_by_the_frame(capture):
+    source = capture([0.2, 1, 30.0])
+    reader = source.reader()
+    source.start()
+    frame = reader.next(5)
+    assert time.monotonic() - frame.captured_at < 0.1
+
+
+def test_a_reader_waits_no_longer_than_it_wants(capture):
+    source = capture([30.0])
+    source.start()
+    started = time.monotonic()
+    assert source.reader().next(0.1) is None
+    assert time.monotonic() - started < 1
+
+
+def test_every_frame_reaches_every_reader(capture):
+    source = capture(list(range(40)), every_frame=True)
+    readers = [source.reader(str(i)) for i in range(2)]
+    source.start()
+    results = [None, None]
+
+    def read(i):
+        frames = []
+        while True:
+            try:
+                frames.append(readers[i].next(5).index)
+            except CameraError:
+                break
+            time.sleep(0.002 * i)
+        results[i] = frames
+
+    threads = [threading.Thread(target=read, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == [list(range(40))] * 2
+
+
+def test_a_closed_reader_is_not_waited_for(kit, capture):
+    source = capture([1, 2, 3], every_frame=True)
+    stays, leaves = source.reader(), source.reader()
+    source.start()
+    leaves.close()
+    assert [frame.index for frame in kit.take_all(stays)[0]] == [0, 1, 2]
+
+
+def test_the_end_is_told_after_the_last_frame_and_told_again(kit, capture):
+    source = capture([1])
+    reader = source.reader()
+    source.start()
+    frames, error = kit.take_all(reader)
+    assert len(frames) == 1
+    assert error.cause is Cause.END_OF_FILE
+    with pytest.raises(CameraError):
+        reader.next(1)
+    assert source.ended
+    assert source.status().state is CameraState.LOST
+    assert len(source.opened) == 1  # an ended file is not opened again
+
+
+def test_a_lost_camera_is_opened_again_and_frames_are_counted_on(kit, capture):
+    source = capture([1, 2, LOST], [3, 30.0])
+    reader = source.reader()
+    source.start()
+    assert kit.eventually(lambda: source.status().reconnects == 1)
+    frame = reader.next(1)
+    assert frame.index == 2
+    status = source.status()
+    assert (status.state, status.cause, status.captured) == (CameraState.LIVE, None, 3)
+    assert source.opened[0].closed
+
+
+@pytest.mark.parametrize(
+    ("cause", "state"),
+    [
+        (Cause.TIMEOUT, CameraState.LOST),
+        (Cause.UNREACHABLE, CameraState.LOST),
+        (Cause.DISCONNECTED, CameraState.LOST),
+        (Cause.DECODE_ERROR, CameraState.LOST),
+        (Cause.UNAUTHORISED, CameraState.REFUSED),
+        (Cause.NOT_FOUND, CameraState.REFUSED),
+    ],
+)
+def test_a_camera_that_cannot_be_opened_shows_state_and_cause(kit, capture, cause, state):
+    source = capture(CameraError(cause, "why"), back_off=BackOff(first=30))
+    source.start()
+    assert kit.eventually(lambda: source.status().cause is cause)
+    status = source.status()
+    assert (status.state, status.message) == (state, "why")
+
+
+def test_a_camera_that_comes_later_becomes_live(kit, capture):
+    source = capture(LOST, LOST, LOST, [1, 30.0])
+    source.start()
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
+    assert source.status().reconnects == 0
+
+
+def test_a_frame_that_grows_old_makes_the_camera_stale_and_a_new_one_live_again(kit, capture):
+    go_on = threading.Event()
+    source = capture([1, lambda: go_on.wait(10), 2, 30.0], max_frame_age=0.2)
+    source.start()
+    source.wait_until_live(5)
+    assert source.status().state is CameraState.LIVE
+    assert kit.eventually(lambda: source.status().state is CameraState.STALE, within=1)
+    assert source.status().frame_age >= 0.2
+    go_on.set()
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE, within=1)
+
+
+def test_equal_pictures_with_new_timestamps_are_live(capture):
+    source = capture([7, 0.05] * 12 + [30.0], max_frame_age=0.4)
+    source.start()
+    time.sleep(0.55)
+    assert source.status().state is CameraState.LIVE
+
+
+def test_a_hanging_camera_is_left_behind_and_opened_anew(kit, capture):
+    release = threading.Event()
+    source = capture([1, lambda: release.wait(5)], [2, 30.0], stuck_after=0.3)
+    source.start()
+    assert kit.eventually(lambda: source.status().abandoned == 1)
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
+    assert source.newest.bgr[0, 0, 0] == 2
+    release.set()
+    assert kit.eventually(lambda: source.opened[0].closed)  # the hanging thread cleans up after itself
+    assert source.status().captured == 2
+
+
+def test_a_camera_that_hangs_every_time_does_not_fill_the_process(capture):
+    release = threading.Event()
+    before = threading.active_count()
+    source = capture([lambda: release.wait(5)], stuck_after=0.05)
+    source.start()
+    time.sleep(1.0)
+    assert threading.active_count() - before <= 6  # four left behind, one trying, one watching
+    release.set()
+
+
+def test_stopping_leaves_a_hanging_thread_behind_in_time(capture):
+    release = threading.Event()
+    source = capture([lambda: release.wait(5)])
+    source.start()
+    started = time.monotonic()
+    assert not source.stop(timeout=0.2)
+    assert time.monotonic() - started < 1
+    release.set()
+
+
+def test_stopping_ends_the_threads_and_closes_the_camera(capture):
+    before = threading.active_count()
+    source = capture([1, 0.01] * 1000)
+    source.start()
+    source.wait_until_live(5)
+    assert source.stop()
+    assert source.opened[0].closed
+    assert threading.active_count() == before
+    assert source.reader().next(1) is not None  # the last frame can still be had
+
+
+def test_stopping_wakes_a_capture_that_waits_for_its_readers(capture):
+    source = capture([1, 2, 3], every_frame=True)
+    source.reader()
+    source.start()
+    source.wait_until_live(5)
+    assert source.stop()
+
+
+def test_the_first_attempt_of_a_single_source_is_bad_input_in_one_line(capture):
+    source = capture(CameraError(Cause.UNREACHABLE, "rtsp://***@h/x refuses connections"))
+    source.start()
+    with pytest.raises(BadInput, match=r"rtsp://\*\*\*@h/x refuses connections; check host name and port"):
+        source.wait_until_live(5)
+
+
+def test_no_first_picture_in_time_is_bad_input(capture):
+    source = capture([30.0])
+    source.start()
+    with pytest.raises(BadInput, match=r"door sent no picture within 0\.1 s; check"):
+        source.wait_until_live(0.1)
+
+
+def test_an_unexpected_exception_of_a_driver_is_this_cameras_trouble(kit, capture):
+    source = capture(RuntimeError("driver rtsp://u:hunter22@h/x"), [1, 30.0])
+    source.start()
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
+
+
+def test_two_hundred_reconnects_leave_no_thread_and_no_camera_open(kit, capture):
+    before = threading.active_count()
+    source = capture([1, LOST], back_off=BackOff(first=0.001, longest=0.001))
+    source.start()
+    assert kit.eventually(lambda: source.status().reconnects >= 200, within=20)
+    assert threading.active_count() <= before + 2
+    source.stop()
+    assert all(camera.closed for camera in source.opened if camera)
+
+
+def test_drops_of_former_connections_are_counted_on(kit, capture):
+    source = capture([1, LOST], [2, 30.0])
+
+    def dropping(open_camera=source._open_camera):
+        camera = open_camera()
+        camera.dropped["corrupt"] = 3
+        return camera
+
+    source._open_camera = dropping
+    source.start()
+    assert kit.eventually(lambda: source.status().reconnects == 1)
+    assert source.status().dropped == {"corrupt": 6}
+
+
+def test_the_rate_is_that_of_the_last_seconds(kit, capture):
+    source = capture([1, 0.02] * 40 + [30.0])
+    source.start()
+    assert kit.eventually(lambda: source.status().captured == 40)
+    assert 20 < source.status().fps <= 51
+
+
+def test_frames_that_a_camera_left_out_are_gaps_and_not_captured(kit, capture):
+    source = capture([1, 2, 3])
+
+    def skipping(open_camera=source._open_camera):
+        camera = open_camera()
+        camera._index = 10
+        return camera
+
+    source._open_camera = skipping
+    reader = source.reader()
+    source.start()
+    frames, _ = kit.take_all(reader)
+    assert frames[-1].index == 12
+    assert source.status().captured == 3

@@ -1,0 +1,147 @@
+"""Files: every frame or their own rate; truncated and unreadable ones are told."""
+
+from __future__ import annotations
+
+import struct
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.cameras import CameraError, Cause
+from realtime.cameras.video_file import VideoFile
+
+
+def test_every_frame_of_a_file_is_read_in_order(kit, video):
+    frames, error = kit.read_all(VideoFile(video, every_frame=True))
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(25))
+    assert [frame.index for frame in frames] == list(range(25))
+    assert error.cause is Cause.END_OF_FILE
+    assert error.permanent
+
+
+def test_pictures_are_those_that_another_decoder_gives(kit, video):
+    frames, _ = kit.read_all(VideoFile(video, every_frame=True))
+    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
+    for frame in frames:
+        good, expected = capture.read()
+        assert good
+        assert np.abs(frame.bgr.astype(int) - expected).mean() < 2
+
+
+def test_a_file_plays_at_its_own_rate(kit, tmp_path):
+    camera = VideoFile(kit.write_video(tmp_path / "slow.mp4", range(16), fps=20))
+    assert camera.native_fps == 20
+    camera.read()
+    started = time.monotonic()
+    frames, _ = kit.read_all(camera)
+    assert time.monotonic() - started == pytest.approx(15 / 20, abs=0.2)
+    gaps = np.diff([frame.captured_at for frame in frames])
+    assert np.median(gaps) == pytest.approx(1 / 20, abs=0.02)
+
+
+def test_a_reader_that_was_held_up_does_not_get_a_burst(kit, tmp_path):
+    camera = VideoFile(kit.write_video(tmp_path / "clip.mp4", range(12), fps=20))
+    camera.read()
+    time.sleep(1.0)
+    camera.read()
+    started = time.monotonic()
+    camera.read()
+    camera.read()
+    assert time.monotonic() - started >= 0.08
+
+
+def test_capture_times_are_monotonic_and_wall_times_of_today(video):
+    camera = VideoFile(video, every_frame=True)
+    frame = camera.read()
+    assert abs(frame.captured_at - time.monotonic()) < 1
+    assert abs(frame.wall_time - time.time()) < 1
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "avi"])
+def test_other_containers_are_read_too(kit, tmp_path, suffix):
+    frames, error = kit.read_all(VideoFile(kit.write_video(tmp_path / f"clip.{suffix}"), every_frame=True))
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(25))
+    assert error.cause is Cause.END_OF_FILE
+
+
+def test_a_mp4_without_its_end_is_refused_at_once(video):
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])  # the index stands at the end
+    with pytest.raises(CameraError, match="is not a video, or is truncated") as caught:
+        VideoFile(video)
+    assert caught.value.cause is Cause.DECODE_ERROR
+
+
+def test_a_mp4_whose_index_stands_first_is_refused_when_truncated(kit, tmp_path):
+    path = kit.write_video(tmp_path / "fast.mp4", range(100), options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(CameraError, match="is truncated: its index names pictures behind the end") as caught:
+        VideoFile(path)
+    assert caught.value.permanent
+
+
+def test_a_truncated_mkv_gives_its_good_frames_and_then_tells(kit, tmp_path):
+    path = kit.write_video(tmp_path / "clip.mkv", range(100))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    frames, error = kit.read_all(VideoFile(path, every_frame=True))
+    assert 30 < len(frames) < 70
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(len(frames)))
+    assert error.cause is Cause.DECODE_ERROR
+    assert "of 4.0 seconds could be read" in error.message
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(b"", Cause.DECODE_ERROR), (b"hello, this is no video\n" * 50, Cause.DECODE_ERROR), (None, Cause.NOT_FOUND)],
+)
+def test_an_unreadable_or_absent_file_is_one_line_for_the_user(tmp_path, content, cause):
+    path = tmp_path / "clip.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CameraError) as caught:
+        VideoFile(path)
+    assert caught.value.cause is cause
+    line = str(caught.value.as_bad_input())
+    assert str(path) in line
+    assert "check" in line
+    assert "\n" not in line
+
+
+def test_a_folder_is_no_video(tmp_path):
+    with pytest.raises(CameraError, match="is a folder"):
+        VideoFile(tmp_path)
+
+
+def test_a_sound_file_holds_no_video(tmp_path):
+    import wave
+
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(8000))
+    with pytest.raises(CameraError, match="holds no video"):
+        VideoFile(tmp_path / "a.wav")
+
+
+def test_a_name_with_a_colon_is_a_file_and_no_address(kit, video, tmp_path):
+    path = video.rename(tmp_path / "http:clip @ 10.mp4")
+    frames, _ = kit.read_all(VideoFile(path, every_frame=True))
+    assert len(frames) == 25
+
+
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_a_picture_turned_by_its_header_is_shown_upright(kit, tmp_path, quarter):
+    path = kit.write_video(tmp_path / "turned.mp4", [3])
+    cosine, sine = round(np.cos(quarter * np.pi / 2)), round(np.sin(quarter * np.pi / 2))
+    matrix = struct.pack(">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 44  # ISO 14496-12: the matrix in a version 0 track header
+    content[start : start + 36] = matrix
+    path.write_bytes(content)
+    good, expected = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG).read()
+    frame = VideoFile(path).read()
+    assert good
+    assert frame.bgr.shape == expected.shape
+    assert np.abs(frame.bgr.astype(int) - expected).mean() < 2

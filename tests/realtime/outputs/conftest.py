@@ -1,0 +1,21 @@
+import pytest
+
+from realtime.outputs.event_types import EventSettings
+from realtime.outputs.events import EventLog
+
+ROOMY = {"min_free_bytes": 0, "settle": 0.0, "same_name_settle": 0.0}
+
+
+@pytest.fixture
+def open_log(tmp_path):
+    """Opens event logs in a temporary folder and closes them."""
+    logs = []
+
+    def opened(folder="events", deliver_to=(), **settings):
+        log = EventLog(tmp_path / folder, EventSettings(**{**ROOMY, **settings}), deliver_to=deliver_to)
+        logs.append(log)
+        return log
+
+    yield opened
+    for log in logs:
+        log.close()

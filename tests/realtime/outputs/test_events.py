@@ -1,0 +1,301 @@
+import csv
+import io
+import json
+import sqlite3
+import stat
+import time
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from sightings import attack, crop, evidence, frame, sighting, stranger, track
+
+from models.errors import BadInput
+from realtime.outputs import evidence_files, retention
+from realtime.outputs.event_store import EventStore
+from realtime.outputs.event_types import EventFilter, EventSettings, Sighting
+from realtime.outputs.events import EventLog
+
+LEFT, RIGHT = (10, 80, 60, 140), (200, 80, 260, 140)
+
+
+def stored(log, *sightings, now=0.0, **frame_options):
+    log.offer(frame(**frame_options), sightings, now)
+    assert log.flush()
+    return log.query()
+
+
+def pixels(log, event, name):
+    return np.asarray(Image.open(io.BytesIO(log.picture(event.id, name))))
+
+
+def test_an_attack_is_stored_with_all_its_evidence(open_log):
+    log = open_log()
+    (event,) = stored(log, attack(), wall_time=1234.5)
+    assert (event.kind, event.camera, event.claimed, event.likely, event.wall_time) == (
+        "suspected_attack",
+        "door",
+        "Ada",
+        "Bob",
+        1234.5,
+    )
+    assert event.pictures == ("frame", "before", "saliency", "mask", "after")
+    assert event.probabilities == {
+        "labels": ["Ada", "Bob", "Cyd"],
+        "raw": pytest.approx([0.9, 0.06, 0.04]),
+        "defended": pytest.approx([0.1, 0.85, 0.05]),
+    }
+    assert event.box == pytest.approx((100 / 320, 80 / 240, 160 / 320, 150 / 240), abs=1e-5)
+
+
+def test_the_pictures_give_back_the_arrays_they_were_made_from(open_log):
+    log = open_log()
+    (event,) = stored(log, attack())
+    assert np.array_equal(pixels(log, event, "before"), crop())
+    assert np.array_equal(pixels(log, event, "after"), evidence().masked_crop)
+    assert np.array_equal(pixels(log, event, "mask"), evidence().mask)
+    assert np.allclose(pixels(log, event, "saliency") / 255, evidence().saliency, atol=0.5 / 255 + 1e-6)
+    assert cv2.imdecode(np.frombuffer(log.picture(event.id, "frame"), np.uint8), 1).shape == (240, 320, 3)
+
+
+def test_the_log_keeps_the_frame_as_it_was_when_the_pipeline_draws_on_it_afterwards(open_log):
+    log = open_log()
+    shot = replace(frame(), bgr=np.full((240, 320, 3), 200, np.uint8))
+    log.offer(shot, [attack()], 0.0)
+    shot.bgr[:] = 0
+    log.flush()
+    assert cv2.imdecode(np.frombuffer(log.picture(1, "frame"), np.uint8), 1).mean() == pytest.approx(200, abs=2)
+
+
+def test_everything_is_readable_by_the_owner_only(open_log):
+    log = open_log()
+    stored(log, attack())
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [log.store.folder, *log.store.folder.rglob("*")]}
+    assert any(path.name == "events.sqlite-wal" for path in modes)
+    assert any(path.name == "after.png" for path in modes)
+    assert {path: mode for path, mode in modes.items() if mode & 0o077} == {}
+
+
+def test_bystanders_are_pixelated_and_the_one_concerned_is_not(open_log):
+    log = open_log(pixelate_others=True)
+    stripes = np.zeros((240, 320, 3), np.uint8)
+    stripes[:, (np.arange(320) // 4) % 2 == 0] = 200  # a pattern of 4 pixels, finer than any block
+    log.offer(replace(frame(), bgr=stripes), [attack(box=LEFT), Sighting(track(2, RIGHT))], 0.0)
+    log.flush()
+    kept = cv2.imdecode(np.frombuffer(log.picture(1, "frame"), np.uint8), 1)
+
+    def contrast(box):
+        x1, y1, x2, y2 = box
+        return kept[y1:y2, x1:x2].std(axis=1).mean()
+
+    assert contrast(LEFT) == pytest.approx(100, abs=5)
+    assert contrast(RIGHT) < 25
+
+
+def test_a_large_frame_is_stored_smaller(open_log):
+    log = open_log(frame_max_side=160)
+    stored(log, attack(), size=(240, 320))
+    assert cv2.imdecode(np.frombuffer(log.picture(1, "frame"), np.uint8), 1).shape == (120, 160, 3)
+
+
+def test_events_are_found_by_kind_camera_person_time_and_acknowledgement(open_log):
+    log = open_log()
+    stored(log, attack(track_id=1, box=LEFT, claimed="Ada", likely="Bob"), camera="door", wall_time=10.0)
+    stored(log, sighting(track_id=2, name="Bob"), camera="yard", wall_time=20.0)
+    stored(log, stranger(track_id=3), camera="door", wall_time=30.0)
+    log.acknowledge(2)
+
+    def found(**wanted):
+        return [event.id for event in log.query(EventFilter(**wanted))]
+
+    assert found() == [3, 2, 1]
+    assert found(kinds=frozenset({"known", "unknown"})) == [3, 2]
+    assert found(camera="door") == [3, 1]
+    assert found(person="Bob") == [2, 1]
+    assert found(since=15.0, until=25.0) == [2]
+    assert found(acknowledged=False) == [3, 1]
+    assert found(before_id=3, limit=1) == [2]
+    assert found(after_id=1) == [2, 3]
+    assert [(p["name"], p["events"], p["attacks"]) for p in log.people()] == [("Bob", 2, 1), ("Ada", 1, 1)]
+
+
+def test_a_listener_hears_of_new_and_of_acknowledged_events(open_log):
+    log = open_log()
+    woken = []
+    listener = log.subscribe(lambda: woken.append(1))
+    stored(log, attack())
+    assert [event.claimed for event in listener.take(1.0)] == ["Ada"]
+    log.acknowledge(1)
+    assert [event.acknowledged_at is not None for event in listener.take(1.0)] == [True]
+    assert len(woken) == 2
+    listener.close()
+    stored(log, attack(track_id=2, now=1.0), now=1.0)
+    assert listener.take() == []
+
+
+def test_acknowledging_twice_keeps_the_first_time(open_log):
+    log = open_log()
+    stored(log, attack())
+    assert log.store.acknowledge(1, now=5.0).acknowledged_at == 5.0
+    assert log.store.acknowledge(1, now=9.0).acknowledged_at == 5.0
+    assert log.acknowledge(99) is None
+
+
+def test_a_slow_disk_never_delays_the_pipeline(open_log, monkeypatch):
+    log = open_log(queue_size=2)
+    monkeypatch.setattr(log.store, "add", lambda *_: time.sleep(0.2))
+    before = time.monotonic()
+    for number in range(20):
+        log.offer(frame(), [attack(track_id=number, now=float(number))], float(number))
+    assert time.monotonic() - before < 0.5
+    assert log.counts()["dropped"] >= 16
+
+
+def test_a_failing_disk_is_counted_and_the_log_goes_on(open_log, monkeypatch):
+    log = open_log()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(evidence_files, "write_folder", full)
+        assert stored(log, attack(track_id=1)) == []
+    assert len(stored(log, attack(track_id=2))) == 1
+    assert log.counts()["failed"] == 1
+
+
+def test_two_programs_cannot_write_into_one_folder(open_log, tmp_path):
+    open_log("shared")
+    with pytest.raises(BadInput, match="another running program"):
+        EventLog(tmp_path / "shared")
+
+
+def test_a_second_program_can_read_and_acknowledge_meanwhile(open_log):
+    log = open_log()
+    stored(log, attack())
+    reader = EventStore(log.store.folder, owner=False)
+    assert reader.acknowledge(1).claimed == "Ada"
+    reader.close()
+    assert log.get(1).acknowledged_at is not None
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
+    (tmp_path / "events.sqlite").write_bytes(b"no database at all, but long enough to be taken for one" * 50)
+    with pytest.raises(BadInput, match="cannot be opened"):
+        EventLog(tmp_path)
+
+
+def test_old_events_go_and_so_do_their_files(open_log):
+    log = open_log()
+    now = time.time()
+    for age, number in ((40, 1), (20, 2)):
+        stored(log, attack(track_id=number), wall_time=now - age * 86400)
+    assert retention.prune(log.store, EventSettings(max_age_days=30, min_free_bytes=0), now) == 1
+    assert [event.id for event in log.query()] == [2]
+    assert len(list(log.store.pictures.glob("*/*"))) == 1
+
+
+def test_the_size_is_kept_and_open_attacks_go_last(open_log):
+    log = open_log()
+    stored(log, attack(track_id=1))
+    for number in range(2, 8):
+        stored(log, stranger(track_id=number, now=0.0))
+    size = log.store.rows("SELECT max(bytes) FROM events")[0][0]
+    retention.prune(log.store, EventSettings(max_bytes=3 * size, max_age_days=1e6, min_free_bytes=0))
+    assert [event.id for event in log.query()] == [7, 6, 1]
+    kept = sum(file.stat().st_size for file in log.store.pictures.rglob("*.*"))
+    assert kept <= 3 * size
+
+
+def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_log):
+    log = open_log(min_free_bytes=2**62)
+    (event,) = stored(log, attack())
+    assert event.pictures == ()
+    assert event.probabilities is not None
+    assert log.counts()["without_pictures"] == 1
+
+
+def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
+    log = open_log()
+    name = "Zacharias Unforgettable"
+    stored(log, sighting(name=name, track_id=1, box=LEFT), attack(claimed="Ada", likely="Bob", track_id=2, box=RIGHT))
+    stored(log, attack(claimed=name, track_id=3, now=1.0), now=1.0)
+    log.store.rows(
+        "UPDATE events SET probabilities = ? WHERE claimed = 'Ada'",
+        (json.dumps({"labels": ["Ada", name], "raw": [0.75, 0.25], "defended": [0.5, 0.5]}),),
+    )
+    assert log.forget_person(name) == 2
+    (left,) = log.query()
+    assert left.claimed == "Ada"
+    assert left.probabilities == {"labels": ["Ada"], "raw": [0.75], "defended": [0.5]}
+    assert left.pictures == ("before", "saliency", "mask", "after")  # the frame showed the person as a bystander
+    assert name not in {person["name"] for person in log.people()}
+    for file in log.store.folder.rglob("*"):
+        assert not (file.is_file() and name.encode() in file.read_bytes()), file
+    assert len(list(log.store.pictures.glob("*/*"))) == 1
+
+
+def test_export_as_json_lines_carries_everything_and_csv_one_row_each(open_log, tmp_path):
+    log = open_log()
+    stored(log, attack())
+    stored(log, sighting(name="=HYPERLINK(1)", track_id=2))
+    assert log.export(tmp_path / "out.jsonl", "jsonl") == 2
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert lines[0]["probabilities"]["labels"] == ["Ada", "Bob", "Cyd"]
+    assert (log.store.folder / lines[0]["files"]["mask"]).is_file()
+    assert log.export(tmp_path / "out.csv", "csv", EventFilter(kinds=frozenset({"known"}))) == 1
+    (row,) = csv.DictReader((tmp_path / "out.csv").open())
+    assert row["identity"] == "'=HYPERLINK(1)"
+    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
+
+
+def test_an_export_that_cannot_be_written_says_so(open_log, tmp_path):
+    log = open_log()
+    with pytest.raises(BadInput, match="xml"):
+        log.export(tmp_path / "out.xml", "xml")
+    with pytest.raises(BadInput, match="cannot write"):
+        log.export(tmp_path / "missing" / "out.csv", "csv")
+
+
+@pytest.mark.parametrize("key", ["../../etc", "", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33])
+def test_only_keys_of_our_own_making_become_paths(tmp_path, key):
+    with pytest.raises(ValueError, match="key"):
+        evidence_files.folder_of(tmp_path, key)
+
+
+def test_leftovers_of_a_crash_are_removed_and_lost_pictures_are_noticed(open_log):
+    log = open_log()
+    stored(log, attack(track_id=1))
+    stored(log, attack(track_id=2))
+    log.close()
+    pictures, store = log.store.pictures, log.store
+    kept, damaged = sorted(pictures.glob("*/*"))
+    (pictures / (".part-" + "0" * 32)).mkdir()
+    (pictures / "00" / ("0" * 32)).mkdir(parents=True)
+    (kept / "stray.bin").write_bytes(b"x")
+    (damaged / "mask.png").unlink()
+    again = EventStore(store.folder)
+    assert again.recovered == 3
+    assert sorted(len(event.pictures) for event in again.query()) == [4, 5]
+    assert {path.name for path in kept.iterdir()} == {
+        "frame.jpg",
+        "before.png",
+        "saliency.png",
+        "mask.png",
+        "after.png",
+    }
+    again.close()
+
+
+def test_numbers_are_never_given_twice(open_log):
+    log = open_log()
+    stored(log, attack(track_id=1))
+    log.store.remove([1])
+    assert [event.id for event in stored(log, attack(track_id=2))] == [2]
+
+
+def test_the_database_is_in_wal_mode(open_log):
+    log = open_log()
+    assert sqlite3.connect(log.store.folder / "events.sqlite").execute("PRAGMA journal_mode").fetchone() == ("wal",)

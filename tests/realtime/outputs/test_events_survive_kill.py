@@ -1,0 +1,67 @@
+"""A child writes, prunes and forgets events; it is killed at random moments; nothing may be half-written.
+
+``SPECTACLEAR_KILLS=200`` runs the long version.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from realtime.outputs.event_store import EventStore
+from realtime.outputs.event_types import PICTURES, EventFilter
+
+KILLS = int(os.environ.get("SPECTACLEAR_KILLS", "10"))
+WRITER = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from sightings import attack, frame, sighting
+from realtime.outputs.event_types import EventSettings
+from realtime.outputs.events import EventLog
+from realtime.outputs import retention
+settings = EventSettings(min_free_bytes=0, max_age_days=1e6, max_bytes=1_500_000)
+log = EventLog(sys.argv[1], settings, deliver_to=["webhook"])
+print("open", flush=True)
+for number in range(1_000_000):
+    log.offer(frame(), [attack(track_id=number) if number % 3 else sighting(name="Bob", track_id=number)], 0.0)
+    log.flush()
+    if number % 5 == 4:
+        retention.prune(log.store, settings)
+    if number % 11 == 10:
+        log.forget_person("Bob")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
+def test_every_event_has_its_files_and_every_file_its_event_after_kill_9(tmp_path):
+    folder = tmp_path / "events"
+    chance = random.Random(5)
+    written = leftovers = 0
+    for _ in range(KILLS):
+        child = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent)], stdout=subprocess.PIPE
+        )
+        assert child.stdout.readline() == b"open\n"
+        time.sleep(chance.uniform(0.0, 0.4))
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        store = EventStore(folder)
+        leftovers += store.recovered
+        assert store.rows("PRAGMA integrity_check") == [("ok",)]
+        assert store.rows("PRAGMA foreign_key_check") == []
+        expected = set()
+        for event in store.query(EventFilter(limit=10_000)):
+            written = max(written, event.id)
+            assert set(event.pictures) >= set(PICTURES) - {"frame"}
+            expected |= {store.picture_path(event.id, name) for name in event.pictures}
+        assert {path for path in store.pictures.rglob("*") if path.is_file()} == expected
+        assert all(path.stat().st_size > 60 for path in expected)
+        store.close()
+    assert written >= KILLS, "the child was killed before it did anything"
+    print(f"{KILLS} kills, {written} events, {leftovers} leftovers removed")

@@ -1,0 +1,109 @@
+"""MQTT against a broker of our own: enough of the protocol to connect and to confirm what is published."""
+
+import contextlib
+import json
+import socketserver
+import sys
+import threading
+import time
+
+import pytest
+from sightings import attack, frame
+
+from models.errors import BadInput
+from realtime.outputs.mqtt import Mqtt
+
+
+class Broker(socketserver.ThreadingTCPServer):
+    """``mute``: accepts connections and messages and confirms nothing."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, mute=False):
+        super().__init__(("127.0.0.1", 0), Talk)
+        self.mute, self.published = mute, []
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+
+class Talk(socketserver.StreamRequestHandler):
+    def handle(self):
+        with contextlib.suppress(OSError):
+            while head := self.rfile.read(1):
+                self.answer(head[0] >> 4, self.rfile.read(self.length()))
+
+    def length(self):
+        total, shift = 0, 0
+        while True:
+            byte = self.rfile.read(1)[0]
+            total |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return total
+
+    def answer(self, kind, content):
+        if self.server.mute:
+            return
+        if kind == 1:  # CONNECT -> CONNACK
+            self.wfile.write(b"\x20\x02\x00\x00")
+        elif kind == 3:  # PUBLISH with quality 1 -> PUBACK
+            length = int.from_bytes(content[:2], "big")
+            topic, number, body = (
+                content[2 : 2 + length].decode(),
+                content[2 + length : 4 + length],
+                content[4 + length :],
+            )
+            self.server.published.append((topic, json.loads(body)))
+            self.wfile.write(b"\x40\x02" + number)
+
+
+@pytest.fixture
+def broker():
+    pytest.importorskip("paho.mqtt")
+    servers = []
+
+    def started(**options):
+        servers.append(Broker(**options))
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_events_are_published_and_confirmed(open_log, broker):
+    server, log = broker(), open_log(deliver_to=["mqtt"])
+    target = Mqtt(*server.server_address)
+    sender = target.sender(log.store, poll=0.02)
+    sender.start()
+    log.offer(frame(camera="yard/1+"), [attack()], 0.0)
+    end = time.monotonic() + 5
+    while sender.counts()["sent"] < 1 and time.monotonic() < end:
+        time.sleep(0.02)
+    sender.stop()
+    target.close()
+    ((topic, event),) = server.published
+    assert topic == "spectaclear/yard_1_/suspected_attack"
+    assert event["claimed"] == "Ada"
+    assert sender.waiting() == 0
+
+
+def test_without_confirmation_an_event_is_not_taken_for_sent(broker):
+    target = Mqtt(*broker(mute=True).server_address, timeout=0.2)
+    with pytest.raises(Exception, match=r"confirm|connected"):
+        target.deliver({"camera": "door", "kind": "known"})
+    target.close()
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    with pytest.raises(BadInput, match=r"spectaclear\[mqtt\]"):
+        Mqtt("127.0.0.1")
+
+
+@pytest.mark.parametrize("topic", ["", "a/#", "a/+/b"])
+def test_a_topic_that_cannot_be_published_on_is_refused(topic):
+    pytest.importorskip("paho.mqtt")
+    with pytest.raises(BadInput, match="topic"):
+        Mqtt("127.0.0.1", topic=topic)

@@ -1,0 +1,70 @@
+import threading
+import time
+import urllib.request
+
+import pytest
+from sightings import crop, frame, track, verdict
+
+from models.errors import BadInput
+from models.policy import Decision
+from realtime.cameras.states import CameraState, CameraStatus
+from realtime.metrics import Meter
+from realtime.outputs.event_types import EventSettings
+from realtime.outputs.services import PageSettings, Services, ServiceSettings
+from realtime.outputs.webhook import Webhook
+from realtime.types import FaceCrop, FacesInFrame
+
+ROOMY = EventSettings(min_free_bytes=0)
+
+
+def statuses():
+    return [CameraStatus("door", CameraState.LIVE, fps=25.0)]
+
+
+def test_from_a_decision_of_the_pipeline_to_the_page(tmp_path):
+    settings = ServiceSettings(tmp_path / "events", ROOMY, page=PageSettings(port=0))
+    with Services(settings, statuses, Meter("onnxruntime")) as services:
+        shot, said = frame(), verdict("suspected_attack", "Ada", now=time.monotonic())
+        face = FaceCrop(track(), shot, crop())
+        decision = Decision("suspected_attack", None, "Ada", None, 0.9, "")
+        services.feed.on_decision(face, said.evidence, decision, decision)
+        services.feed.on_verdicts(FacesInFrame(shot, (face,)), {1: said})
+        services.show(shot, shot.bgr)
+        assert services.events.flush()
+        with urllib.request.urlopen(f"{services.page.url}api/events/1/before") as answer:
+            assert answer.status == 200
+        with urllib.request.urlopen(f"{services.page.url}metrics") as answer:
+            assert b'spectaclear_engine{engine="onnxruntime"} 1.0' in answer.read()
+        with urllib.request.urlopen(f"{services.page.url}cameras/door.jpg") as answer:
+            assert answer.read(2) == b"\xff\xd8"
+
+
+def test_closing_is_quick_and_leaves_no_thread_behind_though_the_webhook_does_not_answer(tmp_path):
+    before = set(threading.enumerate())
+    settings = ServiceSettings(
+        tmp_path / "events", ROOMY, webhook=Webhook("http://192.0.2.1/"), page=PageSettings(port=0)
+    )
+    services = Services(settings, statuses)
+    services.events.offer(frame(), [], 0.0)
+    started = time.monotonic()
+    services.close()
+    services.close()
+    assert time.monotonic() - started < 3.0
+    assert set(threading.enumerate()) <= before
+
+
+def test_what_was_opened_is_closed_again_when_the_page_cannot_be(tmp_path):
+    wrong = ServiceSettings(tmp_path / "events", ROOMY, page=PageSettings(host="0.0.0.0", port=0))
+    with pytest.raises(BadInput, match="token"):
+        Services(wrong, statuses)
+    Services(ServiceSettings(tmp_path / "events", ROOMY), statuses).close()
+
+
+def test_without_events_and_page_nothing_is_opened(tmp_path):
+    with Services(ServiceSettings(), statuses) as services:
+        services.show(frame(), frame().bgr)
+        assert (services.events, services.feed, services.page) == (None, None, None)
+
+
+def test_the_token_is_not_in_the_representation():
+    assert "hidden" not in repr(PageSettings(token="hidden-hidden-hidden"))

@@ -1,0 +1,211 @@
+"""Exit codes, one-line errors and whole-or-not-at-all results."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import BadInput
+from realtime.cli import setup_logging_by_environment, write_json, write_whole
+
+APP = textwrap.dedent(
+    """
+    from realtime.cli import console, run_app
+    import os, sys, time, typer
+    from models.errors import BadInput
+    app = typer.Typer()
+
+    @app.command()
+    def good(number: int = 1, source: str = ""):
+        console.print(f"policy {os.environ['OMP_WAIT_POLICY']}")
+
+    @app.command()
+    def bad(source: str = ""):
+        raise BadInput("rtsp://u:sesame99@host/x does not answer;\\ncheck it")
+
+    @app.command()
+    def broken():
+        raise RuntimeError("lost rtsp://u:sesame99@host/x")
+
+    @app.command()
+    def three():
+        raise typer.Exit(3)
+
+    @app.command()
+    def wait(source: str = ""):
+        print("waiting", flush=True)
+        time.sleep(30)
+
+    @app.command()
+    def heavy():
+        print(sorted(name for name in ("torch", "cv2") if name in sys.modules))
+
+    run_app(app)
+    """
+)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "app.py"
+    path.write_text(APP)
+    return path
+
+
+def _environment():
+    without = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    return {**without, "PYTHONPATH": str(ROOT)}
+
+
+def _run(script, *arguments):
+    command = [sys.executable, script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60)
+
+
+def test_success_is_0_and_idle_threads_are_told_to_sleep(script):
+    result = _run(script, "good")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "policy PASSIVE\n", "")
+
+
+def test_bad_input_is_one_line_and_exit_code_2(script):
+    result = _run(script, "bad")
+    assert result.returncode == 2
+    assert result.stderr == "error: rtsp://***@host/x does not answer; check it\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("good", "--number", "many"), ("good", "--nmber", "1"), ("nothing",)])
+def test_a_wrong_option_is_one_line_and_exit_code_2(script, arguments):
+    result = _run(script, *arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert "--help" in result.stderr
+
+
+def test_an_unexpected_exception_is_exit_code_1_without_credentials(script):
+    result = _run(script, "broken")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "error: unexpected RuntimeError: lost rtsp://***@host/x"
+    assert "sesame99" not in result.stderr
+
+
+def test_an_exit_code_of_the_command_is_kept(script):
+    assert _run(script, "three").returncode == 3
+
+
+def test_the_helper_itself_imports_nothing_heavy(script):
+    assert _run(script, "heavy").stdout == "[]\n"
+
+
+def test_an_interrupt_is_exit_code_130_without_traceback(script):
+    with subprocess.Popen(
+        [sys.executable, script, "wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+    ) as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+        assert process.wait(10) == 130
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_a_password_on_the_command_line_leaves_the_process_title(script):
+    source = "rtsp://admin:p@ss/w:o%rd@cam.local/x"
+    with subprocess.Popen(
+        [sys.executable, script, "wait", "--source", source], stdout=subprocess.PIPE, env=_environment()
+    ) as process:
+        assert process.stdout.readline() == b"waiting\n"
+        title = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        process.kill()
+    assert b"p@ss" not in title
+    assert b"rtsp://***@cam.local/x" in title
+
+
+def test_json_holds_plain_values(tmp_path):
+    write_json(tmp_path / "out.json", {"a": np.float32(0.5), "b": np.arange(3), "c": float("nan"), 4: Path("x")})
+    assert json.loads((tmp_path / "out.json").read_text()) == {"a": 0.5, "b": [0, 1, 2], "c": None, "4": "x"}
+
+
+def test_json_holds_no_credentials(tmp_path):
+    write_json(tmp_path / "out.json", {"source": ["rtsp://a:b@h/x"]})
+    assert json.loads((tmp_path / "out.json").read_text()) == {"source": ["rtsp://***@h/x"]}
+
+
+def test_a_missing_folder_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match=r"cannot write .*out\.json: No such file or directory; give a file in a folder"):
+        write_json(tmp_path / "missing" / "out.json", {})
+
+
+def test_a_folder_in_the_place_of_the_file_is_bad_input_and_leaves_nothing(tmp_path):
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(BadInput, match="cannot write"):
+        write_json(tmp_path / "out.json", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_bad_input(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(BadInput, match="cannot write"):
+        write_json(tmp_path / "out.json", {})
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path, monkeypatch):
+    target = tmp_path / "out.json"
+    write_whole(target, b"old")
+
+    def full(self, content):
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(BadInput, match="No space left on device"):
+        write_whole(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path):
+    started = time.time()
+    (tmp_path / "usual").write_bytes(b"")
+    write_whole(tmp_path / "ours", b"x")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert (tmp_path / "ours").stat().st_mtime >= started - 2
+
+
+@pytest.mark.parametrize(
+    ("wish", "level", "is_json"),
+    [("", "WARNING", False), ("info", "INFO", False), ("json, debug", "DEBUG", True), ("json", "WARNING", True)],
+)
+def test_the_environment_says_what_is_logged(monkeypatch, capsys, wish, level, is_json):
+    root = logging.getLogger()
+    before, handlers = root.level, root.handlers[:]
+    monkeypatch.setenv("SPECTACLEAR_LOG", wish)
+    try:
+        setup_logging_by_environment()
+        assert logging.getLevelName(root.level) == level
+        logging.getLogger("a").error("gone")
+        line = capsys.readouterr().err.strip()
+        assert line.startswith("{") == is_json
+        assert "gone" in line
+    finally:
+        root.setLevel(before)
+        root.handlers[:] = handlers
+
+
+@pytest.mark.parametrize("wish", ["loud", "info,debug", "info,xml"])
+def test_another_wish_for_logs_is_bad_input(monkeypatch, wish):
+    monkeypatch.setenv("SPECTACLEAR_LOG", wish)
+    with pytest.raises(BadInput, match="SPECTACLEAR_LOG"):
+        setup_logging_by_environment()

@@ -1,0 +1,143 @@
+"""The command line as a user runs it: a process, its exit code, what it prints and what it leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+ROOT = Path(__file__).parents[2]
+
+
+def spectaclear(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "realtime", *map(str, arguments)],
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DISPLAY": "",
+            "WAYLAND_DISPLAY": "",
+            "COLUMNS": "200",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The single line of an error for the user: exit code 2, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    cv2.imwrite(str(path), astronaut()[..., ::-1])
+    return path
+
+
+def test_the_demo_recognises_is_attacked_and_defends_without_a_screen(tmp_path: Path) -> None:
+    done = spectaclear("demo", "--headless", "--seconds", "9", "--json", "out.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out.json").read_text())
+    bare, attacked, innocent = summary["acts"]
+    assert next(iter(bare["defended"])) == "Known(Eileen Collins)"
+    assert next(iter(innocent["defended"])) == "Known(Eileen Collins)"
+    (target, _) = next(iter(attacked["undefended"].items()))
+    assert target.startswith("Known(")
+    assert target != "Known(Eileen Collins)"
+    assert next(iter(attacked["defended"])) == target.replace("Known", "SuspectedAttack")
+    assert set(summary["stage_ms"]) >= {"detect", "align", "classify", "saliency", "mask", "reclassify", "draw"}
+    with av.open(str(tmp_path / "spectaclear-demo.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) > 50
+    assert "measures nothing" in done.stdout
+
+
+def test_of_every_frame_of_the_attack_at_least_four_in_five_are_suspected(tmp_path: Path) -> None:
+    done = spectaclear("demo", "--headless", "--every-frame", "--seconds", "6", "--json", "out.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    bare, attacked, innocent = json.loads((tmp_path / "out.json").read_text())["acts"]
+    for act in (bare, innocent):
+        assert act["defended"]["Known(Eileen Collins)"] >= 0.95 * act["frames"]
+    suspected = sum(count for name, count in attacked["defended"].items() if name.startswith("SuspectedAttack"))
+    assert suspected >= 0.8 * attacked["frames"] >= 0.8 * 40
+    assert "Known(Eileen Collins)" not in attacked["undefended"]
+
+
+def test_identify_names_the_face_of_a_photo(tmp_path: Path, photo: Path) -> None:
+    done = spectaclear("identify", photo, "--json", "out.json", "--save", "drawn.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (face,) = json.loads((tmp_path / "out.json").read_text())["faces"]
+    assert face["state"] == "known"
+    assert face["identity"] == "Eileen Collins"
+    assert cv2.imread(str(tmp_path / "drawn.png")).shape == (512, 512, 3)
+
+
+def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
+    assert "no face was found" in one_line(spectaclear("identify", "grey.png", cwd=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["identify", "missing.png"], "cannot be read"),
+        (["identify", "text.png"], "not a picture"),
+        (["run", "--source", "missing.mp4", "--headless"], "does not exist"),
+        (["run", "--source", "text.png", "--headless"], "no picture that can be decoded"),
+        (["run", "--source", "demo", "--config", "typo.yaml"], "cammeras"),
+        (["run", "--source", "demo", "--bundle", "nobody"], "no such folder"),
+        (["run", "--source", "demo", "--engine", "abacus", "--headless"], "abacus"),
+        (["run", "--source", "demo", "--headless", "--json", "no/such/folder/out.json"], "no/such/folder"),
+        (["run", "--source", "demo", "--headless", "--record", "no/such/folder/out.mp4"], "no/such/folder"),
+        (["demo", "--seconds", "minus one"], "seconds"),
+        (["events", "list", "--folder", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_gives_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
+    (tmp_path / "text.png").write_text("this is no picture")
+    (tmp_path / "typo.yaml").write_text("cammeras: []\n")
+    assert words in one_line(spectaclear(*arguments, cwd=tmp_path))
+
+
+def test_credentials_never_appear_in_any_output(tmp_path: Path) -> None:
+    done = spectaclear("run", "--headless", "--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live", cwd=tmp_path)
+    line = one_line(done)
+    for secret in ("p@ss", "w/rd", "rd%21", "rd!"):
+        assert secret not in line + done.stdout
+
+
+def test_check_says_what_a_source_sends(tmp_path: Path) -> None:
+    done = spectaclear("check", "--source", "demo", "--seconds", "0.4", "--json", "out.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["size"] == [640, 480]
+    assert found["native_fps"] == 25.0
+
+
+def test_a_run_over_every_frame_of_a_file_records_every_frame(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "clip.mp4"), "w") as film:
+        stream = film.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        face = cv2.resize(astronaut(), (320, 320))[:240]
+        for step in range(10):
+            picture = np.ascontiguousarray(np.roll(face, step, axis=1))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode(None))
+    done = spectaclear("run", "--source", "clip.mp4", "--every-frame", "--headless", "--json", "out.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out.json").read_text())
+    assert summary["frames_displayed"] == 10
+    assert summary["faces"]["frames_with_faces"] >= 6

@@ -1,0 +1,195 @@
+import json
+import mmap
+import sys
+import threading
+
+import numpy as np
+import psutil
+import pytest
+
+from models.policy import Decision
+from realtime.metrics import STAGES, Histogram, Meter, verdict_name
+
+ADA = Decision("known", "Ada", None, None, 0.9, "")
+NOBODY = Decision("unknown", None, None, None, 0.3, "stranger")
+ATTACK = Decision("suspected_attack", None, "Bob", "Ada", 0.9, "not borne out", "saliency")
+
+
+@pytest.mark.parametrize("percent", [0.1, 5, 50, 95, 99, 100])
+def test_a_percentile_is_that_of_the_sorted_values_to_half_a_per_cent(percent):
+    values = np.random.default_rng(7).lognormal(3, 1.5, 5001)
+    histogram = Histogram()
+    for value in values:
+        histogram.add(float(value))
+    exact = float(np.percentile(values, percent, method="inverted_cdf"))
+    assert histogram.percentile(percent) == pytest.approx(exact, rel=0.0051)
+
+
+def test_a_single_value_is_every_percentile_exactly():
+    histogram = Histogram()
+    histogram.add(123.456)
+    assert [histogram.percentile(p) for p in (1, 50, 99)] == [123.456] * 3
+
+
+def test_values_out_of_range_count_at_the_edges():
+    histogram = Histogram(low=1, high=100)
+    for value in (-5.0, 0.0, 1e9, float("nan"), float("inf")):
+        histogram.add(value)
+    assert len(histogram) == 4
+    assert histogram.percentile(1) == pytest.approx(1, rel=0.01)
+    assert histogram.percentile(100) == pytest.approx(100, rel=0.02)
+
+
+def test_no_values_have_no_percentile():
+    assert Histogram().percentile(50) is None
+
+
+def test_a_summary_has_exactly_the_promised_keys():
+    assert list(Meter().summary()) == [
+        "engine",
+        "frames_captured",
+        "frames_displayed",
+        "displayed_fps",
+        "frame_age_ms",
+        "verdict_age_ms",
+        "stale_verdicts",
+        "decisions",
+        "full_decisions",
+        "decisions_per_second",
+        "stage_ms",
+        "verdicts",
+        "faces",
+        "acts",
+        "peak_rss_mb",
+    ]
+
+
+def test_a_run_without_frames_sums_up_to_nothing_and_is_valid_json():
+    summary = Meter("none").summary()
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert summary["displayed_fps"] == 0
+    assert summary["frame_age_ms"] == {"p50": None, "p95": None, "p99": None}
+    assert summary["stage_ms"] == dict.fromkeys(STAGES)
+
+
+def test_rates_and_ages_are_those_of_the_events():
+    meter = Meter("onnxruntime (CPU)")
+    for index in range(101):
+        captured = 100 + index / 25
+        meter.frame_captured(captured)
+        meter.frame_displayed(captured, captured + 0.040)
+        if index % 5 == 0:
+            meter.decided(ADA, captured + 0.030, full=index % 10 == 0)
+    meter.frame_dropped("decode error", 3)
+    summary = meter.summary()
+    assert (summary["frames_captured"], summary["frames_displayed"], summary["decisions"]) == (101, 101, 21)
+    assert summary["full_decisions"] == 11
+    assert summary["displayed_fps"] == pytest.approx(25, abs=0.01)
+    assert summary["decisions_per_second"] == pytest.approx(21 / 4, abs=0.01)
+    assert summary["frame_age_ms"] == {p: pytest.approx(40, rel=0.006) for p in ("p50", "p95", "p99")}
+    assert meter.counts()["dropped"] == {"decode error": 3}
+
+
+def test_a_display_that_stops_while_capture_goes_on_lowers_the_rate():
+    meter = Meter()
+    for index in range(100):
+        meter.frame_captured(index / 10)
+        if index < 50:
+            meter.frame_displayed(index / 10, index / 10)
+    assert meter.summary()["displayed_fps"] == pytest.approx(49 / 9.9, abs=0.01)
+
+
+def test_loading_before_the_first_picture_is_no_slow_display():
+    meter = Meter()
+    meter.frame_captured(0.0)
+    for index in range(11):
+        meter.frame_displayed(10 + index, 10 + index)
+    assert meter.summary()["displayed_fps"] == 1.0
+
+
+def test_the_current_rate_is_that_of_the_last_seconds():
+    meter = Meter()
+    for index in range(10):
+        meter.frame_displayed(0.0, float(index))
+    for index in range(51):
+        meter.frame_displayed(0.0, 10 + index / 25)
+    assert meter.fps(12.0) == pytest.approx(25)
+    assert meter.fps(60.0) == 0.0
+
+
+def test_stage_times_are_medians_by_stage():
+    meter = Meter()
+    for value in (10.0, 20.0, 300.0):
+        meter.stages({"detect": value, "track": 1.0})
+    stages = meter.summary()["stage_ms"]
+    assert list(stages) == [*STAGES, "track"]
+    assert stages["detect"] == pytest.approx(20, rel=0.006)
+    assert stages["saliency"] is None
+
+
+def test_acts_count_the_verdicts_with_and_without_the_defence():
+    meter = Meter()
+    for defended in (ADA, ATTACK, ATTACK, NOBODY):
+        meter.act("glasses", undefended=Decision("known", "Bob", None, None, 0.99, ""), defended=defended)
+    assert meter.summary()["acts"] == [
+        {
+            "name": "glasses",
+            "frames": 4,
+            "undefended": {"Known(Bob)": 4},
+            "defended": {"SuspectedAttack(Bob)": 2, "Known(Ada)": 1, "Unknown": 1},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decision", "name"), [(ADA, "Known(Ada)"), (ATTACK, "SuspectedAttack(Bob)"), (NOBODY, "Unknown")]
+)
+def test_verdicts_are_counted_by_state_and_name(decision, name):
+    meter = Meter()
+    meter.decided(decision)
+    assert verdict_name(decision) == name
+    assert meter.counts()["verdicts"] == {name: 1}
+
+
+def test_events_of_many_threads_are_all_counted():
+    meter = Meter()
+
+    def work():
+        for _ in range(500):
+            meter.frame_captured(1.0)
+            meter.decided(ADA, 1.0)
+            meter.stage("detect", 5.0)
+
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(switch)
+    counts = meter.counts()
+    assert (counts["captured"], counts["decisions"]) == (4000, 4000)
+
+
+def test_names_made_from_data_do_not_eat_the_memory():
+    meter = Meter()
+    for index in range(1000):
+        meter.stage(f"stage {index}", 1.0)
+        meter.frame_dropped(f"cause {index}")
+        meter.act(f"act {index}", ADA, ADA)
+    summary = meter.summary()
+    assert len(summary["stage_ms"]) < 80
+    assert len(summary["acts"]) < 80
+    assert sum(act["frames"] for act in summary["acts"]) == 1000
+    assert sum(meter.counts()["dropped"].values()) == 1000
+
+
+def test_the_peak_memory_is_kept_after_it_has_been_given_back():
+    # Anonymous memory of its own, not the allocator's: a block that was freed earlier may be handed out again.
+    meter = Meter()
+    with mmap.mmap(-1, 100_000_000) as block:
+        block.write(b"x" * len(block))
+        while_held = psutil.Process().memory_info().rss / 1e6
+        meter.frame_captured()
+    assert meter.summary()["peak_rss_mb"] > while_held - 10

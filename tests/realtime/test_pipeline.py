@@ -1,0 +1,129 @@
+"""The whole line on the demo scene with a small net: display and capture never wait for the model."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from models.bundle import Bundle
+from models.recogniser import Recogniser
+from realtime.cameras.demo import DemoCamera
+from realtime.cameras.demo_scene import DemoScene
+from realtime.cameras.newest_frame import NewestFrame
+from realtime.cameras.states import CameraStatus
+from realtime.faces.find import FaceFinder
+from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
+from realtime.faces.quality import QualityLimits
+from realtime.faces.track import FaceTracker
+from realtime.metrics import Meter
+from realtime.pipeline import Pipeline, run_every_frame
+from realtime.types import Bytes, FacesInFrame, Frame
+from realtime.verdict import Verdict, VerdictRules
+
+
+class SlowRecogniser(Recogniser):
+    """Takes half a second for every batch, as a large model on a small machine does."""
+
+    def defend(self, crops, *, quick=False, stage_ms=None):  # type: ignore[no-untyped-def]
+        time.sleep(0.5)
+        return super().defend(crops, stage_ms=stage_ms)
+
+
+@pytest.fixture(scope="module")
+def scene() -> DemoScene:
+    return DemoScene(worn=np.zeros((32, 32, 4), np.uint8))
+
+
+@pytest.fixture
+def recogniser(small_bundle: Bundle) -> Recogniser:
+    return models.load_recogniser(small_bundle.folder, "onnxruntime", threads=1)
+
+
+def finder(size: int = 32) -> FaceFinder:
+    return FaceFinder(MtcnnOnnxDetector(min_face=80), FaceTracker(), size=size, limits=QualityLimits(), detect_every=3)
+
+
+def plain(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict], camera: CameraStatus) -> Bytes:
+    return frame.bgr
+
+
+def test_the_display_keeps_the_cameras_rate_while_the_model_is_slow(scene: DemoScene, recogniser: Recogniser) -> None:
+    slow = SlowRecogniser(recogniser.bundle, recogniser._engine)
+    meter = Meter(slow.engine)
+    camera = NewestFrame("demo", lambda: DemoCamera(scene, frames=100), stuck_after=None)
+    pipeline = Pipeline(
+        [camera], {"demo": finder()}, slow, rules=VerdictRules(), meter=meter, draw=plain, show=lambda f, p: None
+    )
+    pipeline.start()
+    assert pipeline.wait(30.0)
+    pipeline.stop()
+    summary = meter.summary()
+    assert summary["frames_captured"] == pytest.approx(100, abs=2)
+    assert summary["frames_displayed"] >= 50  # also on a busy machine; at the model's rate it would be 8
+    assert 1 <= summary["decisions"] <= 10
+    assert summary["frame_age_ms"]["p50"] < 400
+
+
+def test_every_frame_is_decided_on_offline_in_order(scene: DemoScene, recogniser: Recogniser) -> None:
+    shown: list[int] = []
+    decided: list[int] = []
+    meter = Meter(recogniser.engine)
+    run_every_frame(
+        NewestFrame("demo", lambda: DemoCamera(scene, frames=12, every_frame=True), every_frame=True, stuck_after=None),
+        finder(),
+        recogniser,
+        rules=VerdictRules(),
+        meter=meter,
+        draw=plain,
+        show=lambda frame, picture: shown.append(frame.index),
+        on_decision=[lambda crop, evidence, undefended, defended: decided.append(crop.frame.index)],
+    )
+    assert shown == list(range(12))
+    assert decided == sorted(decided)
+    assert len(decided) >= 8  # a face has a track from its second detection on
+    assert meter.summary()["faces"]["frames_searched"] == 12
+
+
+def test_a_failure_in_a_thread_is_raised_where_it_is_waited_for(scene: DemoScene, recogniser: Recogniser) -> None:
+    def broken(*_: object) -> Bytes:
+        raise RuntimeError("no ink")
+
+    camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
+    pipeline = Pipeline(
+        [camera],
+        {"demo": finder()},
+        recogniser,
+        rules=VerdictRules(),
+        meter=Meter(),
+        draw=broken,
+        show=lambda frame, picture: None,
+    )
+    pipeline.start()
+    with pytest.raises(RuntimeError, match="no ink"):
+        pipeline.wait(20.0)
+    pipeline.stop()
+
+
+def test_an_absent_camera_does_not_hold_up_the_others(scene: DemoScene, recogniser: Recogniser, tmp_path: Path) -> None:
+    from realtime.cameras.video_file import VideoFile
+
+    shown: list[str] = []
+    cameras = [
+        NewestFrame("gone", lambda: VideoFile(tmp_path / "gone.mp4"), stuck_after=None),
+        NewestFrame("demo", lambda: DemoCamera(scene, frames=25), stuck_after=None),
+    ]
+    pipeline = Pipeline(
+        cameras,
+        {camera.name: finder() for camera in cameras},
+        recogniser,
+        rules=VerdictRules(),
+        meter=Meter(),
+        draw=plain,
+        show=lambda frame, picture: shown.append(frame.camera),
+    )
+    pipeline.start()
+    assert pipeline.wait(20.0)
+    pipeline.stop()
+    assert shown.count("demo") >= 8

@@ -1,0 +1,70 @@
+"""How far a crop follows the glasses: by hand, and on the real portrait with the real detector."""
+
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import typer
+
+from models.errors import BadInput
+from models.pose import template
+from tools import alignment
+from tools.alignment import Move, move_between, summary
+
+
+def moved(points: np.ndarray, *, shift: tuple[float, float], degrees: float, scale: float) -> np.ndarray:
+    turn = math.radians(degrees)
+    matrix = scale * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    return (points - 112) @ matrix.T + 112 + np.array(shift)
+
+
+def test_the_crop_follows_landmarks_by_as_much_as_they_were_moved():
+    before = template(224).astype(np.float64)
+    found = move_between(before, moved(before, shift=(3, -4), degrees=2, scale=1.05))
+    assert found.degrees == pytest.approx(2, abs=1e-4)
+    assert found.scale == pytest.approx(1.05, abs=1e-4)
+    assert found.shift == pytest.approx(5, abs=1e-2)
+
+
+def test_landmarks_that_stay_move_nothing():
+    points = template(224) * 0.7 + 30
+    assert move_between(points, points).farthest == pytest.approx(0, abs=1e-3)
+
+
+def test_the_summary_gives_quantiles_and_counts_faces_that_were_lost():
+    found = summary([Move(1, -2, 1.0), Move(3, 1, 0.9)], 2, 4)
+    assert found["no_longer_found"]["right"] == 2
+    assert found["shift_of_224"] == {"p50": 2.0, "p95": 2.9, "max": 3.0}
+    assert found["degrees"]["max"] == 2.0
+    assert found["scale"]["max"] == pytest.approx(0.1)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "Eileen Collins").mkdir()
+    face = skimage.data.astronaut()[:260, 90:350]
+    cv2.imwrite(str(folder / "Eileen Collins" / "a.png"), face[..., ::-1])
+    return folder
+
+
+def run(*arguments: object) -> None:
+    typer.main.get_command(alignment.app).main([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def test_adversarial_glasses_move_the_crop_of_a_real_face_further_than_plain_ones(photos, tmp_path):
+    run(photos, "--pull", "up", "--pull", "down", "--steps", 15, "--json", tmp_path / "a.json")
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["faces"] == 1
+    assert figures["A9"]["farthest_of_224"]["max"] > figures["plain glasses"]["farthest_of_224"]["max"]
+
+
+def test_unknown_pulls_and_shapes_are_refused(photos):
+    with pytest.raises(BadInput, match="--pull 'sideways'"):
+        run(photos, "--pull", "sideways")
+    with pytest.raises(BadInput, match="--shape 'monocle'"):
+        run(photos, "--shape", "monocle")

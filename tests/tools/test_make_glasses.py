@@ -1,0 +1,346 @@
+"""The command and its parts on a small untrained bundle."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from typer.testing import CliRunner
+
+from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_bundle
+from models.errors import BadInput
+from models.eyewear import frame_mask
+from models.recogniser import Recogniser, load_recogniser
+from models.vgg16 import CAFFE_INPUT, VGG16
+from realtime.faces.align import crop_face
+from realtime.types import DetectedFace
+from tools import make_glasses as command
+from tools.attacks import SCENE, Sharif
+from tools.glasses import job
+from tools.glasses.job import Settings, make_glasses, summary
+from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
+from tools.glasses.sheets import contact_sheet, fine_accessory, printable_page
+from tools.glasses.store import Store, read_png
+from tools.glasses.texture import make_texture, rgba_of
+from tools.people import People
+
+SIZE = 32
+NAMES = ("Ada Byron", "Grace Hopper", "Mary Ward", "Lise Meitner")
+
+
+@pytest.fixture(scope="module")
+def recogniser(tmp_path_factory) -> Recogniser:
+    """An untrained VGG16 whose head is spread out, so that it names different people with confidence."""
+    torch.manual_seed(0)
+    model = VGG16(classes=4, input_size=SIZE, hidden=16).eval()
+    with torch.no_grad():
+        for layer in model.convolutions().values():
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        pixels = torch.from_numpy(crops(16)).permute(0, 3, 1, 2).float() / 255
+        logits = model(pixels)
+        model.head[-1].weight.div_(logits.std() / 3)
+        model.head[-1].bias.sub_(model(pixels).mean(0))
+    info = BundleInfo(
+        name="small",
+        labels=NAMES,
+        input_size=SIZE,
+        hidden=16,
+        trunk=TrunkInfo(source="random", mean=CAFFE_INPUT.mean, channel_order="BGR"),
+        defence=DefenceInfo(threshold=0.9, iterations=1, min_area=2),
+        policy=PolicyInfo(),
+    )
+    folder = tmp_path_factory.mktemp("bundle") / "small"
+    write_bundle(folder, model, info)
+    return load_recogniser(folder, "auto", threads=1)
+
+
+def crops(count: int) -> np.ndarray:
+    coarse = np.random.default_rng(5).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    return np.stack([cv2.resize(one, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for one in coarse])
+
+
+@pytest.fixture(scope="module")
+def folder(recogniser, tmp_path_factory) -> Path:
+    """Prepared crops, each in the folder of the person that the net takes it for."""
+    place = tmp_path_factory.mktemp("people")
+    pictures = crops(16)
+    for number, (crop, label) in enumerate(zip(pictures, recogniser.classify(pictures).argmax(1), strict=True)):
+        person = place / NAMES[label].replace(" ", "_")
+        person.mkdir(exist_ok=True)
+        cv2.imwrite(str(person / f"{number:02d}.png"), crop[..., ::-1])
+    assert len(list(place.iterdir())) >= 2
+    return place
+
+
+def run(recogniser, *options: object):
+    return CliRunner().invoke(
+        command.app,
+        [str(o) for o in (*options, "--bundle", recogniser.bundle.folder, "--aligned", "--threads", 1)],
+    )
+
+
+def test_a_run_leaves_everything_behind_and_counts_what_it_wrote(recogniser, folder, tmp_path):
+    out = tmp_path / "out"
+    result = run(recogniser, folder, "--out", out, "--pairs", 3, "--steps", 20, "--shape", "wide", "--seed", 4)
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["bundle"]["checksum"] == recogniser.bundle.checksum
+    assert manifest["settings"]["seed"] == 4
+    assert len(manifest["pairs"]) == 3
+    assert (out / "contact_sheet.png").is_file()
+    opaque = frame_mask("wide", SIZE) >= 0.5
+    for record in manifest["pairs"]:
+        place = out / "pairs" / f"{record['pair']:04d}"
+        assert record["named_before"] == [record["attacker"]]
+        original, attacked = read_png(place / "original_0.png"), read_png(place / "adversarial_0.png")
+        np.testing.assert_array_equal(original[~opaque], attacked[~opaque])
+        texture = cv2.imread(str(place / "texture.png"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(texture[..., 3] > 0, opaque)
+        np.testing.assert_array_equal(texture[opaque][:, 2::-1], attacked[opaque])
+        said = recogniser.classify(attacked[None])[0]
+        assert record["success"] == [NAMES[said.argmax()] == record["target"]]
+        assert record["confidence_after"][0] == pytest.approx(said[NAMES.index(record["target"])], abs=1e-5)
+        assert (place / "print.pdf").read_bytes().startswith(b"%PDF")
+    right = sum(record["success"][0] for record in manifest["pairs"])
+    assert manifest["summary"]["success"]["right"] == right >= 1
+
+
+def test_the_same_seed_gives_the_same_pictures_in_any_grouping(recogniser, folder, tmp_path):
+    sums = []
+    for name, at_once in (("a", 1), ("b", 2)):
+        out = tmp_path / name
+        assert run(recogniser, folder, "--out", out, "--pairs", 2, "--steps", 1, "--at-once", at_once).exit_code == 0
+        manifest = json.loads((out / "manifest.json").read_text())
+        sums.append([(r["attacker"], r["target"], r["sha256"]["original_0.png"]) for r in manifest["pairs"]])
+    assert sums[0] == sums[1]
+
+
+def test_an_interrupted_run_goes_on_and_makes_half_written_results_anew(recogniser, folder, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    options = (folder, "--out", out, "--pairs", 3, "--steps", 1, "--at-once", 1)
+    attacked = []
+    original = Sharif.run
+
+    def failing(self, *arguments, **named):
+        attacked.append(1)
+        if len(attacked) == 3:
+            raise KeyboardInterrupt
+        return original(self, *arguments, **named)
+
+    monkeypatch.setattr(Sharif, "run", failing)
+    assert run(recogniser, *options).exit_code != 0
+    assert not (out / "manifest.json").exists()
+    assert len(list(out.glob("pairs/*/record.json"))) == 2
+    damaged = out / "pairs/0000/adversarial_0.png"
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    attacked[:] = [0] * 10
+    assert run(recogniser, *options).exit_code == 0
+    assert len(attacked) == 12  # the damaged pair and the missing one
+    assert len(json.loads((out / "manifest.json").read_text())["pairs"]) == 3
+
+
+def test_another_runs_folder_is_not_mixed_with_this_one(recogniser, folder, tmp_path):
+    out = tmp_path / "out"
+    assert run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 1).exit_code == 0
+    result = run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 2)
+    assert isinstance(result.exception, BadInput)
+    assert "holds another run (settings differ)" in str(result.exception)
+    assert run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 2, "--again").exit_code == 0
+
+
+def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, folder, tmp_path, monkeypatch):
+    written = Path.write_bytes
+
+    def full(self, content):
+        if "adversarial" in self.name:
+            written(self, content[:10])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = run(recogniser, folder, "--out", tmp_path / "out", "--pairs", 1, "--steps", 1)
+    assert isinstance(result.exception, BadInput)
+    assert "No space left on device" in str(result.exception)
+    left = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert not {"record.json", "manifest.json"} & left
+    assert not any("adversarial" in name for name in left)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--target", "Nobody Known"), "target 'Nobody Known': the bundle does not know this person"),
+        (("--person", "Nobody Known"), "attacker 'Nobody Known'"),
+        (("--shape", "monocle"), "--shape 'monocle': unknown"),
+        (("--attack", "A9"), "--attack 'A9': unknown"),
+        (("--attack", "pgd", "--joint", "3"), "belong to sharif"),
+        (("--attack", "A1", "--eot", "scene"), "leave --eot out"),
+    ],
+)
+def test_what_a_user_got_wrong_is_said_in_one_line(recogniser, folder, tmp_path, options, message):
+    result = run(recogniser, folder, "--out", tmp_path / "out", *options)
+    assert isinstance(result.exception, BadInput)
+    assert message in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_strangers_impersonate_and_enrolled_people_are_no_strangers(recogniser, folder, tmp_path):
+    strangers = tmp_path / "strangers"
+    (strangers / "Some_Body").mkdir(parents=True)
+    cv2.imwrite(str(strangers / "Some_Body" / "1.png"), crops(1)[0])
+    out = tmp_path / "out"
+    result = run(recogniser, "--attackers", strangers, "--out", out, "--pairs", 2, "--steps", 5, "--target", NAMES[1])
+    assert result.exit_code == 0, result.output
+    records = json.loads((out / "manifest.json").read_text())["pairs"]
+    assert [(r["attacker"], r["target"], r["enrolled"]) for r in records] == [("Some Body", NAMES[1], False)]
+    result = run(recogniser, "--attackers", folder, "--out", tmp_path / "other")
+    assert "is enrolled, so no stranger" in str(result.exception)
+
+
+class OneFace:
+    """A detector that knows where the astronaut is."""
+
+    landmarks = np.array([[193.6, 114.5], [237.7, 113.8], [220.4, 144.0], [199.8, 162.6], [235.5, 161.0]], np.float32)
+
+    def __init__(self, **_: object) -> None: ...
+
+    def detect(self, bgr):
+        return [DetectedFace(np.array([170, 60, 260, 190], np.float32), self.landmarks, 1.0)] if bgr.any() else []
+
+
+def test_one_photograph_wears_the_result(recogniser, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "MtcnnDetector", OneFace)
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), data.astronaut()[..., ::-1])
+    out = tmp_path / "out"
+    seen = recogniser.classify(crop_face(data.astronaut()[..., ::-1], OneFace.landmarks, SIZE)[None])[0].argmax()
+    target = NAMES[(seen + 1) % 4]
+    result = run(recogniser, "--picture", photo, "--target", target, "--out", out, "--steps", 5, "--shape", "wide")
+    assert result.exit_code == 0, result.output
+    frame = read_png(out / "pairs/0000/frame.png")
+    changed = (frame != data.astronaut()).any(axis=2)
+    assert changed.any()
+    rows, columns = np.nonzero(changed)
+    assert rows.min() > 60
+    assert rows.max() < 190
+    assert columns.min() > 150
+    assert columns.max() < 280
+    black = tmp_path / "black.png"
+    cv2.imwrite(str(black), np.zeros((99, 99, 3), np.uint8))
+    result = run(recogniser, "--picture", black, "--target", target, "--out", tmp_path / "none")
+    assert "no face was found" in str(result.exception)
+
+
+def test_several_pictures_share_one_texture(recogniser, folder, tmp_path):
+    out = tmp_path / "out"
+    result = run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 4, "--joint", 2, "--eot", "physical")
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads((out / "manifest.json").read_text())["pairs"]
+    opaque = frame_mask("classic", SIZE) >= 0.5
+    attacked = [read_png(out / f"pairs/0000/adversarial_{i}.png") for i in range(len(record["pictures"]))]
+    assert len(attacked) == 2
+    np.testing.assert_array_equal(attacked[0][opaque], attacked[1][opaque])
+
+
+def people_of(labels: list[int], names=("a", "b", "c")) -> People:
+    count = len(labels)
+    pictures = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    return People(names, pictures, np.array(labels), tuple(f"{i}" for i in range(count)))
+
+
+def test_pairs_are_drawn_uniformly_among_correctly_classified_crops():
+    people = people_of([0, 0, 1, 1, 2])
+
+    def classify(crops):  # crop 1 is taken for b
+        truth = np.array([0, 1, 1, 1, 2])
+        return np.eye(3, dtype=np.float32)[truth[crops[:, 0, 0, 0]]]
+
+    counts: dict[tuple[str, int], int] = {}
+    for seed in range(400):
+        (pair,) = draw_pairs(people, [0, 1, 2], classify, count=1, seed=seed, targets=range(3))
+        key = (pair.pictures[0], pair.target)
+        counts[key] = counts.get(key, 0) + 1
+    assert set(counts) == {("0", 1), ("0", 2), ("2", 0), ("2", 2), ("3", 0), ("3", 2), ("4", 0), ("4", 1)}
+    assert all(25 <= count <= 80 for count in counts.values())  # 50 expected, four deviations of 6.6
+
+
+def test_no_pair_is_drawn_twice_and_no_more_than_there_are():
+    people = people_of([0, 1])
+    drawn = draw_pairs(people, [0, 1], lambda c: np.eye(2)[c[:, 0, 0, 0]], count=99, seed=1, targets=range(2))
+    assert sorted((p.pictures[0], p.target) for p in drawn) == [("0", 1), ("1", 0)]
+
+
+def test_an_empty_list_of_pairs_is_refused():
+    with pytest.raises(BadInput, match="no pair to attack"):
+        draw_pairs(people_of([0, 0]), [0], lambda c: np.eye(2)[[1] * len(c)], count=3, seed=0, targets=range(2))
+
+
+def test_names_are_found_whatever_their_spelling():
+    assert index_of("grace_hopper", NAMES, "target") == 1
+    with pytest.raises(BadInput, match="it knows Grace Hopper"):
+        index_of("Grace Kelly", NAMES, "target")
+    with pytest.raises(BadInput, match="give strangers as --attackers"):
+        labels_of(people_of([0]), NAMES, strangers=False)
+    assert labels_of(people_of([0]), NAMES, strangers=True) == [STRANGER] * 3
+
+
+def test_one_texture_serves_many_views_and_survives_movement(recogniser):
+    model = recogniser.torch_model()
+    views = crops(16)[:4]
+    before = recogniser.classify(views)
+    target = int(before.mean(0).argsort()[-2])
+    alpha = frame_mask("sunglasses_filled", SIZE)
+    rgba = make_texture(model, views, target, alpha, eot=replace(SCENE, samples=1), steps=25, seed=2)
+    assert rgba.shape == (SIZE, SIZE, 4)
+    np.testing.assert_array_equal(rgba[..., 3] > 0, alpha >= 0.5)
+    worn = np.where(rgba[None, ..., 3:] > 0, rgba[None, ..., :3], views)
+    assert recogniser.classify(worn)[:, target].mean() > before[:, target].mean() + 0.2
+
+
+def test_the_printed_page_is_true_to_scale():
+    alpha = frame_mask("classic", 112)
+    rgba = rgba_of(np.full((112, 112, 3), (200, 30, 40), np.uint8), alpha)
+    fine = fine_accessory(rgba, "classic")
+    assert fine[..., 3].any(axis=0).all()
+    assert (fine[fine[..., 3] > 0][:, :3] == (200, 30, 40)).all()
+    content = printable_page(rgba, "classic", "caption")
+    box = re.search(rb"/MediaBox \[ *0 0 ([\d.]+) ([\d.]+)", content)
+    assert box is not None
+    assert [float(side) / 72 * 2.54 for side in box.groups()] == pytest.approx([21.0, 29.7], abs=0.01)
+    streams = [
+        zlib.decompress(s) for s in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.S) if s[:1] == b"x"
+    ]
+    # the picture is placed by a matrix "width 0 0 height x y cm" in points of 1/72 inch
+    widths = [float(w) for s in streams for w in re.findall(rb"([\d.]+) 0 0\s+-?[\d.]+ [\d.]+ [\d.]+ cm", s)]
+    scales = [width / 72 * 2.54 for width in widths]
+    assert any(scale == pytest.approx(13.0, abs=0.02) for scale in scales), scales
+
+
+def test_the_contact_sheet_shows_every_pair_before_and_after():
+    red, blue = (np.full((20, 20, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+    sheet = contact_sheet([(red, blue, "one\ntwo")] * 3, columns=2)
+    assert [(sheet == colour).all(axis=2).sum() for colour in ((255, 0, 0), (0, 0, 255))] == [1200, 1200]
+
+
+def test_adaptive_attacks_run_under_the_same_command(recogniser, tmp_path):
+    pair = Pair(0, NAMES[0], ("x",), crops(1), 0, 1)
+    settings = Settings(attack="A1", shape="wide", steps=2)
+    records = make_glasses(recogniser, [pair], settings, Store(tmp_path, {}))
+    assert summary(records)["success"]["n"] == 1
+    assert job.make_attack(settings, recogniser).warm_start is not None
+
+
+def test_a_damaged_picture_is_not_read_as_one(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"")
+    with pytest.raises(BadInput, match="cannot be read back"):
+        read_png(tmp_path / "x.png")

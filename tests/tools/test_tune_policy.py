@@ -1,0 +1,47 @@
+"""The calibration of the policy over zone views keeps the rates that were stated."""
+
+import json
+
+import numpy as np
+
+from models.policy import Policy
+from tools.attacked import NOBODY
+from tools.tune_policy import Rates, Views, calibrated, outcome
+
+
+def views(seed: int, count: int, *, strangers: bool = False) -> Views:
+    """Faces of five people whose zone view is right three times in four."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 5, count)
+    sharp = random.uniform(0, 6, (count, 1))
+    noise = random.normal(0, 1, (count, 5))
+    shown = np.eye(5)[labels] if not strangers else np.zeros((count, 5))
+
+    def softmax(logits):
+        powers = np.exp(logits)
+        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    raw, zone = softmax(shown * (sharp + 2) + noise), softmax(shown * sharp + noise)
+    return Views(raw, zone, np.full(count, NOBODY) if strangers else labels)
+
+
+def test_the_calibrated_policy_keeps_the_stated_rates():
+    clean, innocent, others = views(0, 400), views(1, 400), views(2, 400, strangers=True)
+    rates = Rates(impersonated=0.05, misnamed=0.02, alarmed=0.03)
+    policy = calibrated(Policy(), clean, innocent, others, rates)
+    figures = json.loads(json.dumps(outcome(policy, clean, innocent, others)))
+    alarms = sum(figures[kind]["alarms"]["right"] for kind in ("clean", "innocent")) / 800
+    wrong = np.concatenate([f.zone * (np.arange(5) != f.labels[:, None]) for f in (clean, innocent, others)])
+    assert (wrong.max(axis=1) >= policy.zone_confirm).mean() <= 0.05
+    assert (wrong.max(axis=1) >= policy.zone_confirm - 0.01).mean() > 0.05  # and no lower threshold does
+    assert alarms <= 0.03
+    assert policy.zone_dissent < policy.zone_confirm <= policy.zone_threshold
+    assert policy.threshold == Policy().threshold
+
+
+def test_stricter_rates_give_higher_thresholds():
+    faces = views(0, 400), views(1, 400), None
+    loose = calibrated(Policy(), *faces, Rates(impersonated=0.1, misnamed=0.1))
+    strict = calibrated(Policy(), *faces, Rates(impersonated=0.01, misnamed=0.01))
+    assert strict.zone_confirm > loose.zone_confirm
+    assert strict.zone_threshold >= strict.zone_confirm

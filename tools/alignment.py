@@ -1,0 +1,180 @@
+"""How far does the crop follow the glasses? ``python -m tools.alignment PHOTOS --json alignment.json``.
+
+Each photograph's face is found as it is, with plain glasses, and with glasses that pull the detector's landmarks
+(A9, ``tools.attacks.landmarks``). What matters is the similarity between the two crops: its shift, its turn and
+its change of size, in the units in which the certificates state their jitter.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import datetime
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import typer
+from rich.progress import track
+
+from models.errors import BadInput
+from models.eyewear import COLOURS, SHAPES, frame_mask, innocent, rgba
+from models.pose import TEMPLATE_SIDE
+from realtime.faces.align import inverse, similarity
+from realtime.faces.detect import MtcnnDetector
+from realtime.faces.wear import wear
+from realtime.types import DetectedFace
+from tools.attacks.landmarks import PULLS, MoveLandmarks
+from tools.prepare import choose_face, find_faces, people_of, read_picture
+from tools.report import proportion
+
+app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Between two crops of one face: pixels of 224 at the crop's centre, degrees, factor of the size."""
+
+    shift: float
+    degrees: float
+    scale: float
+
+    @property
+    def farthest(self) -> float:
+        """How far the farthest point of the eyewear zone moves, about: pixels of 224, 95 from the centre."""
+        return self.shift + 95 * math.hypot(math.radians(self.degrees), self.scale - 1)
+
+
+def move_between(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Move:
+    """From the landmarks (5, 2) of one face in one picture, found twice."""
+    first = np.vstack([similarity(before, TEMPLATE_SIDE), [0, 0, 1]])
+    back = np.vstack([inverse(similarity(after, TEMPLATE_SIDE)), [0, 0, 1]])
+    between = first @ back  # from the second crop to the first
+    centre = np.array([TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2, 1])
+    shift = float(np.linalg.norm((between @ centre - centre)[:2]))
+    turn = math.degrees(math.atan2(between[1, 0], between[0, 0]))
+    return Move(shift, turn, math.hypot(between[0, 0], between[1, 0]))
+
+
+@app.command()
+def main(
+    photos: Annotated[Path, typer.Argument(help="A folder of photographs per person, not prepared crops.")],
+    count: Annotated[int, typer.Option(min=1, help="Photographs, drawn with --seed.")] = 60,
+    shape: Annotated[str, typer.Option(help=f"The frame of A9: {', '.join(SHAPES)}.")] = "classic",
+    steps: Annotated[int, typer.Option(min=0, help="Updates of A9, per pull.")] = MoveLandmarks.steps,
+    pulls: Annotated[list[str] | None, typer.Option("--pull", help=f"Of {', '.join(PULLS)}; none: all.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Measure and print quantiles; A9 counts the pull that moves a face most."""
+    if shape not in SHAPES:
+        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(SHAPES)}")
+    wanted = list(pulls or PULLS)
+    for pull in wanted:
+        if pull not in PULLS:
+            raise BadInput(f"--pull {pull!r}: unknown, give one of {', '.join(PULLS)}")
+    torch.set_num_threads(threads)
+    files = [file for pictures in people_of(photos, least=1).values() for file in pictures]
+    chosen = [files[i] for i in np.random.default_rng(seed).permutation(len(files))[:count]]
+    detector = MtcnnDetector(min_face=40)
+    onet = _onet()
+    attack = MoveLandmarks(steps=steps)
+    moves: dict[str, list[Move]] = {"plain glasses": [], "A9": []}
+    lost = dict.fromkeys(moves, 0)
+    tried = 0
+    for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
+        bgr = read_picture(file)
+        face = None if bgr is None else _face(detector, bgr)
+        if bgr is None or face is None:
+            continue
+        tried += 1
+        random = np.random.default_rng([seed, number])
+        colour = list(COLOURS.values())[int(random.integers(len(COLOURS)))]
+        plain = innocent(colour, SHAPES[int(random.integers(len(SHAPES)))], TEMPLATE_SIDE)
+        _note("plain glasses", _moved(detector, wear(bgr, face.landmarks, plain), face), moves, lost)
+        mask = _region(bgr.shape, face, shape)
+        found = []
+        for pull in wanted:
+            rgb = attack.run(onet, np.ascontiguousarray(bgr[..., ::-1]), face.box, mask, pull, seed=seed)
+            found.append(_moved(detector, np.ascontiguousarray(rgb[..., ::-1]), face))
+        kept = [move for move in found if move is not None]
+        _note("A9", max(kept, key=lambda move: move.farthest) if kept else None, moves, lost)
+    if not tried:
+        raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
+    figures = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "photographs": len(chosen),
+        "faces": tried,
+        "seed": seed,
+        "shape": shape,
+        "steps": steps,
+        "pulls": wanted,
+        **{name: summary(found, lost[name], tried) for name, found in moves.items()},
+    }
+    for name in moves:
+        cli.console.print(f"{name}: {figures[name]}", highlight=False, soft_wrap=True)
+    if json_file is not None:
+        cli.write_json(json_file, figures)
+
+
+def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:
+    """Median, 95th percentile and largest of each quantity; faces that were no longer found."""
+
+    def quantiles(values: list[float]) -> dict[str, float]:
+        return {
+            "p50": round(float(np.median(values)), 3),
+            "p95": round(float(np.quantile(values, 0.95)), 3),
+            "max": round(max(values), 3),
+        }
+
+    found: dict[str, Any] = {"no_longer_found": proportion(lost, faces)}
+    if moves:
+        found |= {
+            "shift_of_224": quantiles([move.shift for move in moves]),
+            "degrees": quantiles([abs(move.degrees) for move in moves]),
+            "scale": quantiles([abs(move.scale - 1) for move in moves]),
+            "farthest_of_224": quantiles([move.farthest for move in moves]),
+        }
+    return found
+
+
+def _note(name: str, move: Move | None, moves: dict[str, list[Move]], lost: dict[str, int]) -> None:
+    if move is None:
+        lost[name] += 1
+    else:
+        moves[name].append(move)
+
+
+def _face(detector: MtcnnDetector, bgr: Bytes) -> DetectedFace | None:
+    faces = find_faces(detector, bgr)
+    return choose_face(faces, bgr.shape) if faces else None
+
+
+def _moved(detector: MtcnnDetector, bgr: Bytes, before: DetectedFace) -> Move | None:
+    after = _face(detector, bgr)
+    return None if after is None else move_between(before.landmarks, after.landmarks)
+
+
+def _region(shape: tuple[int, ...], face: DetectedFace, accessory: str) -> npt.NDArray[np.bool_]:
+    """The frame's pixels that the accessory covers."""
+    white = rgba(frame_mask(accessory, TEMPLATE_SIDE), np.array([255, 255, 255], np.uint8))
+    shown = wear(np.zeros((*shape[:2], 3), np.uint8), face.landmarks, white)
+    return np.asarray(cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY) >= 128)
+
+
+def _onet() -> Any:
+    from facenet_pytorch import MTCNN
+
+    return MTCNN(device="cpu").onet.eval().requires_grad_(False)
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

@@ -1,0 +1,49 @@
+"""Attacks on the recogniser and its defence, one per file, all with ``Attack.run``."""
+
+from tools.attacks.base import Attack, AttackResult, History
+from tools.attacks.bpda import BPDA
+from tools.attacks.component_splitting import ComponentSplitting
+from tools.attacks.decoy import Decoy
+from tools.attacks.defended import Defence, DefendedAttack
+from tools.attacks.eot import EOT, SCENE, Jitter
+from tools.attacks.frozen_mask import FrozenMask
+from tools.attacks.masked_target import MaskedTarget
+from tools.attacks.pgd import MaskedPGD
+from tools.attacks.query_only import QueryOnly
+from tools.attacks.saliency_suppression import SaliencySuppression
+from tools.attacks.sharif import Sharif
+from tools.attacks.unbounded import Unbounded
+
+#: The adaptive attacks of the evaluation, by the number that they have there.
+ADAPTIVE: dict[str, type[DefendedAttack]] = {
+    "A1": BPDA,
+    "A2": FrozenMask,
+    "A3": SaliencySuppression,
+    "A4": Decoy,
+    "A5": ComponentSplitting,
+    "A6": MaskedTarget,
+    "A7": QueryOnly,
+    "A8": Unbounded,
+}
+
+__all__ = [
+    "ADAPTIVE",
+    "BPDA",
+    "EOT",
+    "SCENE",
+    "Attack",
+    "AttackResult",
+    "ComponentSplitting",
+    "Decoy",
+    "Defence",
+    "DefendedAttack",
+    "FrozenMask",
+    "History",
+    "Jitter",
+    "MaskedPGD",
+    "MaskedTarget",
+    "QueryOnly",
+    "SaliencySuppression",
+    "Sharif",
+    "Unbounded",
+]

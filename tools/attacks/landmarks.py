@@ -1,0 +1,120 @@
+"""A9: glasses whose pixels move the detector's landmarks, so that the crop follows them.
+
+Both eyes' landmarks lie under the glasses, and the crop is cut by the landmarks: whoever moves them moves what
+every later view sees. The attack is white-box on the last net of MTCNN (Zhang et al. 2016, O-Net), which places
+the landmarks, in random boxes around the face as the earlier nets may propose them. What it achieved is measured
+with the whole detector on the picture as it would be written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.floating]
+
+_SIDE = 48  # of O-Net's input
+
+#: Ways to pull the landmarks (left eye, right eye, nose, mouth corners): per landmark (x, y).
+PULLS: dict[str, tuple[tuple[float, float], ...]] = {
+    "up": ((0, -1),) * 5,
+    "down": ((0, 1),) * 5,
+    "left": ((-1, 0),) * 5,
+    "right": ((1, 0),) * 5,
+    "turn": ((0, -1), (0, 1), (0, 0), (0, 0), (0, 0)),
+    "turn back": ((0, 1), (0, -1), (0, 0), (0, 0), (0, 0)),
+    "shrink": ((1, 0), (-1, 0), (0, 0), (0, 0), (0, 0)),
+    "grow": ((-1, 0), (1, 0), (0, 0), (0, 0), (0, 0)),
+}
+
+
+@dataclass(frozen=True)
+class MoveLandmarks:
+    """Sign steps with momentum on the pixels under a mask.
+
+    Args:
+        steps: updates. step_levels: length of the first in grey levels; it falls linearly to one.
+        boxes: random boxes per step. spread: how far they differ, as a share of the face's side.
+        certainty: the net's score of a face is kept above this: a face that is lost is no success.
+    """
+
+    steps: int = 60
+    step_levels: float = 16.0
+    boxes: int = 8
+    spread: float = 0.12
+    certainty: float = 0.97
+
+    def run(self, onet: nn.Module, rgb: Bytes, box: Points, mask: Bools, pull: str, *, seed: int = 0) -> Bytes:
+        """One picture.
+
+        Args:
+            onet: (n, 3, 48, 48) in [-1, 1] -> (box offsets (n, 4), landmarks (n, 10), scores (n, 2)).
+            rgb: (H, W, 3) uint8.
+            box: (4,) x1, y1, x2, y2 of the face as detected.
+            mask: (H, W) bool, the pixels that may change.
+            pull: one of ``PULLS``.
+
+        Returns:
+            (H, W, 3) uint8; equal to ``rgb`` outside the mask.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        start = torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float()
+        region = torch.from_numpy(mask.copy())
+        direction = torch.tensor(PULLS[pull], dtype=torch.float32)
+        pixels, momentum = start.clone(), torch.zeros_like(start)
+        pixels = torch.where(region, torch.full_like(pixels, 128.0), pixels)
+        for step in range(self.steps):
+            pixels.requires_grad_(True)
+            loss = self._loss(onet, pixels, box, direction, generator)
+            (gradient,) = torch.autograd.grad(loss, pixels)
+            with torch.no_grad():
+                gradient = torch.where(region, gradient, torch.zeros_like(gradient))
+                momentum = 0.9 * momentum + gradient / gradient.abs().mean().clamp_min(1e-12)
+                length = max(1.0, self.step_levels * (1 - step / self.steps))
+                moved = (pixels - length * momentum.sign()).clamp(0, 255).round()
+                pixels = torch.where(region, moved, start)
+        found: Bytes = pixels[0].permute(1, 2, 0).to(torch.uint8).numpy()
+        return found
+
+    def _loss(
+        self, onet: nn.Module, pixels: torch.Tensor, box: Points, direction: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        views = boxes_around(box, self.boxes, self.spread, generator)
+        _, landmarks, scores = onet((cut(pixels, views) - 127.5) / 128)
+        # x of all five, then y of all five, as shares of the box
+        placed = torch.stack([landmarks[:, :5], landmarks[:, 5:]], dim=2)
+        pulled = (placed * direction).sum(dim=(1, 2)).mean()
+        unsure = F.relu(self.certainty - scores[:, 1]).mean()
+        return -pulled + 20 * unsure
+
+
+def boxes_around(box: Points, count: int, spread: float, generator: torch.Generator) -> torch.Tensor:
+    """(count, 4) random squares around a face's box, somewhat larger than it on average."""
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    side = max(x2 - x1, y2 - y1)
+    random = torch.rand(count, 3, generator=generator) * 2 - 1
+    centre_x = (x1 + x2) / 2 + random[:, 0] * spread * side
+    centre_y = (y1 + y2) / 2 + random[:, 1] * spread * side
+    half = side * (1.05 + random[:, 2] * spread) / 2
+    return torch.stack([centre_x - half, centre_y - half, centre_x + half, centre_y + half], dim=1)
+
+
+def cut(pixels: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """The parts (n, 3, 48, 48) of a picture (1, 3, H, W) inside boxes (n, 4), differentiable; black outside."""
+    height, width = pixels.shape[-2:]
+    theta = torch.zeros(len(boxes), 2, 3)
+    theta[:, 0, 0] = (boxes[:, 2] - boxes[:, 0]) / width
+    theta[:, 1, 1] = (boxes[:, 3] - boxes[:, 1]) / height
+    theta[:, 0, 2] = (boxes[:, 0] + boxes[:, 2]) / width - 1
+    theta[:, 1, 2] = (boxes[:, 1] + boxes[:, 3]) / height - 1
+    finer = 2  # sampled twice as finely and averaged, as MTCNN's area resampling does
+    grid = F.affine_grid(theta, [len(boxes), 3, _SIDE * finer, _SIDE * finer], align_corners=False)
+    views = F.grid_sample(pixels.expand(len(boxes), -1, -1, -1), grid, mode="bilinear", align_corners=False)
+    return F.avg_pool2d(views, finer)

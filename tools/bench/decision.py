@@ -1,0 +1,124 @@
+"""What a decision costs: classify, saliency, mask, classify again, and the whole of it, per engine, size and batch.
+
+The baseline is the bare float32 forward of the classifier in ONNX Runtime on the CPU: what others pay for an
+undefended answer. It runs right before every measured pass, and ratios are taken pair by pair.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.bundle import Bundle
+from models.engines import Engine, make_engine
+from models.engines.base import ENGINES
+from models.errors import BadInput
+from models.evidence import Bytes
+from models.recogniser import Recogniser
+from realtime.cameras.demo_scene import DemoScene
+from tools.bench import scene as scenes
+from tools.bench.timing import milliseconds, paired_ratio, spread
+from tools.bench.untrained import bundle_of_size
+
+BASELINE = "onnxruntime-cpu"
+BASELINE_IN_WORDS = "bare float32 forward of the classifier in ONNX Runtime, same batch, threads and run"
+STAGES = ("classify", "saliency", "mask", "reclassify", "whole")
+_CANDIDATES = 30  # frames of the scene among which faces with the wanted kind of mask are looked for
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure. ``engines`` empty: every engine that this machine's processor can run."""
+
+    engines: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = (112, 224)
+    batches: tuple[int, ...] = (1, 4)
+    repeats: int = 15
+    threads: int = 2
+
+
+def engines_here() -> tuple[str, ...]:
+    """Every engine for the processor whose package is installed, the baseline's first."""
+    names = [name for name in ENGINES if name.partition("-")[2] not in ("cuda", "tensorrt")]
+    names = [name for name in names if name not in ("auto", "onnxruntime")]
+    if importlib.util.find_spec("openvino") is None:
+        names = [name for name in names if not name.startswith("openvino")]
+    return tuple(sorted(names, key=lambda name: name != BASELINE))
+
+
+def measure(bundle: Bundle, plan: Plan, folder: Path) -> list[dict[str, Any]]:
+    """A row per size, batch, engine and kind of face; ``folder`` takes bundles that are made on the fly."""
+    return [row for size in plan.sizes for row in _rows_of_size(bundle_of_size(bundle, size, folder / str(size)), plan)]
+
+
+def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[dict[str, Any]]:
+    baseline = make_engine(BASELINE, bundle, threads=plan.threads)
+    engines: dict[str, Engine] = {}
+    for name in plan.engines or engines_here():
+        try:
+            engines[name] = make_engine(name, bundle, threads=plan.threads)
+        except BadInput as error:  # one that is not installed is no reason to measure nothing
+            yield {"engine": name, "size": bundle.info.input_size, "left_out": str(error)}
+    faces = pick_faces(Recogniser(bundle, baseline))
+    for batch in plan.batches:
+        for name, engine in engines.items():
+            for kind, crops in faces.items():
+                repeated = crops[np.arange(batch) % len(crops)] if len(crops) else crops
+                row = {"engine": name, "runs": engine.name, "size": bundle.info.input_size, "batch": batch}
+                row |= {"faces": kind, "bundle": bundle.info.name}
+                if len(crops) == 0:
+                    yield row | {"left_out": "no such face was found in the scene"}
+                else:
+                    yield row | measure_engine(Recogniser(bundle, engine), baseline, repeated, plan.repeats)
+
+
+def pick_faces(recogniser: Recogniser) -> dict[str, Bytes]:
+    """``clean``: bare faces as they come; ``attacked``: faces with the demo's glasses whose mask is not empty."""
+    scene = DemoScene()
+    size = recogniser.input_size
+    clean = scenes.crops_of(scene, scenes.CLEAN, size, 8)
+    worn = scenes.crops_of(scene, scenes.ATTACKED, size, _CANDIDATES)
+    masked = np.concatenate([recogniser.defend(worn[i : i + 1]).mask.any(axis=(1, 2)) for i in range(len(worn))])
+    return {"clean": clean, "attacked": worn[masked][:8]}
+
+
+def measure_engine(recogniser: Recogniser, baseline: Engine, crops: Bytes, repeats: int) -> dict[str, Any]:
+    """Times per pass over ``crops`` (the whole batch), and ratios to the baseline's pass over the same batch."""
+    times: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    bare: list[float] = []
+    masked = recogniser.defend(crops).mask.any(axis=(1, 2))  # also the first run, which allocates
+    baseline.logits(crops)
+    recogniser.classify(crops)
+    for _ in range(repeats):
+        bare.append(milliseconds(lambda: baseline.logits(crops)))
+        times["classify"].append(milliseconds(lambda: recogniser.classify(crops)))
+        stages: dict[str, float] = {}
+        times["whole"].append(milliseconds(partial(recogniser.defend, crops, stage_ms=stages)))
+        for stage in ("saliency", "mask", "reclassify"):
+            times[stage].append(stages[stage])
+    return {
+        "masked_share": round(float(masked.mean()), 3),
+        "bare_forward_ms": spread(bare),
+        "ms": {stage: spread(values) for stage, values in times.items()},
+        "ratio": {stage: paired_ratio(times[stage], bare) for stage in ("classify", "saliency", "whole")},
+        "decisions_per_second": round(len(crops) * 1e3 / spread(times["whole"])["p50"], 2),
+    }
+
+
+def headline(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The figures that are asked for first, in words."""
+    lines = []
+    for row in rows:
+        if row.get("batch") == 1 and row.get("faces") == "attacked" and "ratio" in row:
+            ratio = row["ratio"]
+            lines.append(
+                f"{row['size']}, {row['engine']}: of the bare forward, logits and saliency take "
+                f"{ratio['saliency']['p50']:.2f} x, a whole decision on an attacked face {ratio['whole']['p50']:.2f} x"
+            )
+    return lines

@@ -1,0 +1,144 @@
+"""The results for people: tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, Any]
+
+
+def decision_table(rows: Sequence[Row]) -> Table:
+    """Per engine, size, batch and kind of face."""
+    table = _table(
+        "A decision, median milliseconds per pass; x: of ONNX Runtime's bare float32 forward, ± half the middle half",
+        ["size", "faces", "engine", "kind", "masked"],
+        ["bare", "classify", "saliency", "mask", "reclassify", "whole", "p95", "x saliency", "x whole"],
+    )
+    for row in rows:
+        start = [row["size"], row.get("batch", ""), row["engine"], row.get("faces", "")]
+        if "left_out" in row:
+            table.add_row(*_texts([*start, "", row["left_out"]]))
+            continue
+        ms, ratio = row["ms"], row["ratio"]
+        stages = [f"{ms[stage]['p50']:.1f}" for stage in ("classify", "saliency", "mask", "reclassify", "whole")]
+        figures = [f"{row['bare_forward_ms']['p50']:.1f}", *stages, f"{ms['whole']['p95']:.1f}"]
+        figures += [_ratio(ratio["saliency"]), _ratio(ratio["whole"])]
+        table.add_row(*_texts([*start, f"{100 * row['masked_share']:.0f} %", *figures]))
+    return table
+
+
+def naive_table(rows: Sequence[Row]) -> Table:
+    """Spectaclear against the natural way."""
+    table = _table("Defended decisions per second, offline", ["size", "way"], ["per second", "middle half", "x naive"])
+    for row in rows:
+        rate = row["decisions_per_second"]
+        ratio = "" if row["ratio"] is None else _ratio(row["ratio"])
+        values = [row["size"], row["way"], f"{rate['p50']:.2f}", f"{rate['p25']:.2f}-{rate['p75']:.2f}", ratio]
+        table.add_row(*_texts(values))
+    return table
+
+
+def detect_table(rows: Sequence[Row]) -> Table:
+    """Detectors by number of faces and smallest face."""
+    table = _table(
+        "Finding faces in 640 x 480",
+        ["smallest face", "faces", "detector"],
+        ["ms", "p95", "x torch", "found", "px off"],
+    )
+    for row in rows:
+        off = "" if row["landmarks_px"] is None else f"{row['landmarks_px']:.3g}"
+        start = [row["min_face"], row["faces"], row["detector"], f"{row['ms']['p50']:.1f}", f"{row['ms']['p95']:.1f}"]
+        table.add_row(*_texts([*start, _ratio(row["ratio"]), f"{row['faces_found']:g}", off]))
+    return table
+
+
+def profile_table(rows: Sequence[Row]) -> Table:
+    """What limits a pass."""
+    table = _table(
+        "Where the time of a pass goes (float32, ONNX Runtime)",
+        ["size", "pass", "ops by share of the time"],
+        ["ms", "GFLOP", "GFLOP/s", "of a matrix product's"],
+    )
+    for row in rows:
+        ops = ", ".join(f"{op} {100 * share:.0f} %" for op, share in row["ops"].items() if share >= 0.01)
+        figures = [f"{row['ms']:.1f}", row["gflop"], f"{row['gflops']:.0f}", f"{100 * row['share_of_peak']:.0f} %"]
+        table.add_row(*_texts([row["size"], row["graph"], ops, *figures]))
+    return table
+
+
+def live_table(rows: Sequence[Row]) -> Table:
+    """Live runs, one row each."""
+    table = _table(
+        "Live (ages in milliseconds)",
+        ["faces", "cameras"],
+        [
+            "shown/s",
+            "decisions/s",
+            "per face",
+            "full",
+            "frame p50",
+            "p95",
+            "p99",
+            "verdict p50",
+            "p95",
+            "CPU %",
+            "RSS MB",
+        ],
+    )
+    for row in rows:
+        age, verdict = row["frame_age_ms"], row["verdict_age_ms"]
+        figures = [
+            f"{row['displayed_fps_lowest']:.1f}",
+            f"{row['decisions_per_second']:.1f}",
+            f"{row['decisions_per_second_and_face']:.1f}",
+            f"{row['full_decisions']}/{row['decisions']}",
+            *(_whole(age[key]) for key in ("p50", "p95", "p99")),
+            *(_whole(verdict[key]) for key in ("p50", "p95")),
+            _whole(row["cpu_percent_of_a_core"]),
+            _whole(row["rss_mb"]),
+        ]
+        table.add_row(*_texts([row["faces"], row["cameras"], *figures]))
+    return table
+
+
+def soak_table(result: Row) -> Table:
+    """What grew, or did not."""
+    table = _table(f"Soak of {result['minutes']:g} minutes", ["what"], ["after warm-up", "at the end"])
+    growth = result["growth"]
+    for key, name in (
+        ("rss_mb", "resident memory, MB"),
+        ("threads", "threads"),
+        ("files", "open files"),
+        ("frame_age_p95_ms", "frame age p95, ms"),
+    ):
+        if key in growth:
+            table.add_row(*_texts([name, *(f"{value:g}" for value in growth[key])]))
+    table.add_row(*_texts(["reconnects", "", result["reconnects"]]))
+    answer = {True: "yes", False: "NO", None: growth.get("why", "")}[growth["flat"]]
+    table.add_row(*_texts(["flat", "", answer]))
+    return table
+
+
+def _table(title: str, words: Sequence[str], figures: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in words:
+        table.add_column(name)
+    for name in figures:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _texts(values: Sequence[Any]) -> list[Text]:
+    return [Text(str(value)) for value in values]
+
+
+def _ratio(ratio: Mapping[str, float]) -> str:
+    return f"{ratio['p50']:.2f} ±{(ratio['p75'] - ratio['p25']) / 2:.2f}"
+
+
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

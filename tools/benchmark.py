@@ -1,0 +1,187 @@
+"""Measures: ``python -m tools.benchmark [--what decision|live|detect|soak|profile] [--against naive] [--source ...]``.
+
+Without ``--what`` it runs one source and prints its rates and stage times.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from models.bundle import load_bundle
+from models.errors import BadInput
+from realtime.redact import redact
+from realtime.threads import calm_opencv, thread_budget
+from tools.bench import tables
+from tools.bench.machine import in_words, machine
+
+SIZES = (112, 224)
+
+app = typer.Typer(add_completion=False, help="How fast, how old, how much: measured on this machine.")
+
+
+class What(StrEnum):
+    """What is measured."""
+
+    decision = "decision"
+    live = "live"
+    detect = "detect"
+    soak = "soak"
+    profile = "profile"
+
+
+class Against(StrEnum):
+    """What is compared with."""
+
+    naive = "naive"
+
+
+@app.command()
+def benchmark(
+    what: Annotated[What | None, typer.Option(help="None: one run of the source, with its stage times.")] = None,
+    against: Annotated[Against | None, typer.Option(help="Compare with the natural way, offline.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="A webcam's number, rtsp://, http(s)://, or a file; none: the demo scene.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="Live: a YAML file, or webcam, cctv.")] = None,
+    bundle: Annotated[str | None, typer.Option(help="Name or folder of a bundle.")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="May be repeated; none: all here, live: auto.")] = None,
+    size: Annotated[list[int] | None, typer.Option(min=32, help="Crop sizes, may be repeated: 112, 224.")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Faces per pass, may be repeated: 1, 4.")] = None,
+    faces: Annotated[list[int] | None, typer.Option(min=1, max=32, help="In the scene, may be repeated.")] = None,
+    cameras: Annotated[list[int] | None, typer.Option(min=1, max=16, help="May be repeated.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Of each live run, after its warm-up.")] = 20.0,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
+    threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
+    yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Live: keep no events and serve no page.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
+) -> None:
+    """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""
+    check_writable(json_file, png)
+    calm_opencv()
+    budget = thread_budget(inference=threads)
+    outcome: dict[str, Any] = {"command": command_line(), "machine": machine(), "threads": budget.inference}
+    show: Callable[[Any], RenderableType]
+    with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
+        published = bundle or "plain"  # what is compared pass by pass is the published method
+        if against is Against.naive:
+            from tools.bench import against as compared
+            from tools.bench.decision import engines_here
+
+            chosen = tuple(engine or [name for name in engines_here() if name != "torch"])
+            plan = compared.Plan(chosen, tuple(size or SIZES), rounds=repeats, threads=budget.inference)
+            outcome["results"] = compared.measure(load_bundle(published), plan, Path(folder))
+            show = tables.naive_table
+        elif what is What.decision:
+            from tools.bench import decision
+
+            batches = tuple(batch or (1, 4))
+            measured = decision.Plan(tuple(engine or ()), tuple(size or SIZES), batches, repeats, budget.inference)
+            outcome["baseline"] = decision.BASELINE_IN_WORDS
+            outcome["results"] = decision.measure(load_bundle(published), measured, Path(folder))
+            show = tables.decision_table
+        elif what is What.detect:
+            from tools.bench import detect
+
+            searched = detect.Plan(tuple(faces or (1, 4, 8)), repeats=repeats, threads=threads or 1, yunet=yunet)
+            outcome |= {"results": detect.measure(searched), "threads": searched.threads}
+            show = tables.detect_table
+        elif what is What.profile:
+            from tools.bench import profile
+
+            outcome["results"] = profile.measure(
+                load_bundle(published), tuple(size or SIZES), Path(folder), repeats=repeats, threads=budget.inference
+            )
+            show = tables.profile_table
+        elif what is What.soak:
+            from tools.bench import soak
+
+            outcome["results"] = soak.measure(
+                soak.Plan(minutes, bundle=bundle, engine=only(engine), threads=threads, everything=not plain)
+            )
+            show = tables.soak_table
+        elif what is What.live:
+            from tools.bench import live
+
+            like = live.Case(
+                seconds=seconds,
+                source=source,
+                config=config,
+                bundle=bundle,
+                engine=only(engine),
+                threads=threads,
+                everything=not plain,
+            )
+            outcome["results"] = live.measure(live.cases_of(faces or (), cameras or (), like))
+            show = tables.live_table
+        else:
+            from tools.bench import simple
+
+            settings = simple.settings(source, config, bundle, only(engine), threads)
+            outcome["results"] = simple.measure(settings, seconds)
+            show = simple.tables
+    console = cli.console if cli.console.is_terminal else Console(width=150)  # a file has no narrow screen
+    console.print(show(outcome["results"]))
+    if what is What.decision:
+        console.print("\n".join(decision_headline(outcome["results"])))
+    if not outcome["machine"]["quiet"]:
+        cli.console.print("The machine was busy with other things: rates and ages are worse than it can do.")
+    console.print(f"{in_words(outcome['machine'])}; threads for inference: {outcome['threads']}", style="dim")
+    if png is not None:
+        from tools.bench import charts
+
+        charts.save(charts.chart_of("naive" if against else what.value if what else "run", outcome["results"]), png)
+    if json_file is not None:
+        cli.write_json(json_file, outcome)
+
+
+def decision_headline(rows: list[dict[str, Any]]) -> list[str]:
+    """What is asked for first."""
+    from tools.bench import decision
+
+    return decision.headline(rows)
+
+
+def only(engines: list[str] | None) -> str | None:
+    """A run has one engine.
+
+    Raises:
+        BadInput: more than one was given.
+    """
+    if engines and len(engines) > 1:
+        raise BadInput("--engine: a run has one engine; give it once, and measure one after another")
+    return engines[0] if engines else None
+
+
+def check_writable(*files: Path | None) -> None:
+    """Minutes of measuring must not end without their figures.
+
+    Raises:
+        BadInput: a file's folder does not exist.
+    """
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
+
+
+def command_line() -> str:
+    """What was typed, without credentials."""
+    return redact(shlex.join(["python", "-m", "tools.benchmark", *sys.argv[1:]]))
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

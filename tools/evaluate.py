@@ -1,0 +1,257 @@
+"""The whole table by one command: ``python -m tools.evaluate CROPS --out FOLDER [--quick | --full]``.
+
+Defences and baselines against an oblivious and several adaptive attackers, on faces that the head was not
+fitted to. Success is counted on PNGs read back from disk, by the engine that runs live. Everything is kept in
+``--out``: an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import datetime
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+
+from models.errors import BadInput
+from models.evidence import Bools, Bytes
+from models.eyewear import WEARABLES, area
+from models.recogniser import Recogniser, load_recogniser
+from models.training import split
+from models.vgg16 import VGG16
+from realtime.faces.detect import FaceDetector, MtcnnDetector
+from tools.attacked import labelled
+from tools.evaluation.band import train_band_head
+from tools.evaluation.certificates import certificates
+from tools.evaluation.curves import write_curves
+from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, is_tuned, make_rows
+from tools.evaluation.page import examples_of, html_page, markdown_page
+from tools.evaluation.plan import FULL, QUICK, Plan, checked_attacks
+from tools.evaluation.plan import NAMES as ATTACKS
+from tools.evaluation.published import PUBLISHED as ARTICLE
+from tools.evaluation.run import evaluate
+from tools.evaluation.tables import tables_of
+from tools.fit_bundle import commit_of_this_tree
+from tools.people import People, read_people
+from tools.prepare import find_faces
+from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split
+from tools.tune_defence import ticking
+
+RESULT = "evaluation.json"
+app = typer.Typer(add_completion=False, help="Evaluate defences and baselines against oblivious and adaptive attacks.")
+
+
+@app.command()
+def main(
+    data: Annotated[list[Path], typer.Argument(help="Prepared crops: the training folders, or a test folder.")],
+    out: Annotated[Path, typer.Option(help="Results; a rerun goes on where it stopped.")] = Path("runs/evaluate"),
+    choice: Annotated[Split, typer.Option("--split", help="validation: held-out crops of the training folders.")] = (
+        Split.validation
+    ),
+    bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
+    full: Annotated[bool, typer.Option("--full/--quick", help="Everything (hours), or ten minutes' worth.")] = False,
+    attack: Annotated[list[str] | None, typer.Option(help=f"Only these (repeat): {', '.join(ATTACKS)}.")] = None,
+    defence: Annotated[list[str] | None, typer.Option(help=f"Only these (repeat): {', '.join(NAMES)}.")] = None,
+    pairs: Annotated[int | None, typer.Option(min=1, help="Impersonations of the oblivious attack.")] = None,
+    dodges: Annotated[int | None, typer.Option(min=1, help="Dodging attacks.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Most updates of the oblivious attack.")] = None,
+    adaptive_pairs: Annotated[int | None, typer.Option(min=1, help="Pairs of each adaptive attack.")] = None,
+    adaptive_steps: Annotated[int | None, typer.Option(min=0, help="Most updates of each adaptive attack.")] = None,
+    clean: Annotated[int | None, typer.Option(min=1, help="Clean faces at most.")] = None,
+    shape: Annotated[str, typer.Option(help=f"What the attackers wear: {', '.join(WEARABLES)}.")] = "classic",
+    fitted: Annotated[
+        list[Path] | None, typer.Option(help="With --split test: the training folders, to train the eye band's head.")
+    ] = None,
+    strangers: Annotated[Path | None, typer.Option(help="Prepared crops of people who are not enrolled.")] = None,
+    hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two rows more.")] = None,
+    detect: Annotated[bool, typer.Option(help="Look whether a detector still finds the attacked faces.")] = True,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    engine: Annotated[str, typer.Option(help="What counts; an ONNX Runtime engine.")] = "onnxruntime",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
+    log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
+) -> None:
+    """Craft, measure, write JSON, Markdown, HTML and curves."""
+    if shape not in WEARABLES:
+        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
+    plan = _plan(full, attack, clean, pairs, dodges, steps, adaptive_pairs, adaptive_steps, strangers)
+    # the band's head takes minutes of its own, so ten minutes' worth does without it unless asked for
+    wanted = list(defence or (NAMES if full else [name for name in NAMES if name != BAND]))
+    started = time.perf_counter()
+    torch.set_num_threads(threads)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    second = None if hardened is None else _hardened(recogniser, hardened, engine, threads)
+    make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
+    people = read_people(data, allow_single=True, aligned=aligned)
+    measured = people_of_split(recogniser, people, choice)
+    if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
+        log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
+    (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
+    others = None if strangers is None else read_people([strangers], allow_single=True, aligned=aligned)
+    training = people if choice is Split.validation else None
+    if fitted:
+        training = read_people(fitted, allow_single=True, aligned=aligned)
+    band_model = None
+    if BAND in wanted and training is not None:
+        cli.console.print("training a head for the hidden eye band (kept for the next run)")
+        band_model = _band_head(recogniser, training, out, seed)
+    rows = make_rows(recogniser, [NONE, *wanted], band_model=band_model, seed=seed, hardened=second)
+    with ticking() as tick:
+        found = evaluate(
+            recogniser,
+            measured,
+            rows,
+            plan,
+            out,
+            shape=shape,
+            seed=seed,
+            strangers=others,
+            finds_face=_finder(MtcnnDetector(min_face=40)) if detect else None,
+            tick=tick,
+        )
+    missing = _missing(recogniser, wanted, band_model, plan, strangers)
+    if second is None and (HARDENED in wanted or ZONES in wanted):
+        missing.append("zone views (no --hardened)")
+    if second is not None:
+        crops, labels = found.clean
+        found.figures["certificates"] = certificates(second, crops, labels)
+    facts = {
+        "command": "python -m tools.evaluate " + " ".join(sys.argv[1:]),
+        "commit": commit_of_this_tree(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "bundle": f"{recogniser.bundle.info.name}, SHA-256 {recogniser.bundle.checksum[:16]}",
+        "engine": recogniser.engine,
+        "split": f"{choice.value}: {len(measured)} crops, {_provenance(recogniser)}",
+        "seed": seed,
+        "glasses": f"{shape}, {100 * area(shape, recogniser.input_size):.1f} % of the crop",
+        "left out": "; ".join(missing) or "nothing",
+        "seconds of this run": round(time.perf_counter() - started, 1),
+    }
+    result = {
+        "facts": facts,
+        "plan": asdict(plan),
+        "threshold": recogniser.policy.threshold,
+        "defences": {row.name: {"title": row.title, "settings": row.settings} for row in rows},
+        "published": {key: {"before": before, "after": after} for key, (before, after) in ARTICLE.items()},
+        **found.figures,
+    }
+    tables = tables_of(found.figures, rows, recogniser.policy.threshold)
+    curves = write_curves(found, rows, recogniser.labels, out)
+    shown = next((row for name in (TUNED, PUBLISHED) for row in rows if row.name == name), rows[-1])
+    examples = examples_of(recogniser, found.attacked["sharif"], shown) if "sharif" in found.attacked else []
+    title = f"Evaluation of {recogniser.bundle.info.name} ({choice.value})"
+    cli.write_whole(out / "evaluation.md", markdown_page(title, facts, tables, curves).encode())
+    cli.write_whole(out / "evaluation.html", html_page(title, facts, tables, curves, examples, shown.title).encode())
+    cli.write_json(out / RESULT, result)
+    if json_file is not None:
+        cli.write_json(json_file, result)
+    if choice is Split.test:
+        log_look(log, _short(result), command="tools.evaluate")
+    cli.console.print(tables[0].markdown(), markup=False, highlight=False, soft_wrap=True)
+    cli.console.print(f"evaluation.html, evaluation.md and evaluation.json in {out}")
+
+
+def _plan(
+    full: bool,
+    attack: list[str] | None,
+    clean: int | None,
+    pairs: int | None,
+    dodges: int | None,
+    steps: int | None,
+    adaptive_pairs: int | None,
+    adaptive_steps: int | None,
+    strangers: Path | None,
+) -> Plan:
+    plan = FULL if full else QUICK
+    if attack:
+        plan = replace(plan, attacks=checked_attacks(attack))
+        if "strangers" in attack and strangers is None:
+            raise BadInput("--attack strangers: give their prepared crops with --strangers FOLDER")
+    given = {
+        "clean": clean,
+        "pairs": pairs,
+        "dodges": dodges,
+        "steps": steps,
+        "adaptive_pairs": adaptive_pairs,
+        "adaptive_steps": adaptive_steps,
+    }
+    return replace(plan, **{key: value for key, value in given.items() if value is not None})
+
+
+def _hardened(plain: Recogniser, bundle: str, engine: str, threads: int) -> Recogniser:
+    """The second bundle.
+
+    Raises:
+        BadInput: it knows other people, another crop, or hides no zone.
+    """
+    second = load_recogniser(bundle, engine, threads=threads)
+    if second.labels != plain.labels or second.input_size != plain.input_size:
+        raise BadInput(f"--hardened {bundle}: knows other people or takes other crops than the first bundle")
+    if not second.zones:
+        raise BadInput(f"--hardened {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
+    return second
+
+
+def _band_head(recogniser: Recogniser, training: People, out: Path, seed: int) -> VGG16:
+    """The head for the hidden eye band, trained on what the bundle was trained on."""
+    held = held_out(recogniser, training)
+    share = recogniser.bundle.info.training["settings"]
+    fitted, _ = split(training.labels, share=share["validation_share"], seed=share["seed"])
+    crops, labels = labelled(training.subset(fitted), recogniser)
+    return train_band_head(recogniser, crops, labels, *labelled(held, recogniser), folder=out / "band", seed=seed)
+
+
+def _finder(detector: FaceDetector) -> Any:
+    def finds(crops: Bytes) -> Bools:
+        return np.array([bool(find_faces(detector, np.ascontiguousarray(crop[..., ::-1]))) for crop in crops])
+
+    return finds
+
+
+def _provenance(recogniser: Recogniser) -> str:
+    if recogniser.bundle.info.training:
+        return "none of them fitted to"
+    return "not verified to be unseen (the bundle has no training record)"
+
+
+def _missing(
+    recogniser: Recogniser, wanted: list[str], band_model: VGG16 | None, plan: Plan, strangers: Path | None
+) -> list[str]:
+    """What the table lacks, and why."""
+    missing = []
+    if TUNED in wanted and not is_tuned(recogniser):
+        missing.append("tuned (the bundle was not tuned: python -m tools.tune_defence)")
+    if BAND not in wanted:
+        missing.append("hidden eye band (--full or --defence band)")
+    elif band_model is None:
+        missing.append("hidden eye band (no training folders: --fitted)")
+    if "strangers" in plan.attacks and strangers is None:
+        missing.append("strangers (no --strangers)")
+    return missing
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures that the log of looks at a test split keeps."""
+    return {
+        "clean": {name: figures["accuracy"] for name, figures in result["clean"].items()},
+        "attacks": {
+            name: {
+                row: {key: figures[key] for key in ("accuracy", "targeted_success", "untargeted_success")}
+                for row, figures in attack["rows"].items()
+            }
+            for name, attack in result["attacks"].items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

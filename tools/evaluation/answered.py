@@ -1,0 +1,104 @@
+"""What each row answers to each crop, asked once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import statistics
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from models.errors import BadInput
+from models.evidence import Bools, Bytes, CropEvidence, Floats
+from models.policy import Decision, Policy
+from models.recogniser import Recogniser
+from realtime.cli import write_whole
+from tools.attacked import Tick
+from tools.evaluation.defences import Row
+
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Answered:
+    """N crops after one row: undefended and defended probabilities, and what was hidden."""
+
+    raw: Floats  # (N, K)
+    defended: Floats  # (N, K)
+    mask: Bools  # (N, S, S)
+    views: Floats  # (N, V, K), V = 0 for rows without zones
+
+    def first(self, count: int) -> Answered:
+        return Answered(self.raw[:count], self.defended[:count], self.mask[:count], self.views[:count])
+
+    def decisions(self, row: Row, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
+        """The policy's word on each crop."""
+        nothing = np.zeros((0, 0), np.float32)
+        pictures = np.zeros((0, 0, 3), np.uint8)
+        return [
+            row.decide(
+                CropEvidence(labels, raw, nothing, mask, pictures, defended, views, row.zones),
+                row.policy or policy,
+            )
+            for raw, defended, mask, views in zip(self.raw, self.defended, self.mask, self.views, strict=True)
+        ]
+
+
+class Asker:
+    """Asks rows about crops, through ``folder``: an interrupted evaluation goes on where it stopped."""
+
+    def __init__(self, recogniser: Recogniser, folder: Path, tick: Tick | None = None) -> None:
+        self.recogniser = recogniser
+        self.folder = folder
+        self.tick = tick
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{folder}: cannot be made ({error.strerror}); give another --work") from error
+
+    def __call__(self, row: Row, crops: Bytes, stage: str) -> Answered:
+        """(N, S, S, 3) -> the row's answers."""
+        parts = []
+        for first in range(0, len(crops), CHUNK):
+            parts.append(self._chunk(row, crops[first : first + CHUNK]))
+            if self.tick is not None:
+                self.tick(f"{stage}, {row.name}", min(first + CHUNK, len(crops)), len(crops))
+        return Answered(
+            np.concatenate([part.raw for part in parts]),
+            np.concatenate([part.defended for part in parts]),
+            np.concatenate([part.mask for part in parts]),
+            np.concatenate([part.views for part in parts]),
+        )
+
+    def milliseconds(self, row: Row, crops: Bytes) -> float:
+        """Median of one face at a time, after two that are not counted."""
+        row.answer(crops[:1])
+        row.answer(crops[:1])
+        taken = []
+        for crop in crops:
+            started = time.perf_counter()
+            row.answer(crop[None])
+            taken.append((time.perf_counter() - started) * 1e3)
+        return round(statistics.median(taken), 1)
+
+    def _chunk(self, row: Row, crops: Bytes) -> Answered:
+        key = json.dumps([self.recogniser.bundle.checksum, self.recogniser.engine, row.name, row.settings])
+        digest = hashlib.sha256(key.encode())
+        digest.update(np.ascontiguousarray(crops).tobytes())
+        path = self.folder / f"{row.name}-{digest.hexdigest()[:20]}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                mask = np.unpackbits(archive["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
+                return Answered(archive["raw"], archive["defended"], mask, archive["views"])
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # absent or damaged: asked (again)
+            evidence = row.answer(crops)
+        content = io.BytesIO()
+        mask = np.packbits(evidence.mask, axis=-1)
+        np.savez(content, raw=evidence.raw, defended=evidence.defended, mask=mask, views=evidence.views)
+        write_whole(path, content.getvalue())
+        return Answered(evidence.raw, evidence.defended, evidence.mask, evidence.views)

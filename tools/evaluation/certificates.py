@@ -1,0 +1,116 @@
+"""What no pixel inside a hidden zone can change, counted: the two certificates, given the crop and over a jitter of it.
+
+(a) *no impersonation*: ``Known(X)`` needs the zone's view to give X ``zone_confirm``. A face is certified when
+its zone view gives that to nobody but the true person (to nobody at all for a stranger): glasses can then make
+it unknown or an alarm, never Known(somebody else).
+(b) *identity*: a face is certified when its zone view gives the true name ``zone_threshold``: that name is told
+whatever the glasses show, as ``Known`` or as ``SuspectedAttack(likely=...)``.
+
+Alarms are not certified, nor is anything that reaches beyond the zone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.evidence import Bytes, Floats
+from models.recogniser import Recogniser
+from models.zones import zone_views
+from tools.attacked import NOBODY, Labels
+from tools.evaluation.measures import Flags, share
+
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """A similarity of the crop: shift in pixels of a crop of side 224, degrees, factor of the size."""
+
+    x: float = 0.0
+    y: float = 0.0
+    degrees: float = 0.0
+    scale: float = 1.0
+
+
+def jitters(*, shift: float, degrees: float, scale: float) -> list[Jitter]:
+    """No change, each single extreme, and the eight corners of all at once."""
+    found = [Jitter()]
+    found += [Jitter(x=sign * shift) for sign in (-1, 1)] + [Jitter(y=sign * shift) for sign in (-1, 1)]
+    found += [Jitter(degrees=sign * degrees) for sign in (-1, 1)] + [Jitter(scale=1 + sign * scale) for sign in (-1, 1)]
+    found += [
+        Jitter(x * shift, y * shift, turn * degrees, 1 + x * y * turn * scale)
+        for x in (-1, 1)
+        for y in (-1, 1)
+        for turn in (-1, 1)
+    ]
+    return found
+
+
+#: What an ordinary frame does to the alignment, and what is stated as the worst; see the README for the measurement.
+STATED = jitters(shift=4.0, degrees=2.0, scale=0.03)
+
+
+def jittered(crops: Bytes, jitter: Jitter) -> Bytes:
+    """The crops (N, S, S, 3) as they would be cut with this error of the alignment; edges are repeated."""
+    size = crops.shape[1]
+    centre = size / 2 - 0.5
+    matrix = cv2.getRotationMatrix2D((centre, centre), jitter.degrees, jitter.scale)
+    matrix[:, 2] += np.array([jitter.x, jitter.y]) * size / 224
+    moved = [
+        cv2.warpAffine(crop, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for crop in crops
+    ]
+    return np.stack(moved) if moved else crops.copy()
+
+
+def no_impersonation(views: Floats, labels: Labels, confirm: float) -> Flags:
+    """(a) for zone views (N, K): nobody but the true person gets ``confirm``; (N,) bool."""
+    others = views.copy()
+    known = labels != NOBODY
+    others[np.flatnonzero(known), labels[known]] = 0
+    return np.asarray(others.max(axis=1) < confirm)
+
+
+def identity(views: Floats, labels: Labels, threshold: float) -> Flags:
+    """(b) for zone views (N, K): the true person gets ``threshold``; (N,) bool, False for strangers."""
+    known = labels != NOBODY
+    given = views[np.arange(len(views)), np.where(known, labels, 0)]
+    return np.asarray(known & (given >= threshold) & (views.argmax(axis=1) == labels))
+
+
+def certificates(
+    recogniser: Recogniser, crops: Bytes, labels: Labels, moves: Sequence[Jitter] = STATED
+) -> dict[str, Any]:
+    """Both certificates of the first zone on faces (N, S, S, 3), as they are and at the worst of ``moves``."""
+    policy, zone = recogniser.policy, recogniser.zones[:1]
+
+    def views_of(some: Bytes) -> Floats:
+        hidden = zone_views(some, zone, recogniser.fill_rgb)[:, 0]
+        return np.concatenate([recogniser.classify(hidden[i : i + CHUNK]) for i in range(0, len(hidden), CHUNK)])
+
+    refused, told = [], []
+    for move in moves:
+        views = views_of(crops if move == Jitter() else jittered(crops, move))
+        refused.append(no_impersonation(views, labels, policy.zone_confirm))
+        told.append(identity(views, labels, policy.zone_threshold))
+    return {
+        "zone": zone[0],
+        "zone_confirm": policy.zone_confirm,
+        "zone_threshold": policy.zone_threshold,
+        "jitters": len(moves),
+        "largest": {
+            "shift of 224": max(math.hypot(m.x, m.y) for m in moves),
+            "degrees": max(abs(m.degrees) for m in moves),
+            "scale": max(abs(m.scale - 1) for m in moves),
+        },
+        "no_impersonation": share(refused[0]),
+        "no_impersonation_worst": share(np.all(refused, axis=0)),
+        "identity": share(told[0]) if (labels != NOBODY).any() else None,
+        "identity_worst": share(np.all(told, axis=0)) if (labels != NOBODY).any() else None,
+    }

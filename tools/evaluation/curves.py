@@ -1,0 +1,125 @@
+"""The evaluation's curves as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+
+from models.evidence import Floats
+from tools.attacked import NOBODY, Attacked, Labels
+from tools.evaluation.answered import Answered
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
+from tools.evaluation.run import Evaluation
+from tools.report import save_figure
+
+THRESHOLDS = np.round(np.arange(0, 1.0, 0.02), 2)
+
+
+def write_curves(found: Evaluation, rows: Sequence[Row], names: Sequence[str], folder: Path) -> list[Path]:
+    """All curves; gives the files written."""
+    written = [folder / "success_against_iterations.png"]
+    plot_iterations(found, written[0])
+    if "sharif" in found.attacked:
+        written += [folder / "accuracy_against_threshold.png", folder / "per_identity.png"]
+        plot_thresholds(found, rows, written[1])
+        plot_identities(found, names, written[2])
+    return written
+
+
+def success_by_iteration(faces: Attacked, answered: Answered) -> npt.NDArray[np.float64]:
+    """(steps + 1,) the share of pairs finished by each iteration whose PNG really fools (``answered.defended``).
+
+    An attack that ends without its stopping confidence, yet fools, counts from the last step on.
+    """
+    named = answered.defended.argmax(axis=1)
+    fooled = np.where(faces.targets == NOBODY, named != faces.labels, named == faces.targets)
+    finished = np.array([record["iterations"] for record in faces.records])
+    steps = np.arange(faces.settings.steps + 1)
+    return np.asarray(((finished[None] <= steps[:, None]) & fooled[None]).mean(axis=1))
+
+
+def by_threshold(scores: Floats, labels: Labels) -> npt.NDArray[np.float64]:
+    """(T,) the share of crops given ``labels`` with at least each of ``THRESHOLDS``."""
+    given = scores.argmax(axis=1) == labels
+    return np.asarray([(given & (scores.max(axis=1) >= threshold)).mean() for threshold in THRESHOLDS])
+
+
+def plot_iterations(found: Evaluation, path: Path) -> None:
+    """Success against iterations: oblivious attacks on the undefended bundle, adaptive ones on their row."""
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for name, faces in found.attacked.items():
+        row = name.split(" on ")[1].split(",")[0] if " on " in name else NONE
+        curve = 100 * success_by_iteration(faces, found.attack_answers[name][row])
+        style = "-" if row == NONE else "--" if row == PUBLISHED else ":"
+        axes.plot(curve, style, label=f"{name} (n = {len(faces)})")
+    axes.set_xlabel("iterations")
+    axes.set_ylabel("success on PNGs read back (%)")
+    axes.set_ylim(-2, 102)
+    axes.grid(alpha=0.3)
+    if found.attacked:
+        axes.legend(fontsize=7)
+    save_figure(figure, path)
+
+
+def plot_thresholds(found: Evaluation, rows: Sequence[Row], path: Path) -> None:
+    """Clean accuracy, adversarial accuracy and targeted success against the confidence threshold."""
+    faces, answers = found.attacked["sharif"], found.attack_answers["sharif"]
+    figure, panels = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained", sharey=True)
+    titles = (
+        f"clean accuracy (n = {len(found.clean[1])})",
+        f"adversarial accuracy (n = {len(faces)})",
+        f"targeted success (n = {len(faces)})",
+    )
+    for row in rows:
+        curves = (
+            by_threshold(found.clean_answers[row.name].defended, found.clean[1]),
+            by_threshold(answers[row.name].defended, faces.labels),
+            by_threshold(answers[row.name].defended, faces.targets),
+        )
+        width = 2.2 if row.name in (NONE, PUBLISHED, TUNED) else 1.0
+        for panel, curve in zip(panels, curves, strict=True):
+            panel.plot(THRESHOLDS, 100 * curve, label=row.title, linewidth=width)
+    for panel, title in zip(panels, titles, strict=True):
+        panel.set_title(title, fontsize=9)
+        panel.set_xlabel("confidence threshold")
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("%")
+    panels[0].set_ylim(-2, 102)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
+    save_figure(figure, path)
+
+
+def plot_identities(found: Evaluation, names: Sequence[str], path: Path) -> None:
+    """Per true person: clean accuracy, and adversarial accuracy with and without the defence."""
+    faces, answers = found.attacked["sharif"], found.attack_answers["sharif"]
+    defence = TUNED if TUNED in answers else PUBLISHED
+    people = [label for label in range(len(names)) if (found.clean[1] == label).any() or (faces.labels == label).any()]
+    figure, axes = plt.subplots(figsize=(8, 0.32 * len(people) + 1.5), layout="constrained")
+    places = np.arange(len(people))
+    bars: list[tuple[str, Answered, Labels]] = []
+    if defence in answers:
+        bars = [
+            (f"clean, {defence}", found.clean_answers[defence], found.clean[1]),
+            ("attacked, no defence", answers[NONE], faces.labels),
+            (f"attacked, {defence}", answers[defence], faces.labels),
+        ]
+    for number, (title, answered, labels) in enumerate(bars):
+        right = answered.defended.argmax(axis=1) == labels
+        shares = [100 * right[labels == one].mean() if (labels == one).any() else 0 for one in people]
+        axes.barh(places + 0.27 * (number - 1), shares, height=0.25, label=title)
+    counts = [f"{names[one]} ({(found.clean[1] == one).sum()}, {(faces.labels == one).sum()})" for one in people]
+    axes.set_yticks(places, counts, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("named rightly (%); in brackets: clean faces, attacked faces")
+    axes.grid(alpha=0.3, axis="x")
+    if bars:
+        axes.legend(fontsize=7)
+    save_figure(figure, path)

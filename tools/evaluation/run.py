@@ -1,0 +1,218 @@
+"""The evaluation itself: craft, ask, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.evidence import Bools, Bytes
+from models.eyewear import COLOURS, SHAPES, frame_mask, paint
+from models.recogniser import Recogniser
+from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled, with_parameters
+from tools.attacks import ADAPTIVE
+from tools.evaluation.answered import Answered, Asker
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
+from tools.evaluation.measures import attack_figures, clean_figures, goodness, mask_figures, state_figures, worst_case
+from tools.evaluation.plan import Plan
+from tools.glasses.job import Settings
+from tools.people import People
+
+#: Finds out which crops (N, S, S, 3) show a face that the detector finds, (N,) bool.
+FindsFace = Callable[[Bytes], Bools]
+FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40
+GRADIENT_CHECK = "tests/tools/attacks/test_defended.py and test_guided_chain.py (finite differences)"
+CURVE_POINTS = 31
+SANITY = "A8"  # unbounded: a check of the attack, no threat
+
+
+@dataclass
+class Evaluation:
+    """Everything measured; ``figures`` goes to JSON, the rest to pictures and curves."""
+
+    figures: dict[str, Any]
+    clean: tuple[Bytes, Labels]
+    clean_answers: dict[str, Answered]
+    attacked: dict[str, Attacked]
+    attack_answers: dict[str, dict[str, Answered]]
+
+
+def with_innocent_glasses(crops: Bytes, seed: int) -> Bytes:
+    """Each crop with plain glasses of a random shape and colour."""
+    random = np.random.default_rng([seed, 2])
+    palette = list(COLOURS.values())
+    worn = [
+        paint(
+            crop,
+            frame_mask(SHAPES[int(random.integers(len(SHAPES)))], crops.shape[1]),
+            np.array(palette[int(random.integers(len(palette)))], np.uint8),
+        )
+        for crop in crops
+    ]
+    return np.stack(worn)
+
+
+def evaluate(
+    recogniser: Recogniser,
+    people: People,
+    rows: Sequence[Row],
+    plan: Plan,
+    work: Path,
+    *,
+    shape: str = "classic",
+    seed: int = 0,
+    strangers: People | None = None,
+    finds_face: FindsFace | None = None,
+    tick: Tick | None = None,
+) -> Evaluation:
+    """Measure every row.
+
+    Args:
+        people: crops that the head was not fitted to; they are attacked and shown clean.
+        rows: the defences; the undefended row has to be among them.
+        work: keeps attacked faces and answers; a rerun goes on.
+        strangers: crops of people who are not enrolled, for the attack of that name.
+        finds_face: the detector, for attacks that make the face disappear.
+
+    Raises:
+        BadInput: no pair can be attacked, or the folder cannot be written.
+    """
+    asker = Asker(recogniser, work / "answers", tick)
+    names, threshold = recogniser.labels, recogniser.policy.threshold
+    by_name = {row.name: row for row in rows}
+    chosen = np.sort(np.random.default_rng([seed, 1]).permutation(len(people))[: plan.clean])
+    clean, labels = labelled(people.subset(chosen), recogniser)
+    innocent = with_innocent_glasses(clean, seed)
+    figures: dict[str, Any] = {"clean": {}, "innocent": {}, "milliseconds": {}, "attacks": {}, "worst_case": {}}
+    clean_answers: dict[str, Answered] = {}
+    for row in rows:
+        for kind, crops in (("clean", clean), ("innocent", innocent)):
+            found = asker(row, crops, kind)
+            states = state_figures(found.decisions(row, names, recogniser.policy), labels, labels, names)
+            states.pop("known_target")
+            figures[kind][row.name] = clean_figures(found.defended, labels, found.mask, threshold) | {"states": states}
+            if kind == "clean":
+                clean_answers[row.name] = found
+        figures["milliseconds"][row.name] = asker.milliseconds(row, clean[: plan.timed])
+    attacked: dict[str, Attacked] = {}
+    answers: dict[str, dict[str, Answered]] = {}
+
+    def take(name: str, faces: Attacked, some: Sequence[Row]) -> None:
+        attacked[name] = faces
+        answers[name] = {row.name: asker(row, faces.adversarial, name) for row in some}
+        lost = None
+        if finds_face is not None:
+            lost = finds_face(faces.originals) & ~finds_face(faces.adversarial)
+        raw = asker(by_name[NONE], faces.adversarial, name).raw
+        measured = {}
+        for row in some:
+            found = answers[name][row.name]
+            one = attack_figures(raw, found.defended, faces.labels, faces.targets, threshold)
+            decisions = found.decisions(row, names, recogniser.policy)
+            one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=lost)
+            one["mask"] = mask_figures(found.mask, faces.region)
+            one["goodness"] = goodness(figures["clean"][row.name], one)
+            measured[row.name] = one
+        figures["attacks"][name] = {"settings": asdict(faces.settings), "n": len(faces), "rows": measured}
+
+    def craft(name: str, settings: Settings, count: int, who: People = people, **options: Any) -> Attacked:
+        return attacked_faces(recogniser, who, settings, count, work / "attacks", name=name, tick=tick, **options)
+
+    plain = Settings(shape=shape, steps=plan.steps, seed=seed)
+    for name in plan.attacks:
+        if name == "dodge":
+            take(name, craft(name, plain, plan.dodges, dodge=True), rows)
+        elif name == "strangers" and strangers is not None:
+            take(name, craft(name, plain, plan.pairs, strangers, strangers=True), rows)
+        elif name in ("sharif", "pgd", "lavan"):
+            take(name, craft(name, Settings(attack=name, shape=shape, steps=plan.steps, seed=seed), plan.pairs), rows)
+    for row in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
+        _adaptive(recogniser, row, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
+    return Evaluation(figures, (clean, labels), clean_answers, attacked, answers)
+
+
+def _adaptive(
+    recogniser: Recogniser,
+    row: Row,
+    undefended: Row,
+    plan: Plan,
+    shape: str,
+    seed: int,
+    craft: Callable[..., Attacked],
+    take: Callable[[str, Attacked, Sequence[Row]], None],
+    figures: dict[str, Any],
+    attacked: dict[str, Attacked],
+    answers: dict[str, dict[str, Answered]],
+) -> None:
+    """Every adaptive attack on one row, then the strongest again with more pairs and steps, then the worst case."""
+    if not plan.adaptive:
+        return
+    assert row.parameters is not None
+
+    def attack(kind: str, pairs: int, steps: int, note: str = "") -> str:
+        name = f"{kind} on {row.name}{note}"
+        assert row.parameters is not None
+        with with_parameters(recogniser, row.parameters):
+            faces = craft(name, Settings(attack=kind, shape=shape, steps=steps, seed=seed), pairs)
+        take(name, faces, [undefended, row])
+        return name
+
+    def success(name: str, count: int | None = None) -> np.ndarray:
+        named = answers[name][row.name].defended.argmax(axis=1)
+        return np.asarray(named == attacked[name].targets)[:count]
+
+    # A0, the oblivious attack on the same pairs (the same seed draws the same ones first)
+    oblivious = success("sharif") if "sharif" in attacked else None
+    successes = {} if oblivious is None else {"A0": oblivious}
+    for kind in plan.adaptive:
+        name = attack(kind, plan.adaptive_pairs, plan.adaptive_steps)
+        flags = success(name)
+        figures["attacks"][name]["status"] = status(attacked[name], flags, oblivious)
+        if kind != SANITY:
+            successes[kind] = flags
+    order = sorted((k for k in successes if k in ADAPTIVE), key=lambda k: -int(successes[k].sum()))
+    for kind in order[: plan.strongest]:
+        name = attack(kind, plan.strongest_pairs, plan.strongest_steps, ", long")
+        figures["attacks"][name]["status"] = status(attacked[name], success(name), oblivious)
+        figures["worst_case"].setdefault(f"{row.name}, long", {})[kind] = figures["attacks"][name]["rows"][row.name][
+            "targeted_success"
+        ]
+    if successes:
+        figures["worst_case"][row.name] = worst_case(successes)
+
+
+def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None) -> dict[str, Any]:
+    """Whether an adaptive attack may count: it breaks the row, or its loss curve and a check of its gradient
+    are on record; and it does at least as well as the oblivious attack on the same pairs.
+
+    ``shown`` False: the cell stays blank, since a low figure would praise the defence for a weak attack.
+    """
+    n = min(len(succeeded), len(oblivious)) if oblivious is not None else 0
+    at_least = n == 0 or oblivious is None or int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
+    breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
+    curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
+    recorded = len(curve) > 1
+    return {
+        "breaks_the_row": breaks,
+        "at_least_as_good_as_A0": at_least,
+        "loss_curve": curve,
+        "gradient_check": GRADIENT_CHECK,
+        "shown": breaks or (at_least and recorded),
+    }
+
+
+def mean_curve(curves: Sequence[Sequence[float | None]]) -> list[float]:
+    """The mean over the pictures at up to ``CURVE_POINTS`` steps from the first to the last; a finished picture
+    keeps its last value."""
+    known = [[value for value in curve if value is not None] for curve in curves]
+    known = [curve for curve in known if curve]
+    if not known:
+        return []
+    longest = max(map(len, known))
+    padded = np.array([curve + [curve[-1]] * (longest - len(curve)) for curve in known])
+    mean = padded.mean(axis=0)
+    chosen = np.unique(np.linspace(0, longest - 1, min(longest, CURVE_POINTS)).round().astype(int))
+    return [round(float(value), 4) for value in mean[chosen]]

@@ -1,0 +1,249 @@
+"""The tables, once: Markdown and HTML show the same."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
+from tools.evaluation.published import GOODNESS
+from tools.evaluation.published import PUBLISHED as ARTICLE
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, a line on what is counted, and cells."""
+
+    title: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        lines = [f"### {self.title}", "", self.note, ""]
+        lines += ["| " + " | ".join(self.columns) + " |", "|---" * len(self.columns) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for row in self.rows]
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        def cells(row: Sequence[str], kind: str) -> str:
+            return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in row) + "</tr>"
+
+        body = "".join(cells(row, "td") for row in self.rows)
+        head = f"<h2>{html.escape(self.title)}</h2><p>{html.escape(self.note)}</p>"
+        table = f"<table><thead>{cells(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
+        return f"{head}<div class=wide>{table}</div>"
+
+
+def shown(figure: Figures | None) -> str:
+    """``12 of 24: 50.0 % (31-69)``; a mean as ``0.123 (0.1-0.2, n 24)``; blank where there is none."""
+    if figure is None or not figure.get("n"):
+        return "" if figure is None or figure.get("share") is None else f"{100 * figure['share']:.1f} % (n unknown)"
+    if "mean" in figure:
+        if figure["low"] is None:
+            return f"{figure['mean']:.3f} (n {figure['n']})"
+        return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n {figure['n']})"
+    low, high = 100 * figure["low"], 100 * figure["high"]
+    return f"{figure['right']} of {figure['n']}: {100 * figure['share']:.1f} % ({low:.0f}-{high:.0f})"
+
+
+def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[Table]:
+    """All tables of an evaluation."""
+    tables = [_against_the_article(figures, threshold)] if _main(figures) else []
+    tables.append(_clean(figures, rows, threshold))
+    for name, attack in figures["attacks"].items():
+        if " on " not in name:
+            tables += [_attack(name, attack, figures, rows, threshold), _states(name, attack, rows)]
+            tables.append(_masks(name, attack, rows))
+    adaptive = {name: attack for name, attack in figures["attacks"].items() if " on " in name}
+    if adaptive:
+        tables.append(_adaptive(adaptive, threshold))
+    if figures["worst_case"]:
+        tables.append(_worst(figures["worst_case"]))
+    tables.append(_policies(figures, rows))
+    if "certificates" in figures:
+        tables.append(_certificates(figures["certificates"]))
+    return tables
+
+
+def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
+    keys = ("known_true", "suspected_attack", "unknown")
+    table = []
+    for row in rows:
+        quiet = [shown(figures[kind][row.name]["states"][key]) for kind in ("clean", "innocent") for key in keys]
+        table.append([row.title, *quiet])
+    columns = ["defence"]
+    columns += [f"{kind}: {word}" for kind in ("clean", "innocent") for word in ("Known(true)", "alarm", "Unknown")]
+    note = "Faces that nobody attacked, as they are and with plain glasses; accuracy counts only the right name."
+    return Table("Verdicts without an attack", note, columns, table)
+
+
+def _certificates(found: Figures) -> Table:
+    kinds = (("no impersonation", "no_impersonation"), ("identity", "identity"))
+    table = [[title, shown(found[key]), shown(found[f"{key}_worst"])] for title, key in kinds]
+    worst = found["largest"]
+    note = (
+        f"Whatever pixels inside the {found['zone']} zone show. No impersonation: its view gives nobody but the true"
+        f" person {found['zone_confirm']:g}. Identity: it gives the true person {found['zone_threshold']:g}. Worst:"
+        f" over {found['jitters']} similarities of the crop, up to {worst['shift of 224']:.1f} pixels of 224,"
+        f" {worst['degrees']:g} degrees and {100 * worst['scale']:.0f} % of the size."
+    )
+    return Table("Certificates", note, ["certificate", "given the crop", "worst over the jitter"], table)
+
+
+def _main(figures: Figures) -> Figures | None:
+    found: Figures | None = figures["attacks"].get("sharif")
+    return found
+
+
+def _against_the_article(figures: Figures, threshold: float) -> Table:
+    main = _main(figures)
+    assert main is not None
+    ours = [name for name in (NONE, PUBLISHED, TUNED) if name in main["rows"]]
+    metrics: list[tuple[str, str, Callable[[str], Any]]] = [
+        ("attack success", "attack success", lambda row: main["rows"][row]["targeted_success"]),
+        ("adversarial accuracy", "adversarial accuracy", lambda row: main["rows"][row]["accuracy"]),
+        ("clean accuracy", "clean accuracy", lambda row: figures["clean"][row]["accuracy"]),
+        ("defence success (of all)", "defence success (target before, true after), of all attacked",
+         lambda row: main["rows"][row]["defence_success_of_all"]),
+        ("", "defence success, of those that had fooled the undefended bundle",
+         lambda row: main["rows"][row]["defence_success_of_fooled"]),
+        ("adversarial accuracy at 0.8", f"adversarial accuracy at confidence {threshold:g}",
+         lambda row: main["rows"][row]["accuracy_at_threshold"]),
+        ("clean accuracy at 0.8", f"clean accuracy at confidence {threshold:g}",
+         lambda row: figures["clean"][row]["accuracy_at_threshold"]),
+        ("attack success at 0.8", f"attack success at confidence {threshold:g}",
+         lambda row: main["rows"][row]["targeted_success_at_threshold"]),
+        ("defence success at 0.8 (of those that fooled)",
+         f"defence success at confidence {threshold:g}, of those that had fooled it so confidently",
+         lambda row: main["rows"][row]["defence_success_of_fooled_at_threshold"]),
+    ]  # fmt: skip
+    table = []
+    for key, words, figure in metrics:
+        before, after = ARTICLE.get(key, (None, None))
+        cells = ["" if row == NONE and "defence" in words else shown(figure(row)) for row in ours]
+        table.append([words, shown(before), shown(after), *cells])
+    scores = [main["rows"][row]["goodness"] for row in ours]
+    table.append(["goodness", "", f"{GOODNESS}", *("" if score is None else f"{score:.4f}" for score in scores)])
+    return Table(
+        "Beside the published table",
+        "Oblivious attacker (Sharif et al. 2016). The article's counts are inferred from its percentages (n = 60);"
+        " brackets are 95 % Wilson intervals; its people, images and recogniser are not ours.",
+        ["", "article, before", "article, after", *(f"ours, {row}" for row in ours)],
+        table,
+    )
+
+
+def _clean(figures: Figures, rows: Sequence[Row], threshold: float) -> Table:
+    table = []
+    for row in rows:
+        clean, innocent = figures["clean"][row.name], figures["innocent"][row.name]
+        cells = [clean["accuracy"], clean["accuracy_at_threshold"], clean["abstained_at_threshold"]]
+        cells += [clean["states"]["suspected_attack"], innocent["accuracy"]]
+        cells += [innocent["accuracy_at_threshold"], innocent["states"]["suspected_attack"], clean["masked"]]
+        table.append([row.title, *map(shown, cells), f"{figures['milliseconds'][row.name]:.1f}"])
+    at = f"at {threshold:g}"
+    columns = ["defence", "clean accuracy", f"right {at}", f"abstained {at}", "clean taken for an attack"]
+    columns += ["accuracy with innocent glasses", f"right {at}", "innocent glasses taken for an attack"]
+    columns += ["share masked (clean)", "ms per face"]
+    note = (
+        "Faces that nobody attacks; innocent glasses are plain ones of random shape and colour, drawn on the same."
+        " The masks of random, Sobel, entropy and plain gradient take the guided saliency's number of pixels, so that"
+        " their milliseconds include it."
+    )
+    return Table("Clean faces and innocent glasses", note, columns, table)
+
+
+def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], threshold: float) -> Table:
+    keys = ["accuracy", "targeted_success", "untargeted_success"]
+    keys += ["defence_success_of_all", "defence_success_of_fooled"]
+    late = [f"{key}_at_threshold" for key in ("accuracy", "targeted_success", "untargeted_success", "abstained")]
+    late.append("defence_success_of_fooled_at_threshold")
+    table = []
+    for row in rows:
+        measured = attack["rows"][row.name]
+        cells = ["" if row.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
+        score = measured["goodness"]
+        table.append([row.title, *cells, "" if score is None else f"{score:.4f}"])
+    at = f"at {threshold:g}"
+    columns = ["defence", "adversarial accuracy", "targeted success", "untargeted success"]
+    columns += ["defence success, of all", "defence success, of those fooled before", f"accuracy {at}"]
+    columns += [f"targeted success {at}", f"untargeted success {at}", f"abstained {at}"]
+    columns += [f"defence success {at}, of those fooled before at {threshold:g}", "goodness"]
+    settings = attack["settings"]
+    note = (
+        f"{attack['n']} attacked faces, {settings['shape']} glasses, at most {settings['steps']} steps, seed"
+        f" {settings['seed']}; crafted on the undefended bundle, counted on PNGs read back. Defence success: the"
+        " undefended bundle names the target (a dodge: anybody else), the defended one the true person."
+    )
+    return Table(f"Oblivious attack: {name}", note, columns, table)
+
+
+def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
+    keys = ["known_true", "known_other", "known_target", "suspected_attack", "likely_true", "right_name_told"]
+    keys += ["unknown", "no_face_found"]
+    table = [[row.title, *(shown(attack["rows"][row.name]["states"][key]) for key in keys)] for row in rows]
+    columns = ["defence", "Known(true)", "Known(other)", "of these Known(target)", "SuspectedAttack"]
+    columns += ["of these likely = true", "right name told", "Unknown", "no face found"]
+    note = (
+        f"What the policy says of the {attack['n']} attacked faces;"
+        " Known, SuspectedAttack, Unknown and no face found add up to all of them."
+    )
+    return Table(f"Verdicts under {name}", note, columns, table)
+
+
+def _masks(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
+    keys = ["recall", "precision", "iou", "masked"]
+    table = [
+        [row.title, *(shown(attack["rows"][row.name]["mask"][key]) for key in keys)] for row in rows if row.name != NONE
+    ]
+    columns = ["defence", "frame hidden (recall)", "mask on frame (precision)", "IoU", "share masked"]
+    return Table(
+        f"Masks under {name}", "Means over the faces with 95 % intervals; precision of non-empty masks.", columns, table
+    )
+
+
+def _adaptive(attacks: Figures, threshold: float) -> Table:
+    table = []
+    for name, attack in attacks.items():
+        row_name = name.split(" on ")[1].split(",")[0]
+        measured, state = attack["rows"][row_name], attack["status"]
+        settings = attack["settings"]
+        known = measured["states"]["known_target"]
+        cells = [measured["targeted_success"], measured["targeted_success_at_threshold"], known, measured["accuracy"]]
+        if not state["shown"]:
+            remark = "unfinished: " + (
+                "no loss curve" if state["at_least_as_good_as_A0"] else "weaker than the oblivious attack"
+            )
+            table.append([name, f"{attack['n']} x {settings['steps']}", *[""] * 4, remark])
+            continue
+        curve = state["loss_curve"]
+        fell = f"loss {curve[0]:.2f} to {curve[-1]:.2f}" if len(curve) > 1 else ""
+        remark = "breaks at least 90 %" if state["breaks_the_row"] else fell
+        table.append([name, f"{attack['n']} x {settings['steps']}", *map(shown, cells), remark])
+    columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", "Known(target) by the policy"]
+    columns += ["adversarial accuracy", "remark"]
+    note = (
+        "The attacker knows the defence and its parameters. An attack that is weaker than the oblivious one on the"
+        " same pairs, or has no loss curve on record, stays blank. A8 may change the whole crop: a check, no threat."
+    )
+    return Table("Adaptive attacks", note, columns, table)
+
+
+def _worst(cases: Figures) -> Table:
+    table = []
+    for name, case in cases.items():
+        if "strongest" in case:
+            table.append(
+                [name, case["strongest"], shown(case["strongest_success"]), shown(case["any_attack_success"]),
+                 ", ".join(case["attacks"])]
+            )  # fmt: skip
+        else:
+            table += [[name, kind, shown(figure), "", kind] for kind, figure in case.items()]
+    columns = ["defence", "strongest attack", "its targeted success", "pairs that fall to any of them", "attacks"]
+    note = "A defence's number is its worst case: the attacker chooses the attack, at best anew for every pair."
+    return Table("Worst case", note, columns, table)

@@ -1,0 +1,1 @@
+"""Cameras that fail on demand, and how to measure what a viewer notices of it."""

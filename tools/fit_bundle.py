@@ -1,0 +1,242 @@
+"""From prepared crops to a bundle, with its report; and the honest transfer figure."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import realtime.cli as cli
+from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_bundle
+from models.calibration import softmax
+from models.errors import BadInput
+from models.pose import template
+from models.recogniser import load_recogniser
+from models.saliency_mask import MaskParameters
+from models.training import Progress, Trained, TrainingSettings, record_of, train
+from models.vgg16 import VGG16
+from models.weights import Trunk, read_trunk
+from tools import report
+from tools.people import People, at_size
+from tools.teacher import Teacher
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train and with what; ``work`` keeps features and checkpoints, so that a run can be resumed."""
+
+    trunk: Path
+    work: Path
+    settings: TrainingSettings
+    input_size: int = 112
+    hidden: int = 0
+    dropout: float = 0.5
+    teacher: Path | None = None
+    strangers: People | None = None
+    threads: int = 2
+
+
+def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:
+    """Train on the people; the model is in evaluation mode, its logits calibrated."""
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.settings.seed)
+    trunk = read_trunk(job.trunk)
+    try:
+        model = VGG16(
+            classes=len(people.names),
+            input_size=job.input_size,
+            hidden=job.hidden,
+            dropout=job.dropout,
+            spec=trunk.spec,
+        )
+    except ValueError as error:
+        raise BadInput(f"--input-size {job.input_size}, --hidden {job.hidden}: {error}") from error
+    trunk.load_into(model)
+    try:
+        job.work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{job.work}: cannot be made ({error.strerror}); give another --work") from error
+    strangers = job.strangers
+    try:
+        trained = train(
+            model.to(memory_format=torch.channels_last),
+            people.crops,
+            people.labels,
+            job.settings,
+            teacher=_embeddings(people, job),
+            strangers=None if strangers is None else strangers.crops,
+            strangers_teacher=None if strangers is None else _embeddings(strangers, job),
+            folder=job.work,
+            progress=progress,
+        )
+    except ValueError as error:
+        raise BadInput(f"{job.work}: {error}") from error
+    return model, trunk, trained
+
+
+def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Train, export to the folder ``out``, measure what was exported, and write the report to ``job.work``.
+
+    Returns:
+        The report: accuracies with intervals, calibration, how the bundle was made.
+    """
+    model, trunk, trained = fit_model(people, job, progress)
+    labels = people.labels[trained.validation]
+    validation = {"clean": report.accuracy(trained.logits, labels)}
+    validation |= {f"hidden {kind}": report.accuracy(logits, labels) for kind, logits in trained.occluded.items()}
+    held = people.subset(trained.validation)
+    training: dict[str, Any] = record_of(job.settings, trained) | {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": commit_of_this_tree(),
+        "crops": {person: int(count) for person, count in zip(people.names, np.bincount(people.labels), strict=True)},
+        "single": [people.names[p] for p in np.flatnonzero(np.bincount(people.labels) == 1)],
+        "validation": validation | {"seed": job.settings.seed, "sha256_of_names": held.digest()},
+        "teacher": None if job.teacher is None else job.teacher.name,
+        "strangers": 0 if job.strangers is None else len(job.strangers),
+        "strangers_seen": [] if job.strangers is None else list(job.strangers.names),
+        "trunk_sha256": hashlib.sha256(job.trunk.read_bytes()).hexdigest(),
+    }
+    calibration = trained.calibration
+    info = BundleInfo(
+        name=name,
+        labels=people.names,
+        input_size=model.input_size,
+        hidden=_hidden(model),
+        trunk=TrunkInfo(
+            source=trunk.source, mean=trunk.spec.mean, scale=trunk.spec.scale, channel_order=trunk.spec.channel_order
+        ),
+        defence=_published_defence(model.input_size),
+        policy=PolicyInfo(zones=job.settings.zones),
+        calibration={} if calibration is None else {**vars(calibration), "folded": True},
+        training=_plain(training),
+    )
+    bundle = write_bundle(out, model, info)
+    size = bundle.classifier_path.stat().st_size
+    if len(held):
+        exported = load_recogniser(out, threads=job.threads).classify(at_size(held.crops, model.input_size))
+        validation["exported"] = report.accuracy(exported, labels)
+        report.plot_confusion(
+            report.confusion(exported, labels, len(people.names)), people.names, job.work / "confusion.png"
+        )
+    report.plot_learning_curves(trained.stages, job.work / "learning_curves.png")
+    outcome = {
+        "bundle": out.name,
+        "name": name,
+        "megabytes": round(size / 1e6, 2),
+        "people": len(people.names),
+        "crops": len(people),
+        "validation": validation,
+        "calibration": None if calibration is None else vars(calibration),
+        "kept": trained.kept,
+        "stages": trained.stages,
+        "training": training,
+    }
+    cli.write_json(job.work / "report.json", outcome)
+    return outcome
+
+
+def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progress | None = None) -> dict[str, Any]:
+    """Fit on ``known`` people drawn with ``seed``; everybody else is a stranger who must not be named.
+
+    Known people are measured on their validation crops, strangers on all of theirs. Writes
+    ``transfer.json`` and ``transfer.png`` to ``job.work``.
+
+    Raises:
+        BadInput: nobody would be left as a stranger, or fewer than two people be known.
+    """
+    if not 2 <= known < len(people.names):
+        raise BadInput(
+            f"--known {known}: the data has {len(people.names)} people; at least 2 are known, 1 is a stranger"
+        )
+    order = np.random.default_rng(seed).permutation(len(people.names))
+    enrolled = people.of(sorted(order[:known].tolist()))
+    others = people.of(sorted(order[known:].tolist()))
+    model, _, trained = fit_model(enrolled, replace(job, work=job.work / f"known{known}-seed{seed}"), progress)
+    inside = softmax(trained.logits).astype(np.float32)
+    outside = softmax(logits_of(model, others)).astype(np.float32)
+    labels = enrolled.labels[trained.validation]
+    thresholds = [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99]
+    points = report.open_set(inside, labels, outside, thresholds)
+    outcome = {
+        "known": enrolled.names,
+        "strangers": others.names,
+        "accuracy_on_known": report.accuracy(inside, labels),
+        "area_under_roc": report.separation(inside, outside) if len(labels) else None,
+        "points": points,
+    }
+    cli.write_json(job.work / "transfer.json", outcome)
+    report.plot_open_set(points, job.work / "transfer.png")
+    return outcome
+
+
+@torch.inference_mode()
+def logits_of(model: VGG16, people: People, *, batch: int = 32) -> Floats:
+    """The model's logits of crops of any side, (N, K)."""
+    model.eval()
+    crops = at_size(people.crops, model.input_size)
+    parts = [
+        model.logits_of_pixels(torch.from_numpy(crops[first : first + batch]).permute(0, 3, 1, 2).float()).numpy()
+        for first in range(0, len(crops), batch)
+    ]
+    found: Floats = np.concatenate(parts)
+    return found
+
+
+def commit_of_this_tree() -> str:
+    """The commit that this code stands at, ``+changes`` where files differ from it; "unknown" outside git."""
+    folder = Path(__file__).parent
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return "unknown"
+    return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _embeddings(people: People, job: Job) -> Floats | None:
+    if job.teacher is None:
+        return None
+    kept = job.work / f"teacher-{people.digest()[:12]}-{people.crops.shape[1]}.npy"
+    if kept.is_file():
+        found: Floats = np.load(kept, allow_pickle=False)
+        return found
+    corners = template(people.crops.shape[1]).astype(np.float64)
+    found = Teacher(job.teacher, threads=job.threads).embed(people.crops, corners)
+    with kept.with_suffix(".part").open("wb") as stream:
+        np.save(stream, found)
+    kept.with_suffix(".part").replace(kept)
+    return found
+
+
+def _hidden(model: VGG16) -> int:
+    first = next(layer for layer in model.head if isinstance(layer, torch.nn.Linear))
+    return first.out_features
+
+
+def _published_defence(size: int) -> DefenceInfo:
+    parameters = MaskParameters.published(size)
+    return DefenceInfo(**vars(parameters), record={"source": "published values scaled to the crop's side, not tuned"})
+
+
+def _plain(value: Any) -> Any:
+    """Tuples and numpy values out: the record goes through YAML."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

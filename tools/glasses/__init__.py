@@ -1,0 +1,1 @@
+"""What ``python -m tools.make_glasses`` is made of."""

@@ -1,0 +1,189 @@
+"""Measures what 8-bit engines cost in accuracy, and stores in the bundle whether they are accepted.
+
+Clean faces are the held-out ones of the training folders; attacked faces are crafted against the float32
+network. A lower precision is accepted if it costs at most half a point of accuracy on both, and on clean
+faces through the defence.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import typer
+from rich.table import Table
+
+from models.bundle import Bundle, load_bundle, write_description
+from models.engines import make_engine
+from models.evidence import Bools, Bytes, Floats
+from models.int8_graph import measure_ranges
+from models.policy import decide
+from models.recogniser import Recogniser
+from tools.attacked import attacked_faces, labelled
+from tools.glasses.job import Settings
+from tools.people import People, at_size, read_people
+from tools.report import percent, proportion
+from tools.splits import held_out
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+REFERENCE = "onnxruntime-cpu"
+ALLOWED_POINTS = 0.5
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one engine says of N crops."""
+
+    raw: Floats  # (N, K)
+    defended: Floats  # (N, K)
+    masks: Bools  # (N, S, S)
+    decisions: tuple[tuple[str, str | None, str | None], ...]
+
+
+def answers(recogniser: Recogniser, crops: Bytes) -> Answers:
+    """The defended pass over (N, S, S, 3) crops."""
+    parts = [recogniser.defend(crops[start : start + _AT_ONCE]) for start in range(0, len(crops), _AT_ONCE)]
+    decided = [decide(one, recogniser.policy) for part in parts for one in part]
+    return Answers(
+        raw=np.concatenate([part.raw for part in parts]),
+        defended=np.concatenate([part.defended for part in parts]),
+        masks=np.concatenate([part.mask for part in parts]),
+        decisions=tuple((decision.state, decision.identity, decision.claimed) for decision in decided),
+    )
+
+
+def compared(found: Answers, wanted: Answers, labels: np.ndarray) -> dict[str, Any]:
+    """One engine against the reference on the same crops: accuracies, their cost in points, masks, decisions."""
+    result: dict[str, Any] = {"n": len(labels)}
+    for name, mine, reference in (
+        ("undefended", found.raw, wanted.raw),
+        ("defended", found.defended, wanted.defended),
+    ):
+        right, before = mine.argmax(axis=1) == labels, reference.argmax(axis=1) == labels
+        result[name] = {
+            "accuracy": proportion(int(right.sum()), len(labels)),
+            "reference": proportion(int(before.sum()), len(labels)),
+            "cost_points": round(100 * float(before.mean() - right.mean()), 2),
+            "lost": int((before & ~right).sum()),
+            "gained": int((right & ~before).sum()),
+        }
+    result["mask_iou"] = round(float(np.mean(list(_overlaps(found.masks, wanted.masks)))), 4)
+    result["masked_share"] = {
+        "this": round(float(found.masks.mean()), 4),
+        "reference": round(float(wanted.masks.mean()), 4),
+    }
+    same = sum(mine == other for mine, other in zip(found.decisions, wanted.decisions, strict=True))
+    result["same_decisions"] = proportion(same, len(labels))
+    return result
+
+
+def accepted(result: Mapping[str, Any]) -> bool:
+    """Whether what ``compared`` found on clean and on attacked faces is within the allowed cost."""
+    costs = [result["clean"]["undefended"]["cost_points"], result["clean"]["defended"]["cost_points"]]
+    if "attacked" in result:
+        costs.append(result["attacked"]["defended"]["cost_points"])
+    return "attacked" in result and max(costs) <= ALLOWED_POINTS
+
+
+def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int = 40) -> Bundle:
+    """The bundle with ranges from its training crops (none of which is measured on), in memory only."""
+    used = set(measured_on.pictures)
+    rest = np.array([index for index, picture in enumerate(people.pictures) if picture not in used])
+    chosen = np.random.default_rng(0).permutation(rest)[:count]
+    crops = at_size(people.crops[np.sort(chosen)], bundle.info.input_size)
+    ranges = measure_ranges(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, crops)
+    rounded = {name: float(f"{value:.5g}") for name, value in ranges.items()}
+    return _with_record(bundle, {"ranges": rounded, "crops": len(crops)})
+
+
+def measure(
+    bundle: Bundle, people: People, engines: Sequence[str], *, attacks: int, steps: int, folder: Path, threads: int
+) -> tuple[Bundle, dict[str, Any]]:
+    """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record."""
+    reference = Recogniser(bundle, make_engine(REFERENCE, bundle, threads=threads))
+    clean = held_out(reference, people)
+    crops, labels = labelled(clean, reference)
+    sets: dict[str, tuple[Bytes, np.ndarray]] = {"clean": (crops, labels)}
+    if attacks:
+        settings = Settings(steps=steps)
+        made = attacked_faces(reference, clean, settings, attacks, folder, name="precision", at_once=_AT_ONCE)
+        sets["attacked"] = (made.adversarial, made.labels)
+    prepared = with_ranges(bundle, people, clean)
+    wanted = {kind: answers(reference, faces) for kind, (faces, _) in sets.items()}
+    results: dict[str, Any] = {}
+    for name in engines:
+        recogniser = Recogniser(prepared, make_engine(name, prepared, threads=threads))
+        found = {
+            kind: compared(answers(recogniser, faces), wanted[kind], truth) for kind, (faces, truth) in sets.items()
+        }
+        results[name] = {"runs": recogniser.engine, **found, "accepted": accepted(found)}
+    verdict = bool(results) and all(result["accepted"] for result in results.values())
+    record = {**prepared.info.calibration["int8"], "accepted": verdict, "measured": results}
+    return _with_record(bundle, record), {"bundle": bundle.info.name, "engines": results, "accepted": verdict}
+
+
+def _with_record(bundle: Bundle, record: Mapping[str, Any]) -> Bundle:
+    calibration = {**bundle.info.calibration, "int8": dict(record)}
+    return Bundle(bundle.folder, bundle.info.model_copy(update={"calibration": calibration}))
+
+
+def _overlaps(found: Bools, wanted: Bools) -> Iterator[float]:
+    """Intersection over union of each mask; two empty ones agree."""
+    for mine, other in zip(found, wanted, strict=True):
+        union = int((mine | other).sum())
+        yield 1.0 if union == 0 else int((mine & other).sum()) / union
+
+
+@app.command()
+def main(
+    crops: Annotated[list[Path], typer.Argument(help="The prepared folders that the bundle was trained on.")],
+    bundle: Annotated[str | None, typer.Option("--bundle", help="Name or folder; none: the embedded one.")] = None,
+    engine: Annotated[list[str] | None, typer.Option("--engine", help="Engines to measure.")] = None,
+    attacks: Annotated[
+        int, typer.Option("--attacks", min=0, help="Attacked faces; 0: none, then nothing is accepted.")
+    ] = 60,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the attack.")] = 300,
+    folder: Annotated[Path, typer.Option("--out", help="Attacked faces are kept here.")] = Path("runs/precision"),
+    threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
+    store: Annotated[bool, typer.Option("--store", help="Write ranges and verdict into the bundle.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """Compare 8-bit engines with float32 on held-out and on attacked faces."""
+    opened = load_bundle(bundle)
+    people = read_people(crops, allow_single=True)
+    engines = engine or ["onnxruntime-int8"]
+    measured, result = measure(opened, people, engines, attacks=attacks, steps=steps, folder=folder, threads=threads)
+    table = Table("engine", "faces", "undefended", "cost", "defended", "cost", "mask IoU", "same decisions")
+    for name, found in result["engines"].items():
+        for kind in ("clean", "attacked"):
+            if kind in found:
+                row, plain, defended = found[kind], found[kind]["undefended"], found[kind]["defended"]
+                table.add_row(
+                    name,
+                    kind,
+                    percent(plain["accuracy"]),
+                    f"{plain['cost_points']:+.2f}",
+                    percent(defended["accuracy"]),
+                    f"{defended['cost_points']:+.2f}",
+                    f"{row['mask_iou']:.3f}",
+                    percent(row["same_decisions"]),
+                )
+    cli.console.print(table)
+    cli.console.print("8-bit engines are " + ("accepted" if result["accepted"] else "not accepted"))
+    if store:
+        write_description(opened.folder, measured.info)
+    if json_file is not None:
+        cli.write_json(json_file, result)
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

@@ -1,0 +1,85 @@
+"""Which pictures a figure may be measured on: held-out validation crops, or a test split whose every use is logged."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from models.errors import BadInput
+from models.recogniser import Recogniser
+from models.training import split
+from tools.fit_bundle import commit_of_this_tree
+from tools.people import People
+
+TEST_LOG = Path(__file__).with_name("test_split_log.jsonl")
+"""Every look at a test split is written down here, and the file is committed."""
+
+
+class Split(StrEnum):
+    """What is measured on."""
+
+    validation = "validation"
+    test = "test"
+
+
+def held_out(recogniser: Recogniser, people: People) -> People:
+    """The crops of the training folders that the bundle was validated on, and not trained on.
+
+    Raises:
+        BadInput: the bundle has no training record, or these are other pictures than it was trained on.
+    """
+    training = recogniser.bundle.info.training
+    try:
+        settings, validation = training["settings"], training["validation"]
+        _, held = split(people.labels, share=settings["validation_share"], seed=settings["seed"])
+        wanted = validation["sha256_of_names"]
+    except (KeyError, TypeError) as error:
+        raise BadInput("the bundle has no training record, so what it was validated on is unknown") from error
+    chosen = people.subset(held)
+    if chosen.digest() != wanted:
+        raise BadInput(
+            "these are not the pictures that the bundle was trained and validated on (names or number differ);"
+            " give the same folders as to fit"
+        )
+    return chosen
+
+
+def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> People:
+    """The crops that ``chosen`` allows: the held-out ones of the training folders, or a whole test folder.
+
+    Raises:
+        BadInput: see ``held_out``; or the test folder is the one that the bundle was trained on.
+    """
+    if chosen is Split.validation:
+        return held_out(recogniser, people)
+    try:
+        held_out(recogniser, people)
+    except BadInput:
+        return people
+    raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
+
+
+def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:
+    """Append one line: date, commit, command, result.
+
+    Args:
+        command: the module, ``tools.train`` for example; the arguments are added.
+
+    Raises:
+        BadInput: the log cannot be written.
+    """
+    line = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": commit_of_this_tree(),
+        "command": f"python -m {command} " + " ".join(sys.argv[1:]),
+        "result": result,
+    }
+    try:
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise BadInput(f"{log}: cannot be written ({error.strerror}); a look at a test split must be logged") from error

@@ -1,0 +1,275 @@
+"""Finds the saliency mask's parameters: ``python -m tools.tune_defence CROPS --bundle BUNDLE``.
+
+A grid search over threshold (mu), iterations (n), smallest area (phi), percentile and fill by the goodness
+score of Hayes 2018, on validation faces only, attacked with glasses made on validation faces. Everything is
+kept in ``--work``, so an interrupted search goes on where it stopped. The winner goes into the bundle.
+
+What takes the time, measured on two busy cores at 112 (60 pairs, 640 combinations): crafting the attacks two
+thirds (0.18 s per picture and step; hence 150 steps by default), classifying 10,300 distinct masks 350 s. With
+``--merge 0.004`` the coarse grid's goodness was off by up to 0.017, hence the finer default.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import datetime
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
+from models.calibration import calibrate
+from models.errors import BadInput
+from models.evidence import Bytes, Floats
+from models.eyewear import WEARABLES
+from models.recogniser import Recogniser, load_recogniser
+from models.saliency_mask import MaskParameters
+from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled
+from tools.fit_bundle import commit_of_this_tree
+from tools.glasses.job import Settings
+from tools.people import People, read_people
+from tools.splits import held_out
+from tools.tuning.answers import Answers
+from tools.tuning.grid import Axes, coarse_axes, in_words
+from tools.tuning.report import OBJECTIVES, markdown, plot_surface, rows_of
+from tools.tuning.search import Faces, Found, search
+from tools.tuning.transfer import transfer_matrix, transfer_table
+
+#: What the transfer matrix compares: attack and wearable.
+KINDS = {
+    "glasses": ("sharif", "classic"),
+    "wide glasses": ("sharif", "wide"),
+    "sunglasses": ("sharif", "sunglasses"),
+    "patch": ("lavan", "patch"),
+    "forehead sticker": ("pgd", "forehead_sticker"),
+    "face mask": ("pgd", "face_mask"),
+    "rectangle": ("pgd", "rectangle"),
+}
+
+REPORT = "report.json"
+app = typer.Typer(add_completion=False, help="Tune the saliency mask on validation faces.")
+
+
+@app.command()
+def main(
+    data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
+    bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
+    into: Annotated[Path | None, typer.Option(help="Write the winner into a copy of the bundle here.")] = None,
+    write: Annotated[bool, typer.Option(help="Write the winner into the bundle (or only report).")] = True,
+    work: Annotated[Path, typer.Option(help="Keeps attacks, answers, tables; a rerun goes on.")] = Path("runs/tune"),
+    shape: Annotated[str, typer.Option(help=f"What the attackers wear: {', '.join(WEARABLES)}.")] = "classic",
+    steps: Annotated[int, typer.Option(min=0, help="Most updates of the attack.")] = 150,
+    coarse_faces: Annotated[int, typer.Option(min=1, help="Clean and attacked faces for the coarse grid.")] = 40,
+    faces: Annotated[int, typer.Option(min=2, help="Clean and attacked faces for the best of it.")] = 120,
+    best: Annotated[int, typer.Option(min=2, help="Combinations that reach the second stage.")] = 40,
+    merge: Annotated[
+        float, typer.Option(min=0, max=0.05, help="Coarse grid: masks this near (share of the crop) share an answer.")
+    ] = 0.002,
+    quick: Annotated[bool, typer.Option("--quick", help="12 and 24 faces, 100 steps, the best 10.")] = False,
+    transfer: Annotated[int, typer.Option(min=0, help="Pairs per kind of perturbation for the matrix.")] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here as well.")] = None,
+) -> None:
+    """Search, report, write the winner into the bundle."""
+    if shape not in WEARABLES:
+        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
+    if quick:
+        coarse_faces, faces, best, steps = 12, 24, 10, min(steps, 100)
+    started = time.perf_counter()
+    torch.set_num_threads(threads)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
+    settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed)
+    (work / REPORT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
+    with ticking() as tick:
+        attacked = attacked_faces(
+            recogniser, people, settings, max(faces, coarse_faces), work / "attacks", name="tuning", tick=tick
+        )
+        if len(attacked) < faces:
+            cli.console.print(f"only {len(attacked)} pairs can be drawn from {len(people)} validation crops")
+        clean, clean_labels = drawn_clean(recogniser, people, max(faces, coarse_faces), seed)
+        calibration, temperature = calibrated(recogniser, people)
+        answers = Answers(recogniser, work / "answers", temperature=temperature)
+        own, published = recogniser.mask_parameters, MaskParameters.published(recogniser.input_size)
+        axes = coarse_axes(recogniser.input_size)
+        found = search(
+            answers,
+            Faces(clean, clean_labels, attacked.adversarial, attacked.labels, attacked.targets),
+            axes,
+            always=list(dict.fromkeys([published, own])),
+            coarse_faces=coarse_faces,
+            best=best,
+            merge=merge,
+            tick=tick,
+        )
+        matrix = transferred(recogniser, people, answers, axes, work, steps, transfer, seed, tick) if transfer else None
+    rows = rows_of(found, published, own)
+    report = {
+        "command": "python -m tools.tune_defence " + " ".join(sys.argv[1:]),
+        "commit": commit_of_this_tree(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
+        "engine": recogniser.engine,
+        "seed": seed,
+        "attack": asdict(settings) | {"pairs": len(attacked)},
+        "axes": asdict(axes),
+        "calibration": calibration,
+        "seconds": round(time.perf_counter() - started, 1),
+        **found.record(),
+        "on_the_edge": axes.edges(found.fine.combinations[found.winner]),
+        "rows": rows,
+        "transfer": matrix,
+        "surface": surface(found),
+    }
+    written(report, found, axes, published, work)
+    if write or into is not None:
+        target = stored(recogniser.bundle, found, report, into)
+        cli.console.print(f"{target}: defends with {in_words(found.fine.combinations[found.winner])}")
+    if json_file is not None:
+        cli.write_json(json_file, report)
+    cli.console.print(f"tables, heat maps and report.json in {work}, {report['seconds']:.0f} s")
+
+
+def drawn_clean(recogniser: Recogniser, people: People, count: int, seed: int) -> tuple[Bytes, Labels]:
+    """``count`` clean crops, each equally likely, classified correctly or not."""
+    chosen = np.sort(np.random.default_rng([seed, 1]).permutation(len(people))[:count])
+    return labelled(people.subset(chosen), recogniser)
+
+
+def calibrated(recogniser: Recogniser, people: People) -> tuple[dict[str, Any], float]:
+    """The temperature that the validation crops ask for, and the one to apply: 1 if the bundle is calibrated.
+
+    Goodness is made of confidences; without this a recogniser could raise it by being surer than it may be.
+    """
+    crops, labels = labelled(people, recogniser)
+    scores: Floats = np.concatenate([recogniser.classify(crops[i : i + 16]) for i in range(0, len(crops), 16)])
+    found = calibrate(np.log(np.maximum(scores, 1e-30)), labels)
+    folded = bool(recogniser.bundle.info.calibration)
+    temperature = 1.0 if folded else found.temperature
+    return {**asdict(found), "folded_into_the_bundle": folded, "applied": temperature}, temperature
+
+
+def transferred(
+    recogniser: Recogniser,
+    people: People,
+    answers: Answers,
+    axes: Axes,
+    work: Path,
+    steps: int,
+    pairs: int,
+    seed: int,
+    tick: Tick,
+) -> dict[str, Any]:
+    """The transfer matrix over ``KINDS``, ``pairs`` of each."""
+    kinds: dict[str, Attacked] = {
+        name: attacked_faces(
+            recogniser,
+            people,
+            Settings(attack=attack, shape=shape, steps=steps, seed=seed + 1),
+            pairs,
+            work / "attacks",
+            name=name,
+            tick=tick,
+        )
+        for name, (attack, shape) in KINDS.items()
+    }
+    clean, labels = drawn_clean(recogniser, people, pairs, seed + 1)
+    combinations = [*axes.combinations(), MaskParameters.published(recogniser.input_size)]
+    return transfer_matrix(answers, clean, labels, kinds, combinations, tick=tick)
+
+
+def surface(found: Found) -> list[dict[str, Any]]:
+    """The whole coarse grid, for other programs."""
+    return [
+        asdict(one) | terms.rounded() for one, terms in zip(found.coarse.combinations, found.coarse.terms, strict=True)
+    ]
+
+
+def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskParameters, work: Path) -> None:
+    """report.json, table.md and the heat maps."""
+    winner = found.fine.combinations[found.winner]
+    marks = {f"best, {winner.fill} fill": winner, "published": published}
+    for objective in OBJECTIVES:
+        plot_surface(found.coarse, axes, objective, marks, work / f"surface_{objective}.png")
+    text = markdown(report["rows"]) + "\n"
+    lead = report.get("lead")
+    interval = report["goodness_interval"]
+    text += f"\nGoodness {interval['value']:.4f} (95 % {interval['low']:.4f}-{interval['high']:.4f}, bootstrap)"
+    if lead is not None:
+        text += f"; lead over the runner-up {lead['value']:.4f} ({lead['low']:.4f} to {lead['high']:.4f})"
+    text += ".\n"
+    if report["on_the_edge"]:
+        text += f"The winner lies on the edge of the grid: {', '.join(report['on_the_edge'])}.\n"
+    if report["transfer"] is not None:
+        text += "\n" + transfer_table(report["transfer"]) + "\n"
+    cli.write_whole(work / "table.md", text.encode())
+    cli.write_json(work / REPORT, report)
+    cli.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | None) -> Path:
+    """Write the winner with its record into the bundle, or into a copy of it.
+
+    Raises:
+        BadInput: it cannot be written.
+    """
+    folder = bundle.folder
+    if into is not None and into.resolve() != folder.resolve():
+        try:
+            into.mkdir(parents=True, exist_ok=True)
+            for name in bundle.info.sha256:
+                shutil.copyfile(folder / name, into / name)
+        except OSError as error:
+            raise BadInput(f"--into {into}: cannot be written ({error.strerror})") from error
+        folder = into
+    row = report["rows"]["best goodness"]
+    kept = ("date", "commit", "seed", "engine", "attack", "calibration", "goodness_interval", "runner_up", "lead")
+    kept += ("on_the_edge", "combinations")
+    record = {"source": "tools.tune_defence, grid search by goodness on validation faces"}
+    record |= {key: report[key] for key in kept if key in report}
+    record |= {key: value for key, value in row.items() if key != "parameters"}
+    defence = DefenceInfo(**asdict(found.fine.combinations[found.winner]), record=record)
+    try:
+        write_description(folder, bundle.info.model_copy(update={"defence": defence}))
+    except OSError as error:
+        raise BadInput(f"bundle {folder}: cannot be written ({error.strerror}); give --into FOLDER") from error
+    load_bundle(folder)
+    return folder
+
+
+@contextmanager
+def ticking() -> Iterator[Tick]:
+    """One progress bar, for the stage at work."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=cli.console) as bars:
+        task: TaskID | None = None
+        now = ""
+
+        def tick(stage: str, done: int, total: int) -> None:
+            nonlocal task, now
+            if task is None or stage != now:
+                if task is not None:
+                    bars.remove_task(task)
+                task, now = bars.add_task(stage, total=total), stage
+            bars.update(task, completed=done)
+
+        yield tick
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

@@ -1,0 +1,201 @@
+"""Calibrates a bundle's policy over zone views: ``python -m tools.tune_policy CROPS --bundle hardened``.
+
+Three rates are stated beforehand, the thresholds follow from validation faces (and strangers, where given):
+``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much on at most one face in
+``--impersonated``; ``zone_threshold`` the lowest at which what it names is wrong on at most one in
+``--misnamed``; ``zone_dissent`` the highest at which at most one clean face in ``--alarmed`` (with innocent
+glasses among them) is taken for an attack.
+"""
+
+from __future__ import annotations
+
+import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+import datetime
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import typer
+
+from models.bundle import write_description
+from models.errors import BadInput
+from models.evidence import Bytes, Floats
+from models.policy import Policy
+from models.recogniser import Recogniser, load_recogniser
+from models.zones import zone_views
+from tools.attacked import NOBODY, Labels, labelled
+from tools.evaluation.run import with_innocent_glasses
+from tools.fit_bundle import commit_of_this_tree
+from tools.people import at_size, read_people
+from tools.report import proportion
+from tools.splits import held_out
+
+app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
+STEP = 0.01
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack."""
+
+    impersonated: float = 0.05
+    misnamed: float = 0.02
+    alarmed: float = 0.02
+
+
+@dataclass(frozen=True)
+class Views:
+    """N faces: what the raw view and the first zone's view give, and who it is (``NOBODY``: a stranger)."""
+
+    raw: Floats  # (N, K)
+    zone: Floats  # (N, K)
+    labels: Labels  # (N,)
+
+
+@app.command()
+def main(
+    data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
+    bundle: Annotated[str, typer.Option(help="Bundle with a zone: a name or a folder.")] = "hardened",
+    strangers: Annotated[Path | None, typer.Option(help="Folder of other people's aligned crops.")] = None,
+    most_strangers: Annotated[int, typer.Option(min=1)] = 600,
+    impersonated: Annotated[float, typer.Option(min=0, max=1)] = Rates.impersonated,
+    misnamed: Annotated[float, typer.Option(min=0, max=1)] = Rates.misnamed,
+    alarmed: Annotated[float, typer.Option(min=0, max=1)] = Rates.alarmed,
+    write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+) -> None:
+    """Calibrate, report, write the thresholds into the bundle."""
+    torch.set_num_threads(threads)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    if not recogniser.zones:
+        raise BadInput(f"--bundle {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
+    people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
+    crops, labels = labelled(people, recogniser)
+    clean = views_of(recogniser, crops, labels)
+    innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
+    others = None
+    if strangers is not None:
+        seen = set(recogniser.bundle.info.training.get("strangers_seen", []))
+        folk = read_people([strangers], allow_single=True, aligned=True)
+        unseen = folk.of([place for place, name in enumerate(folk.names) if name not in seen])
+        if len(unseen) == 0:
+            raise BadInput(f"--strangers {strangers}: the bundle was trained on all of them")
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(unseen))[:most_strangers])
+        crops = at_size(unseen.crops[chosen], recogniser.input_size)
+        others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
+    rates = Rates(impersonated, misnamed, alarmed)
+    policy = calibrated(recogniser.policy, clean, innocent, others, rates)
+    report = {
+        "source": "tools.tune_policy on validation faces",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": commit_of_this_tree(),
+        "rates": asdict(rates),
+        "seed": seed,
+        "policy": asdict(policy),
+        **outcome(policy, clean, innocent, others),
+    }
+    for name, figure in report.items():
+        cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
+    if write:
+        info = recogniser.bundle.info
+        stored = info.policy.model_copy(update={**asdict(policy), "record": report})
+        try:
+            write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored}))
+        except OSError as error:
+            raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
+    if json_file is not None:
+        cli.write_json(json_file, report)
+
+
+def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int = 32) -> Views:
+    """Both views of crops (N, S, S, 3)."""
+    raw, zone = [], []
+    for first in range(0, len(crops), chunk):
+        part = crops[first : first + chunk]
+        hidden = zone_views(part, recogniser.zones[:1], recogniser.fill_rgb)[:, 0]
+        raw.append(recogniser.classify(part))
+        zone.append(recogniser.classify(hidden))
+    return Views(np.concatenate(raw), np.concatenate(zone), labels)
+
+
+def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | None, rates: Rates) -> Policy:
+    """The policy whose zone thresholds keep the rates on these faces; ``threshold`` and ``confirm`` are kept."""
+    known = [clean, innocent]
+    faces = [*known, *([others] if others is not None else [])]
+    wrong = np.concatenate([_highest_wrong(views) for views in faces])
+    confirm = _lowest(wrong, rates.impersonated)
+    misnamed = np.concatenate([np.where(_named_wrongly(views), views.zone.max(axis=1), 0) for views in faces])
+    threshold = max(_lowest(misnamed, rates.misnamed), confirm)
+    policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0)
+    dissents = np.arange(0, confirm, STEP)
+    kept = [one for one in dissents if _alarms(replace(policy, zone_dissent=float(one)), known) <= rates.alarmed]
+    return replace(policy, zone_dissent=round(float(max(kept, default=0.0)), 4))
+
+
+def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None) -> dict[str, Any]:
+    """What the policy does to the faces it was calibrated on."""
+    found: dict[str, Any] = {}
+    for name, views in (("clean", clean), ("innocent", innocent), ("strangers", others)):
+        if views is None:
+            continue
+        states = [_state(policy, raw, zone) for raw, zone in zip(views.raw, views.zone, strict=True)]
+        right = [who == int(label) for (_, who), label in zip(states, views.labels, strict=True)]
+        known = [state == "known" for state, _ in states]
+        n = len(states)
+        found[name] = {
+            "known_rightly": proportion(sum(k and r for k, r in zip(known, right, strict=True)), n),
+            "known_wrongly": proportion(sum(k and not r for k, r in zip(known, right, strict=True)), n),
+            "alarms": proportion(sum(state == "suspected_attack" for state, _ in states), n),
+        }
+    return found
+
+
+def _state(policy: Policy, raw: Floats, zone: Floats) -> tuple[str, int]:
+    """State and the index of the person known (-1: nobody), by the one rule that ``decide`` has."""
+    from models.evidence import CropEvidence
+    from models.policy import decide
+
+    nothing = np.zeros((0, 0), np.float32)
+    labels = tuple(str(index) for index in range(len(raw)))
+    pictures = np.zeros((0, 0, 3), np.uint8)
+    evidence = CropEvidence(labels, raw, nothing, nothing > 0, pictures, raw, zone[None], ("eyewear",))
+    decision = decide(evidence, policy)
+    return decision.state, -1 if decision.identity is None else int(decision.identity)
+
+
+def _alarms(policy: Policy, faces: list[Views]) -> float:
+    states = [_state(policy, raw, zone)[0] for views in faces for raw, zone in zip(views.raw, views.zone, strict=True)]
+    return states.count("suspected_attack") / len(states)
+
+
+def _highest_wrong(views: Views) -> npt.NDArray[np.float32]:
+    """(N,) the most that the zone's view gives to anybody but the true person."""
+    scores = views.zone.copy()
+    known = views.labels != NOBODY
+    scores[np.flatnonzero(known), views.labels[known]] = 0
+    return scores.max(axis=1)
+
+
+def _named_wrongly(views: Views) -> npt.NDArray[np.bool_]:
+    return np.asarray(views.zone.argmax(axis=1) != views.labels)
+
+
+def _lowest(scores: npt.NDArray[np.floating], share: float) -> float:
+    """The lowest multiple of ``STEP`` that at most ``share`` of the scores reach, within (0, 1)."""
+    for threshold in np.arange(STEP, 1, STEP):
+        if float((scores >= threshold).mean()) <= share:
+            return round(float(threshold), 4)
+    return round(1 - STEP, 4)
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

@@ -1,0 +1,1 @@
+"""Grid search for the parameters of the saliency mask."""
