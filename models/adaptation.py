@@ -31,18 +31,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """How long and how to adapt; times are seconds of wall clock, summed over resumed runs."""
+    """How long and how to adapt; times are seconds of wall clock, summed over resumed runs.
+
+    ``zone_share`` of the crops are seen without their eyewear zone, ``glasses_share`` with drawn glasses.
+    ``half_precision`` computes in bfloat16 (weights stay float32): twice as fast where the CPU has AVX-512 BF16.
+    """
 
     seconds: float
     batch: int = 64
     first_block: int = 3
     margin: float = 0.25
     cosine_scale: float = 32.0
-    distillation: float = 8.0
+    distillation: float = 16.0
     learning_rate: float = 3e-4
     head_learning_rate: float = 1e-3
     small_size: int = 96
     small_share: float = 0.6
+    zone_share: float = 0.2
+    glasses_share: float = 0.15
+    half_precision: bool = False
     held_out: float = 0.05
     seed: int = 0
 
@@ -178,7 +185,9 @@ def adapt_trunk(
         step, elapsed = state["step"], state["elapsed"]
     else:
         with torch.no_grad():
-            net.start_normalisation_from_data(_augmented(pixels[train[:256]], model, model.input_size, generator))
+            net.start_normalisation_from_data(
+                _augmented(pixels[train[:256]], model, model.input_size, generator, settings)
+            )
     generator.manual_seed(settings.seed + 1000 + step)
     last = time.monotonic()
     last_record, running = last, 0.0
@@ -189,7 +198,10 @@ def adapt_trunk(
         size = settings.small_size if share < settings.small_share else model.input_size
         chosen = train[torch.randint(len(train), (settings.batch,), generator=generator)]
         net.train()
-        embedding = net(_augmented(pixels[chosen], model, size, generator))
+        x = _augmented(pixels[chosen], model, size, generator, settings)
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.half_precision):
+            embedding = net(x)
+        embedding = embedding.float()
         margin_loss = cosface(
             embedding, net.people, people[chosen], scale=settings.cosine_scale, margin=settings.margin
         )
@@ -231,12 +243,18 @@ def adapt_trunk(
     net.fold_into(model)
 
 
-def _augmented(crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator) -> torch.Tensor:
+def _augmented(
+    crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator, settings: AdaptationSettings
+) -> torch.Tensor:
     x = crops.permute(0, 3, 1, 2).float()
     x = augment.pose(x, size, generator)
     x = augment.light(x, generator)
     x = augment.sharpness(x, generator)
+    x = augment.innocent_glasses(x, generator, share=settings.glasses_share)
     x = augment.occlusions(x, generator, fill=model.spec.fill_rgb)
+    without = augment.hide_zone(x, generator, zone="eyewear", fill=model.spec.fill_rgb)
+    chosen = torch.rand(len(x), generator=generator) < settings.zone_share
+    x = torch.where(chosen.view(-1, 1, 1, 1), without, x)
     return x.contiguous(memory_format=torch.channels_last)
 
 

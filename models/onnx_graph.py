@@ -39,12 +39,14 @@ class GraphBuilder:
         return self.op("Mul", [cast, f"{name}.scale"], name)
 
 
-def quantise(weight: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Symmetric int8 per output channel (axis 0): ``weight`` is about ``int8 * scale``."""
+def quantise(
+    weight: npt.NDArray[np.float32], *, levels: int = 127
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Symmetric int8, at most ``levels``, per output channel (axis 0): ``weight`` is about ``int8 * scale``."""
     axes = tuple(range(1, weight.ndim))
     largest = np.abs(weight).max(axis=axes, keepdims=True)
-    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
-    return np.rint(weight / scale).clip(-127, 127).astype(np.int8), scale
+    scale = np.where(largest > 0, largest / levels, 1).astype(np.float32)
+    return np.rint(weight / scale).clip(-levels, levels).astype(np.int8), scale
 
 
 def add_normalisation(graph: GraphBuilder, spec: InputSpec) -> str:

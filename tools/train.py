@@ -115,6 +115,7 @@ def adapt(
     small_size: Annotated[int, typer.Option(min=32, help="Side of the crops in the first part of the time.")] = 96,
     first_block: Annotated[int, typer.Option(min=1, max=5, help="The blocks before this one stay frozen.")] = 3,
     batch: Annotated[int, typer.Option(min=2, help="Crops per step.")] = 64,
+    half_precision: Annotated[bool, typer.Option(help="Compute in bfloat16: for CPUs with AVX-512 BF16.")] = False,
     aligned: Aligned = False,
     seed: Seed = 0,
     threads: Threads = 2,
@@ -136,7 +137,12 @@ def adapt(
         people.crops, template(people.crops.shape[1]).astype(np.float64)
     )
     settings = AdaptationSettings(
-        seconds=seconds, batch=batch, first_block=first_block, small_size=small_size, seed=seed
+        seconds=seconds,
+        batch=batch,
+        first_block=first_block,
+        small_size=small_size,
+        half_precision=half_precision,
+        seed=seed,
     )
     records: list[dict[str, float]] = []
     with _bars() as progress:

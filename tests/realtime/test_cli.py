@@ -111,7 +111,13 @@ def test_the_helper_itself_imports_nothing_heavy(script):
 
 def test_an_interrupt_is_exit_code_130_without_traceback(script):
     with subprocess.Popen(
-        [sys.executable, script, "wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        [sys.executable, script, "wait"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
+        # A shell's background job ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)

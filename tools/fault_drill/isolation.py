@@ -93,7 +93,9 @@ class _Counter:
         return self.moments[first:], self.ages[first:]
 
 
-def measure_isolation(config: Config, *, seconds: float = 20.0, turns: int = 2) -> Isolation:
+def measure_isolation(
+    config: Config, *, seconds: float = 20.0, turns: int = 2, flap_every: float = FLAP_EVERY, away_for: float = AWAY_FOR
+) -> Isolation:
     """``turns`` times the healthy camera alone and all four, ``seconds`` each.
 
     ``config`` gives the bundle, the engine and the first camera's time-outs; its sources are replaced.
@@ -104,7 +106,7 @@ def measure_isolation(config: Config, *, seconds: float = 20.0, turns: int = 2) 
         units = encode_units(_scene(), fps=round(FPS), key_every=25)
         for _ in range(turns):
             counter = _Counter()
-            with _cameras(process, units, config.cameras[0]) as four:
+            with _cameras(process, units, config.cameras[0], flap_every, away_for) as four:
                 run(_with(config, four[:1]), Outputs(shows=[counter.show], seconds=seconds + _WARM_UP))
             alone.append(counter)
             counter = _Counter()
@@ -114,7 +116,7 @@ def measure_isolation(config: Config, *, seconds: float = 20.0, turns: int = 2) 
                 captures.append(capture_from(camera))
                 return captures[-1]
 
-            with _cameras(process, units, config.cameras[0]) as four:
+            with _cameras(process, units, config.cameras[0], flap_every, away_for) as four:
                 outputs = Outputs(shows=[counter.show], seconds=seconds + _WARM_UP)
                 decisions += run(_with(config, four), outputs, capture=capture)["decisions"]
             together.append(counter)
@@ -134,18 +136,18 @@ def _with(config: Config, cameras: Sequence[CameraConfig]) -> Config:
 
 
 @contextmanager
-def _cameras(process: ServerProcess, units: Units, settings: CameraConfig) -> Any:
-    """The four, healthy first; the flapping one flaps until the block ends."""
+def _cameras(process: ServerProcess, units: Units, settings: CameraConfig, flap_every: float, away_for: float) -> Any:
+    """The four, healthy first; the flapping one is away for the last ``away_for`` of every ``flap_every`` seconds."""
     healthy, hanging, flapping = (process.rtsp(units, fps=round(FPS)) for _ in range(3))
     garbage = process.garbage()
     hanging.set("silent", True)
     over = threading.Event()
 
     def flap() -> None:
-        while not over.wait(FLAP_EVERY - AWAY_FOR):
+        while not over.wait(flap_every - away_for):
             flapping.set("silent", True)
             flapping.cut()
-            over.wait(AWAY_FOR)
+            over.wait(away_for)
             flapping.set("silent", False)
             flapping.cut()
 

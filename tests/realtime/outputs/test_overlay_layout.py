@@ -12,7 +12,7 @@ rects = st.builds(lambda x, y, w, h: Rect(x, y, x + w, y + h), whole, whole, st.
 
 def painted(rect):
     """The pixels of a rectangle, as a set would count them."""
-    canvas = np.zeros((1400, 1400), bool)
+    canvas = np.zeros((1600, 1600), bool)
     canvas[rect.y1 + 200 : rect.y2 + 200, rect.x1 + 200 : rect.x2 + 200] = True
     return canvas
 
