@@ -59,7 +59,7 @@ class DetectionConfig(Section):
     )
     threshold: float = Field(default=0.9, ge=0, le=1, description="Faces scored below are dropped")
     detect_every: int = Field(default=3, ge=1, le=100, description="Detect on every n-th frame, track in between")
-    on_motion: bool = Field(default=True, description="Detect once a second only while nothing moves")
+    on_motion: bool = Field(default=True, description="Search only where something moved, everywhere once a second")
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: realtime.threads decides")
 
     @model_validator(mode="after")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector
-from realtime.faces.motion import MotionGate
+from realtime.faces.motion import MotionGate, Region, grown, touches
 from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.track import FaceTracker
-from realtime.types import FaceCrop, FacesInFrame, Frame, TrackedFace
+from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
 
 
 class FaceFinder:
@@ -22,7 +24,7 @@ class FaceFinder:
         detect_every: detection runs on every n-th frame that this finder sees; in between faces are followed.
         share: of one core's time that detection may take; where it takes longer it runs on fewer frames, so that
             many cameras, or large pictures, leave time for decisions.
-        motion: skips detection while nothing moves and every face found is followed; None: never skips.
+        motion: while every face found is followed, detection looks only where something moved; None: everywhere.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class FaceFinder:
         self._size, self._limits, self._detect_every, self._share = size, limits, detect_every, share
         self._motion = motion
         self._all_followed = False  # every face of the last detection has a track, and every track a face
+        self._tracks: list[TrackedFace] = []
         self._shape: tuple[int, ...] | None = None
         self._frames_to_go = 0  # until detection is due again
         self._rests_until = 0.0
@@ -52,30 +55,59 @@ class FaceFinder:
             self._shape, self._frames_to_go = frame.bgr.shape, 0
         started = time.perf_counter()
         stage_ms: dict[str, float] = {}
-        if self._frames_to_go <= 0 and started >= self._rests_until and not self._is_still(frame):
-            faces = self._detector.detect(frame.bgr)
+        due = self._frames_to_go <= 0 and started >= self._rests_until
+        region = self._region(frame) if due else None
+        if region is not None:
+            faces = self._detect(frame, region)
             took = time.perf_counter() - started
             stage_ms["detect"] = took * 1e3
             self._frames_to_go, self._rests_until = self._detect_every, started + took / self._share
-            tracks = self._tracker.update(faces, frame)
-            self._all_followed = len(faces) == len(tracks)
+            self._tracks = self._tracker.update(faces, frame)
+            self._all_followed = len(faces) == len(self._tracks)
         else:
-            tracks = self._tracker.carry(frame)
+            self._tracks = self._tracker.carry(frame)
         self._frames_to_go -= 1
         found = time.perf_counter()
-        crops = tuple(self._crop(track, frame) for track in tracks)
+        crops = tuple(self._crop(track, frame) for track in self._tracks)
         if crops:
             stage_ms["align"] = (time.perf_counter() - found) * 1e3 / len(crops)
         return FacesInFrame(frame, crops, stage_ms)
 
-    def _is_still(self, frame: Frame) -> bool:
+    def _region(self, frame: Frame) -> Region | None:
+        """Where to search: all of the picture unless every face is followed and most of it has not changed."""
+        height, width = frame.bgr.shape[:2]
+        whole = (0, 0, width, height)
         if self._motion is None:
-            return False
-        still = self._motion.is_still(frame.bgr, frame.captured_at) and self._all_followed
-        if not still:
-            self._motion.searched(frame.captured_at)
-        return still
+            return whole
+        region = self._motion.changed(frame.bgr, frame.captured_at)
+        if not self._all_followed:
+            region = whole
+        if region is None:
+            return None
+        found = True
+        while found:  # a face is searched as a whole or not at all
+            faces = [grown(track.face.box, 0.25 * _side(track), frame.bgr.shape) for track in self._tracks]
+            joined = [box for box in (region, *faces) if touches(box, region)]
+            larger = (*np.min(joined, axis=0)[:2].tolist(), *np.max(joined, axis=0)[2:].tolist())
+            found, region = larger != region, larger
+        self._motion.searched(region, frame.captured_at, frame.bgr.shape)
+        return region
+
+    def _detect(self, frame: Frame, region: Region) -> list[DetectedFace]:
+        """The faces in the region, and those outside it where they were: nothing has changed there."""
+        x1, y1, x2, y2 = region
+        if region == (0, 0, frame.bgr.shape[1], frame.bgr.shape[0]):
+            return self._detector.detect(frame.bgr)
+        here = self._detector.detect(np.ascontiguousarray(frame.bgr[y1:y2, x1:x2]))
+        corner = np.array([x1, y1], np.float32)
+        moved = [DetectedFace(face.box + np.tile(corner, 2), face.landmarks + corner, face.score) for face in here]
+        return moved + [track.face for track in self._tracks if not touches(track.face.box, region)]
 
     def _crop(self, track: TrackedFace, frame: Frame) -> FaceCrop:
         pixels = crop_face(frame.bgr, track.face.landmarks, self._size)
         return FaceCrop(track, frame, pixels, refusal(pixels, track.face.landmarks, frame.bgr.shape, self._limits))
+
+
+def _side(track: TrackedFace) -> float:
+    box = track.face.box
+    return float(max(box[2] - box[0], box[3] - box[1]))
