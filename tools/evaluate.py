@@ -77,6 +77,9 @@ def main(
     engine: Annotated[str, typer.Option(help="What counts; an ONNX Runtime engine.")] = "onnxruntime",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
+    ] = False,
     log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
 ) -> None:
@@ -84,6 +87,7 @@ def main(
     if shape not in WEARABLES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
     plan = _plan(full, attack, clean, pairs, dodges, steps, adaptive_pairs, adaptive_steps, strangers)
+    plan = replace(plan, half_precision=half_precision)
     # the band's head takes minutes of its own, so ten minutes' worth does without it unless asked for
     wanted = list(defence or (NAMES if full else [name for name in NAMES if name != BAND]))
     started = time.perf_counter()

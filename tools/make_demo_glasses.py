@@ -31,6 +31,7 @@ from realtime.cameras.demo_scene import FPS, PERSON, DemoScene
 from realtime.faces.align import crop_face
 from realtime.faces.detect import MtcnnDetector
 from tools.attacks.eot import SCENE
+from tools.glasses.job import HalfPrecision
 from tools.glasses.texture import make_texture
 
 SECONDS = 27  # of the scene's movement
@@ -52,14 +53,17 @@ def scene_crops(scene: DemoScene, act: int, size: int, frames: list[int], detect
     return np.stack(crops)
 
 
-def attack_scene(recogniser: Recogniser, target: str, *, shape: str, steps: int, views: int, seed: int) -> Bytes:
+def attack_scene(
+    recogniser: Recogniser, target: str, *, shape: str, steps: int, views: int, seed: int, half_precision: bool = False
+) -> Bytes:
     """RGBA glasses (S, S, 4) that make the recogniser name ``target`` on ``views`` moments of the bare scene."""
     size = recogniser.input_size
     scene = DemoScene(worn=np.zeros((size, size, 4), np.uint8))
     frames = np.linspace(0, SECONDS * FPS, views, dtype=int).tolist()
     crops = scene_crops(scene, 0, size, frames, None)
+    model = recogniser.torch_model()
     return make_texture(
-        recogniser.torch_model(),
+        HalfPrecision(model) if half_precision else model,
         crops,
         recogniser.labels.index(target),
         frame_mask(shape, size),
@@ -98,6 +102,7 @@ def main(
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Share of frames fooled, and noticed, to be content.")
     ] = 0.95,
+    half_precision: Annotated[bool, typer.Option("--half-precision", help="Gradients in bfloat16.")] = False,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     out: Annotated[Path, typer.Option(help="Folder for the picture and its record.")] = ASSETS,
 ) -> None:
@@ -112,7 +117,9 @@ def main(
     tried: list[dict[str, Any]] = []
     for name in targets:
         started = time.monotonic()
-        glasses = attack_scene(recogniser, name, shape=shape, steps=steps, views=views, seed=seed)
+        glasses = attack_scene(
+            recogniser, name, shape=shape, steps=steps, views=views, seed=seed, half_precision=half_precision
+        )
         shares = judge(recogniser, glasses)
         tried.append({"target": name, "seconds": round(time.monotonic() - started), "shares": shares})
         cli.console.print(tried[-1])

@@ -121,12 +121,15 @@ def main(
     engine: Annotated[str, typer.Option(help="What counts the success.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the attack.")] = 2,
     at_once: Annotated[int, typer.Option(min=1, help="Pairs attacked and saved together.")] = 8,
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
+    ] = False,
     aligned: Annotated[bool, typer.Option("--aligned", help="The folder's crops are canonical already.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Discard a different run's results in --out.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the manifest here as well.")] = None,
 ) -> None:
     """Draw pairs, attack, write everything down, count success on what was written."""
-    settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed)
+    settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
     torch.set_num_threads(threads)
@@ -177,6 +180,7 @@ def checked(
     total_variation: float | None,
     printability: float | None,
     seed: int,
+    half_precision: bool = False,
 ) -> Settings:
     """The settings, or ``BadInput`` for an unknown name or a combination that means nothing."""
     for option, value, known in (
@@ -190,7 +194,7 @@ def checked(
         raise BadInput(f"--attack {attack}: --joint, --total-variation and --printability belong to sharif")
     if attack not in ("sharif", "pgd", "lavan") and eot != "none":
         raise BadInput(f"--attack {attack}: adaptive attacks see the crop as it is; leave --eot out")
-    return Settings(attack, shape, eot, steps, joint, total_variation, printability, seed)  # type: ignore[arg-type]
+    return Settings(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)  # type: ignore[arg-type]
 
 
 def drawn_pairs(

@@ -83,6 +83,9 @@ def main(
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here as well.")] = None,
 ) -> None:
     """Search, report, write the winner into the bundle."""
@@ -94,7 +97,7 @@ def main(
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
-    settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed)
+    settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed, half_precision=half_precision)
     (work / REPORT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
     with ticking() as tick:
         attacked = attacked_faces(

@@ -26,7 +26,7 @@ from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
 from tools.glasses import job
-from tools.glasses.job import Settings, make_glasses, summary
+from tools.glasses.job import HalfPrecision, Settings, make_glasses, summary
 from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.glasses.sheets import contact_sheet, fine_accessory, printable_page
 from tools.glasses.store import Store, read_png
@@ -344,3 +344,14 @@ def test_a_damaged_picture_is_not_read_as_one(tmp_path):
     (tmp_path / "x.png").write_bytes(b"")
     with pytest.raises(BadInput, match="cannot be read back"):
         read_png(tmp_path / "x.png")
+
+
+def test_a_network_in_half_precision_says_nearly_the_same_and_gives_gradients():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(1800, 4))
+    pixels = torch.rand(2, 3, 17, 17, requires_grad=True)
+    wanted, found = net(pixels), HalfPrecision(net)(pixels)
+    assert found.dtype == torch.float32
+    assert 0 < (found - wanted).abs().max() < 0.02
+    slopes = [torch.autograd.grad(logits.sum(), pixels)[0].flatten() for logits in (found, wanted)]
+    assert torch.cosine_similarity(*slopes, dim=0) > 0.99

@@ -20,6 +20,7 @@ class Plan:
         attacks: which of ``NAMES`` run.
         adaptive_pairs, adaptive_steps: of each adaptive attack against the published and the tuned row.
         strongest: how many of the adaptive attacks run again with ``strongest_pairs`` and ``strongest_steps``.
+        half_precision: gradients of the oblivious attacks in bfloat16.
         timed: single faces whose milliseconds are taken.
     """
 
@@ -34,6 +35,7 @@ class Plan:
     strongest_pairs: int = 120
     strongest_steps: int = 300
     timed: int = 8
+    half_precision: bool = False
 
     @property
     def adaptive(self) -> tuple[str, ...]:

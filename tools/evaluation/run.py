@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +121,14 @@ def evaluate(
     def craft(name: str, settings: Settings, count: int, who: People = people, **options: Any) -> Attacked:
         return attacked_faces(recogniser, who, settings, count, work / "attacks", name=name, tick=tick, **options)
 
-    plain = Settings(shape=shape, steps=plan.steps, seed=seed)
+    plain = Settings(shape=shape, steps=plan.steps, seed=seed, half_precision=plan.half_precision)
     for name in plan.attacks:
         if name == "dodge":
             take(name, craft(name, plain, plan.dodges, dodge=True), rows)
         elif name == "strangers" and strangers is not None:
             take(name, craft(name, plain, plan.pairs, strangers, strangers=True), rows)
         elif name in ("sharif", "pgd", "lavan"):
-            take(name, craft(name, Settings(attack=name, shape=shape, steps=plan.steps, seed=seed), plan.pairs), rows)
+            take(name, craft(name, replace(plain, attack=name), plan.pairs), rows)
     for row in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
         _adaptive(recogniser, row, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
     return Evaluation(figures, (clean, labels), clean_answers, attacked, answers)

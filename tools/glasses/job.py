@@ -30,6 +30,8 @@ CONFIDENT = 0.8
 class Settings:
     """What decides the result, beside the bundle and the pictures.
 
+    ``half_precision`` takes the gradients of sharif, pgd and lavan in bfloat16 (twice as fast where the CPU has
+    AVX-512 BF16); what counts is always what the engine says of the pictures on disk.
     ``total_variation`` and ``printability`` None: Sharif et al.'s 3 and 5 with ``eot`` physical, otherwise 0.
     """
 
@@ -41,6 +43,7 @@ class Settings:
     total_variation: float | None = None
     printability: float | None = None
     seed: int = 0
+    half_precision: bool = False
 
     @property
     def smoothing(self) -> tuple[float, float]:
@@ -48,6 +51,20 @@ class Settings:
         usual = (3.0, 5.0) if self.eot == "physical" else (0.0, 0.0)
         given = (self.total_variation, self.printability)
         return tuple(usual[i] if value is None else value for i, value in enumerate(given))  # type: ignore[return-value]
+
+
+class HalfPrecision(torch.nn.Module):
+    """The network computed in bfloat16 on the CPU; logits come out as float32."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S, S) in [0, 1] -> (N, K)."""
+        with torch.autocast("cpu", torch.bfloat16):
+            logits: torch.Tensor = self.model(pixels)
+        return logits.float()
 
 
 def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
@@ -95,6 +112,8 @@ def make_glasses(
     alpha = frame_mask(settings.shape, recogniser.input_size)
     model = recogniser.torch_model().to(memory_format=torch.channels_last)
     attack = make_attack(settings, recogniser)
+    if settings.half_precision and settings.attack not in ADAPTIVE:
+        model = HalfPrecision(model)
     records = {pair.key: store.done(pair.key) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:
