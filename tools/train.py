@@ -245,7 +245,8 @@ def _recipe(
     last block at 1e-4 gained nothing (89.3 / 63.4): on this trunk it is better left frozen.
     Four changed versions, distillation, a few soft labels and 600 strangers: 90.2 / 63.9, which is kept.
     On a trunk adapted for 75 minutes more (``adapt --half-precision``), with five changed versions: 92.2 / 76.9.
-    On the first trunk the last convolution block trained after that (ten epochs) gave 89.3 / 63.5 at its best, and is not.
+    On the first trunk the last convolution block trained after that (ten epochs) gave 89.3 / 63.5 at its best, and
+    is not kept.
     """
     head = replace(
         FitSettings(epochs=epochs, seed=seed),
