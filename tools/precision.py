@@ -106,7 +106,15 @@ def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int 
 
 
 def measure(
-    bundle: Bundle, people: People, engines: Sequence[str], *, attacks: int, steps: int, folder: Path, threads: int
+    bundle: Bundle,
+    people: People,
+    engines: Sequence[str],
+    *,
+    attacks: int,
+    steps: int,
+    folder: Path,
+    threads: int,
+    half_precision: bool = False,
 ) -> tuple[Bundle, dict[str, Any]]:
     """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record."""
     reference = Recogniser(bundle, make_engine(REFERENCE, bundle, threads=threads))
@@ -114,7 +122,7 @@ def measure(
     crops, labels = labelled(clean, reference)
     sets: dict[str, tuple[Bytes, np.ndarray]] = {"clean": (crops, labels)}
     if attacks:
-        settings = Settings(steps=steps)
+        settings = Settings(steps=steps, half_precision=half_precision)
         made = attacked_faces(reference, clean, settings, attacks, folder, name="precision", at_once=_AT_ONCE)
         sets["attacked"] = (made.adversarial, made.labels)
     prepared = with_ranges(bundle, people, clean)
@@ -153,6 +161,9 @@ def main(
     ] = 60,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the attack.")] = 300,
     folder: Annotated[Path, typer.Option("--out", help="Attacked faces are kept here.")] = Path("runs/precision"),
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Gradients of the attack in bfloat16 (AVX-512 BF16).")
+    ] = False,
     threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
     store: Annotated[bool, typer.Option("--store", help="Write ranges and verdict into the bundle.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
@@ -161,7 +172,16 @@ def main(
     opened = load_bundle(bundle)
     people = read_people(crops, allow_single=True)
     engines = engine or ["onnxruntime-int8"]
-    measured, result = measure(opened, people, engines, attacks=attacks, steps=steps, folder=folder, threads=threads)
+    measured, result = measure(
+        opened,
+        people,
+        engines,
+        attacks=attacks,
+        steps=steps,
+        folder=folder,
+        threads=threads,
+        half_precision=half_precision,
+    )
     table = Table("engine", "faces", "undefended", "cost", "defended", "cost", "mask IoU", "same decisions")
     for name, found in result["engines"].items():
         for kind in ("clean", "attacked"):
