@@ -1,4 +1,4 @@
-"""Measures what 8-bit engines cost in accuracy, and stores in the bundle whether they are accepted.
+"""Measures what 8-bit engines cost in accuracy, and stores in the bundle which are accepted.
 
 Clean faces are the held-out ones of the training folders; attacked faces are crafted against the float32
 network. A lower precision is accepted if it costs at most half a point of accuracy on both, and on clean
@@ -134,7 +134,7 @@ def measure(
             kind: compared(answers(recogniser, faces), wanted[kind], truth) for kind, (faces, truth) in sets.items()
         }
         results[name] = {"runs": recogniser.engine, **found, "accepted": accepted(found)}
-    verdict = bool(results) and all(result["accepted"] for result in results.values())
+    verdict = [name for name, result in results.items() if result["accepted"]]
     record = {**prepared.info.calibration["int8"], "accepted": verdict, "measured": results}
     return _with_record(bundle, record), {"bundle": bundle.info.name, "engines": results, "accepted": verdict}
 
@@ -198,7 +198,7 @@ def main(
                     percent(row["same_decisions"]),
                 )
     cli.console.print(table)
-    cli.console.print("8-bit engines are " + ("accepted" if result["accepted"] else "not accepted"))
+    cli.console.print(f"accepted for engine: auto: {', '.join(result['accepted']) or 'none'}")
     if store:
         write_description(opened.folder, measured.info)
     if json_file is not None:

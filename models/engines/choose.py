@@ -1,7 +1,7 @@
 """``engine: auto``: the fastest engine here, measured once per machine, bundle and versions.
 
-8-bit engines take part only where the bundle says that they were measured and cost no accuracy
-(``calibration.int8.accepted``, written by ``tools.precision``).
+An 8-bit engine takes part only where the bundle says that it was measured and cost no accuracy: its name is in
+``calibration.int8.accepted``, written by ``tools.precision``.
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
     Where there is no choice nothing is measured.
     """
     installed = [name for name in _OTHERS if importlib.util.find_spec(name) is not None]
-    others = list(installed)
-    if accepts_int8(bundle):
-        others += [f"{name}-int8" for name in (DEFAULT, *installed)]
+    accepted = accepted_int8(bundle)
+    others = installed + [name for base in (DEFAULT, *installed) if (name := f"{base}-int8") in accepted]
     if not others:
         return DEFAULT
     key = {
@@ -56,10 +55,11 @@ def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
     return fastest if seconds[fastest] < _CLEARLY * seconds[DEFAULT] else DEFAULT
 
 
-def accepts_int8(bundle: Bundle) -> bool:
-    """Whether the bundle holds a measurement that 8-bit engines cost no accuracy."""
+def accepted_int8(bundle: Bundle) -> list[str]:
+    """The 8-bit engines of which the bundle holds a measurement that they cost no accuracy."""
     record = bundle.info.calibration.get("int8")
-    return isinstance(record, dict) and record.get("accepted") is True
+    found = record.get("accepted") if isinstance(record, dict) else None
+    return [str(name) for name in found] if isinstance(found, list) else []
 
 
 def _measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str, float]:

@@ -139,8 +139,8 @@ def test_auto_takes_8_bits_only_where_they_were_measured_to_cost_nothing(
     monkeypatch.setattr(choose, "_measure", lambda *given: {"onnxruntime": 1.0, "onnxruntime-int8": 0.4})
     for record, wanted in (
         ({}, "onnxruntime"),
-        ({"int8": {"accepted": False}}, "onnxruntime"),
-        ({"int8": {"accepted": True}}, "onnxruntime-int8"),
+        ({"int8": {"accepted": ["openvino-int8"]}}, "onnxruntime"),
+        ({"int8": {"accepted": ["onnxruntime-int8"]}}, "onnxruntime-int8"),
     ):
         bundle = Bundle(small_bundle.folder, small_bundle.info.model_copy(update={"calibration": record}))
         assert choose.fastest_engine(bundle) == wanted
