@@ -80,18 +80,28 @@ def changed_pixels(
 
 @torch.inference_mode()
 def trunk_features(
-    model: VGG16, pixels: torch.Tensor, *, batch: int = 32, tick: Callable[[int], None] | None = None
+    model: VGG16,
+    pixels: torch.Tensor,
+    *,
+    batch: int = 32,
+    half_precision: bool = False,
+    tick: Callable[[int], None] | None = None,
 ) -> Features:
-    """(N, 3, S, S) float RGB on 0-255 -> float16 features; ``tick`` is told how many crops each batch had."""
+    """(N, 3, S, S) float RGB on 0-255 -> float16 features; ``tick`` is told how many crops each batch had.
+
+    ``half_precision`` computes in bfloat16: twice as fast where the CPU has AVX-512 BF16, and good enough to
+    train on.
+    """
     start = block_start(5)
     low, high = model.trunk[:start], model.trunk[start:]
     block4: list[Halves] = []
     trunk: list[Halves] = []
     for first in range(0, len(pixels), batch):
         part = pixels[first : first + batch].contiguous(memory_format=torch.channels_last)
-        middle = low(model.normalise(part))
-        block4.append(_half(middle))
-        trunk.append(_half(high(middle)))
+        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
+            middle = low(model.normalise(part))
+            block4.append(_half(middle))
+            trunk.append(_half(high(middle)))
         if tick is not None:
             tick(len(part))
     return Features(np.concatenate(block4), np.concatenate(trunk))
@@ -107,6 +117,7 @@ def version(
     change: Change | None = None,
     wear: Change | None = None,
     name: str = "",
+    half_precision: bool = False,
     tick: Callable[[int], None] | None = None,
 ) -> Features:
     """Version ``number`` of the crops through the trunk, read from ``folder`` where it was kept before.
@@ -121,7 +132,8 @@ def version(
     path = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{_key(model, crops, settings, name)}-{number:03d}.npz"
+        shown = f"{name} bfloat16" if half_precision else name
+        path = folder / f"{_key(model, crops, settings, shown)}-{number:03d}.npz"
         if path.exists():
             with np.load(path, allow_pickle=False) as archive:
                 if tick is not None:
@@ -136,7 +148,7 @@ def version(
         else:
             pixels = changed_pixels(part, model.input_size, generator, settings, model.spec.fill_rgb, wear)
         pixels = pixels if change is None else change(pixels, generator)
-        parts.append(trunk_features(model, pixels, tick=tick))
+        parts.append(trunk_features(model, pixels, half_precision=half_precision, tick=tick))
     found = Features(np.concatenate([p.block4 for p in parts]), np.concatenate([p.trunk for p in parts]))
     if path is not None:
         partial = path.with_suffix(".part")
@@ -147,7 +159,7 @@ def version(
 
 
 def _half(x: torch.Tensor) -> Halves:
-    found: Halves = x.clamp(max=_LARGEST_HALF).contiguous().to(torch.float16).numpy()
+    found: Halves = x.float().clamp(max=_LARGEST_HALF).contiguous().to(torch.float16).numpy()
     return found
 
 

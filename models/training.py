@@ -41,6 +41,7 @@ class TrainingSettings:
     ``least`` is the number to which the crops of a person with few are repeated (each copy is changed
     differently); ``glasses`` the share of crops that innocent glasses are drawn on. Of each of ``zones``,
     ``zone_versions`` more versions with that zone hidden are trained on, and one is validated.
+    ``half_precision``: what is trained on goes through the trunk in bfloat16; what is measured never does.
     """
 
     versions: int = 6
@@ -53,6 +54,7 @@ class TrainingSettings:
     augmentation: Augmentation = field(default_factory=Augmentation)
     head: FitSettings = field(default_factory=FitSettings)
     block: FitSettings | None = None
+    half_precision: bool = False
     seed: int = 0
 
 
@@ -141,9 +143,9 @@ def train(
         hide = partial(augment.hide_zone, zone=zone)
         change, name = _hiding(hide, model.spec.fill_rgb), zone
         checks[name] = work.version(crops[held], name=name, change=change)
-        known += [work.version(crops[chosen], n, name=name, change=change) for n in range(settings.zone_versions)]
+        known += [work.trained(crops[chosen], n, name=name, change=change) for n in range(settings.zone_versions)]
         if others is not None and strangers is not None:
-            others.append(work.version(strangers, 1, name=name, change=change))
+            others.append(work.trained(strangers, 1, name=name, change=change))
 
     def examples(block: bool) -> tuple[Examples, dict[str, Examples], Examples | None]:
         return (
@@ -200,7 +202,14 @@ class _Work:
         self._total = max(1, crops)
 
     def version(
-        self, crops: Bytes, number: int = 0, *, name: str = "", change: Change | None = None, wear: Change | None = None
+        self,
+        crops: Bytes,
+        number: int = 0,
+        *,
+        name: str = "",
+        change: Change | None = None,
+        wear: Change | None = None,
+        half_precision: bool = False,
     ) -> Features:
         augmentation = replace(self.settings.augmentation, seed=self.settings.seed)
         folder = None if self.folder is None else self.folder / "features"
@@ -213,8 +222,13 @@ class _Work:
             name=name,
             change=change,
             wear=wear,
+            half_precision=half_precision,
             tick=self._tick,
         )
+
+    def trained(self, crops: Bytes, number: int, **changes: Any) -> Features:
+        """A version to train on."""
+        return self.version(crops, number, half_precision=self.settings.half_precision, **changes)
 
     def versions(self, crops: Bytes, count: int) -> list[Features]:
         share = self.settings.glasses
@@ -223,7 +237,7 @@ class _Work:
             return augment.innocent_glasses(pixels, generator, share=share)
 
         name = f"glasses {share}"
-        return [self.version(crops, number, name=name, wear=wear) for number in range(count)]
+        return [self.trained(crops, number, name=name, wear=wear) for number in range(count)]
 
     def fit(
         self,

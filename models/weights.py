@@ -4,6 +4,7 @@
 ``.pth``   torchvision's ``vgg16`` state dict (``features.0.weight`` ...): R, G, B, ImageNet mean and deviation
 ``.pth``   VGG-Face conversions (``conv1_1.weight`` ... or ``conv_1_1.weight`` ...): Parkhi et al. 2015,
            B, G, R minus (93.5940, 104.7624, 129.1863)
+a folder   a bundle of this project: its convolutions, as they were rounded for it
 
 State dicts are read with ``weights_only=True``: nothing is unpickled. Torch's ``.t7`` has no maintained
 reader (``torchfile`` was last released in 2016, ``torch.utils.serialization.load_lua`` left PyTorch in 1.0),
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.bundle import load_bundle
 from models.errors import BadInput
 from models.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
 
@@ -63,8 +65,12 @@ def read_trunk(path: str | Path) -> Trunk:
         BadInput: the file is missing, of an unknown kind, damaged, or lacks a layer.
     """
     path = Path(path)
+    if path.is_dir():
+        return _read_bundle(path)
     if not path.is_file():
-        raise BadInput(f"trunk {path}: no such file; give a .npz, or a .pth of torchvision's vgg16 or of VGG-Face")
+        raise BadInput(
+            f"trunk {path}: no such file; give a .npz, a .pth of torchvision's vgg16 or of VGG-Face, or a bundle"
+        )
     if path.suffix == ".npz":
         return _read_npz(path)
     if path.suffix in {".pth", ".pt"}:
@@ -93,6 +99,15 @@ def _read_npz(path: Path) -> Trunk:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadInput(f"trunk {path}: not a readable .npz ({error})") from error
     return _checked(found, CAFFE_INPUT, path)
+
+
+def _read_bundle(folder: Path) -> Trunk:
+    bundle = load_bundle(folder)
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for name, layer in bundle.torch_model().convolutions().items():
+        assert layer.bias is not None
+        arrays[f"{name}.weight"], arrays[f"{name}.bias"] = layer.weight.numpy(), layer.bias.numpy()
+    return Trunk(arrays=arrays, spec=bundle.info.trunk.spec, source=f"{folder.name} {bundle.checksum[:12]}")
 
 
 def _read_state_dict(path: Path) -> Trunk:

@@ -78,7 +78,7 @@ def main(
     threads: Annotated[int, typer.Option(min=1)] = 2,
     aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
     half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
+        bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
     ] = False,
     log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 import realtime.cli as cli
-from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_bundle
+from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
 from models.calibration import softmax
 from models.errors import BadInput
 from models.pose import template
@@ -103,7 +103,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "teacher": None if job.teacher is None else job.teacher.name,
         "strangers": 0 if job.strangers is None else len(job.strangers),
         "strangers_seen": [] if job.strangers is None else list(job.strangers.names),
-        "trunk_sha256": hashlib.sha256(job.trunk.read_bytes()).hexdigest(),
+        "trunk_sha256": _digest(job.trunk),
     }
     calibration = trained.calibration
     info = BundleInfo(
@@ -221,6 +221,10 @@ def _embeddings(people: People, job: Job) -> Floats | None:
         np.save(stream, found)
     kept.with_suffix(".part").replace(kept)
     return found
+
+
+def _digest(trunk: Path) -> str:
+    return load_bundle(trunk).checksum if trunk.is_dir() else hashlib.sha256(trunk.read_bytes()).hexdigest()
 
 
 def _hidden(model: VGG16) -> int:

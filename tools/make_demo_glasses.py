@@ -31,7 +31,7 @@ from realtime.cameras.demo_scene import FPS, PERSON, DemoScene
 from realtime.faces.align import crop_face
 from realtime.faces.detect import MtcnnDetector
 from tools.attacks.eot import SCENE
-from tools.glasses.job import HalfPrecision
+from tools.attacks.half_precision import HalfPrecision
 from tools.glasses.texture import make_texture
 
 SECONDS = 27  # of the scene's movement

@@ -122,7 +122,7 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help="Threads of the attack.")] = 2,
     at_once: Annotated[int, typer.Option(min=1, help="Pairs attacked and saved together.")] = 8,
     half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
+        bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
     ] = False,
     aligned: Annotated[bool, typer.Option("--aligned", help="The folder's crops are canonical already.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Discard a different run's results in --out.")] = False,

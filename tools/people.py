@@ -45,6 +45,26 @@ class People:
         names = tuple(self.names[person] for person in people)
         return People(names, self.crops[indices], labels, tuple(self.pictures[index] for index in indices))
 
+    def joined(self, other: People, *, times: int = 1) -> People:
+        """These people and ``other`` ones, whose crops are repeated ``times`` times.
+
+        Raises:
+            BadInput: somebody is among both, or the crops have different sides.
+        """
+        both = sorted(set(self.names) & set(other.names))
+        if both:
+            raise BadInput(f"{both[0]}: is among both groups of people; take the folder out of one")
+        if self.crops.shape[1:] != other.crops.shape[1:]:
+            raise BadInput(
+                f"crops of side {self.crops.shape[1]} and {other.crops.shape[1]}: prepare all with one --size"
+            )
+        return People(
+            self.names + other.names,
+            np.concatenate([self.crops, *[other.crops] * times]),
+            np.concatenate([self.labels, *[other.labels + len(self.names)] * times]),
+            self.pictures + other.pictures * times,
+        )
+
     def digest(self) -> str:
         """SHA-256 of the pictures' names: says whether two runs speak of the same set."""
         return hashlib.sha256("\n".join(self.pictures).encode()).hexdigest()

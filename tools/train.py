@@ -20,7 +20,7 @@ from models.adaptation import AdaptationSettings, adapt_trunk
 from models.errors import BadInput
 from models.fitting import FitSettings, Record
 from models.pose import template
-from models.training import TrainingSettings
+from models.training import TrainingSettings, split
 from models.vgg16 import CAFFE_INPUT, VGG16
 from models.weights import read_trunk, write_trunk
 from models.zones import ZONES, checked_zones
@@ -35,11 +35,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recogn
 
 Data = Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here.")]
-TrunkFile = Annotated[Path, typer.Option("--trunk", help="Convolutions: .npz, or .pth of torchvision or VGG-Face.")]
+TrunkFile = Annotated[Path, typer.Option("--trunk", help=".npz, .pth of torchvision or VGG-Face, or a bundle.")]
 TeacherFile = Annotated[Path | None, typer.Option("--teacher", help="MobileFaceNet .tflite to distil from.")]
 Strangers = Annotated[Path | None, typer.Option(help="Folder of other people's aligned crops: never to be named.")]
 MostStrangers = Annotated[int, typer.Option(min=1, help="How many of the strangers' crops to use.")]
 StrangerVersions = Annotated[int, typer.Option(min=1, help="Versions of each stranger's crop, the plain one first.")]
+HalfPrecision = Annotated[bool, typer.Option("--half-precision", help="Train in bfloat16, for AVX-512 BF16.")]
 LeftOut = Annotated[int, typer.Option("--strangers-left-out", min=0, help="Last people by name kept for measuring.")]
 Zones = Annotated[list[str] | None, typer.Option("--zone", help=f"Also learn faces without it: {', '.join(ZONES)}.")]
 Work = Annotated[Path, typer.Option(help="Keeps features, checkpoints and the report; a rerun resumes from it.")]
@@ -74,6 +75,7 @@ def fit(
         bool, typer.Option(help="Enrol people with one picture from changed copies of it.")
     ] = False,
     aligned: Aligned = False,
+    half_precision: HalfPrecision = False,
     seed: Seed = 0,
     threads: Threads = 2,
     json_file: JsonFile = None,
@@ -87,6 +89,7 @@ def fit(
             _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
             zones=checked_zones(zone or []),
             stranger_versions=stranger_versions,
+            half_precision=half_precision,
         ),
         input_size=input_size,
         hidden=hidden,
@@ -110,20 +113,34 @@ def adapt(
     trunk: TrunkFile,
     teacher: Annotated[Path, typer.Option(help="MobileFaceNet .tflite to distil from.")],
     seconds: Annotated[float, typer.Option(min=1, help="Training time, summed over resumed runs.")],
+    enrolled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also the people to be enrolled: prepared folders; only what fit trains on is used."),
+    ] = None,
+    enrolled_times: Annotated[int, typer.Option(min=1, help="How often their crops are repeated.")] = 3,
+    zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without their eyewear zone.")] = (
+        AdaptationSettings.zone_share
+    ),
     work: Work = Path("runs/adapt"),
     input_size: InputSize = 112,
     small_size: Annotated[int, typer.Option(min=32, help="Side of the crops in the first part of the time.")] = 96,
     first_block: Annotated[int, typer.Option(min=1, max=5, help="The blocks before this one stay frozen.")] = 3,
+    small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the time at that side.")] = 0.6,
+    learning_rate: Annotated[float, typer.Option(help="Of the convolutions, at its highest.")] = 3e-4,
     batch: Annotated[int, typer.Option(min=2, help="Crops per step.")] = 64,
-    half_precision: Annotated[bool, typer.Option(help="Compute in bfloat16: for CPUs with AVX-512 BF16.")] = False,
+    half_precision: HalfPrecision = False,
     aligned: Aligned = False,
     seed: Seed = 0,
     threads: Threads = 2,
     json_file: JsonFile = None,
 ) -> None:
-    """Adapt a trunk to faces, on many people who will not be enrolled; a rerun goes on from its checkpoint."""
+    """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
     torch.set_num_threads(threads)
     people = read_people(data, aligned=aligned)
+    if enrolled:
+        own = read_people(enrolled, allow_single=True)
+        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=seed)
+        people = people.joined(own.subset(chosen), times=enrolled_times)
     source = read_trunk(trunk)
     if source.spec != CAFFE_INPUT:
         raise BadInput(f"--trunk {trunk}: only trunks with the mean and order of the .npz files can be adapted")
@@ -141,6 +158,9 @@ def adapt(
         batch=batch,
         first_block=first_block,
         small_size=small_size,
+        small_share=small_share,
+        learning_rate=learning_rate,
+        zone_share=zone_share,
         half_precision=half_precision,
         seed=seed,
     )
@@ -204,6 +224,7 @@ def transfer_command(
     stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
     left_out: LeftOut = 0,
     aligned: Aligned = False,
+    half_precision: HalfPrecision = False,
     seed: Seed = 0,
     threads: Threads = 2,
     json_file: JsonFile = None,
@@ -214,7 +235,9 @@ def transfer_command(
         trunk=trunk,
         work=work,
         settings=replace(
-            _recipe(versions, epochs, block_epochs, seed, teacher, strangers), stranger_versions=stranger_versions
+            _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
+            stranger_versions=stranger_versions,
+            half_precision=half_precision,
         ),
         input_size=input_size,
         teacher=teacher,

@@ -100,3 +100,20 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     other = replace(SETTINGS, margin=0.5)
     with pytest.raises(ValueError, match="other settings"):
         next(iter(adapt_trunk(small_model(), crops, labels, teacher, other, tmp_path / "c.pt")))
+
+
+def test_at_first_only_the_heads_learn(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    settings = replace(SETTINGS, heads_first=0.99)
+    model = small_model()
+    before = {name: layer.weight.clone() for name, layer in model.convolutions().items()}
+    records = list(adapt_trunk(model, crops, labels, teacher, settings, tmp_path / "c.pt"))
+    assert records[-1]["step"] == 6
+    state = torch.load(tmp_path / "c.pt", weights_only=True)["net"]
+    fresh = AdaptationNet(small_model(), people=4, teacher_width=8, first_block=5)
+    for (name, layer), old in zip(fresh.trained.named_parameters(), fresh.trained.parameters(), strict=True):
+        if "weight" in name and layer.ndim == 4:
+            assert torch.equal(state[f"trained.{name}"], old)
+    assert {name for name, layer in model.convolutions().items() if torch.equal(layer.weight, before[name])} == {
+        name for name in before if not name.startswith("block5")
+    }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from small_bundle import make_small_bundle
 
 from models.errors import BadInput
 from models.vgg16 import VGG16
@@ -98,3 +99,11 @@ def test_pickled_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(BadInput):
         read_trunk(tmp_path / "bad.pth")
     assert not Path("should-not-exist").exists()
+
+
+def test_the_trunk_of_a_bundle_is_what_the_bundle_holds(tmp_path: Path) -> None:
+    bundle = make_small_bundle(tmp_path / "bundle")
+    trunk = read_trunk(tmp_path / "bundle")
+    for name, layer in bundle.torch_model().convolutions().items():
+        assert np.array_equal(trunk.arrays[f"{name}.weight"], layer.weight.numpy())
+    assert trunk.source.startswith("bundle ")

@@ -25,8 +25,9 @@ from realtime.faces.align import crop_face
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
+from tools.attacks.half_precision import HalfPrecision
 from tools.glasses import job
-from tools.glasses.job import HalfPrecision, Settings, make_glasses, summary
+from tools.glasses.job import Settings, make_glasses, summary
 from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.glasses.sheets import contact_sheet, fine_accessory, printable_page
 from tools.glasses.store import Store, read_png

@@ -10,6 +10,7 @@ import torch
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.recogniser import load_recogniser
+from models.training import split
 from models.vgg16 import VGG16
 from models.weights import read_trunk, write_trunk
 from realtime.faces.align import crop_face
@@ -193,6 +194,39 @@ def test_an_adapted_trunk_is_written_and_can_be_fitted_on(
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert {name.split("_")[0] for name in changed} == {"block5"}
     assert json.loads((tmp_path / "a.json").read_text())["records"]
+
+
+def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
+    data: Path, trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for person, name in enumerate(("Joan Clarke", "Emmy Noether")):
+        draw(tmp_path / "enrolled", name, person, 10)
+    seen: list[np.ndarray] = []
+
+    class FakeTeacher:
+        def __init__(self, path: Path, *, threads: int) -> None:
+            pass
+
+        def embed(self, crops: np.ndarray, corners: np.ndarray) -> np.ndarray:
+            seen.append(crops)
+            return np.ones((len(crops), 6), dtype=np.float32)
+
+    monkeypatch.setattr(module, "Teacher", FakeTeacher)
+    sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
+    places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
+    more = ("--enrolled", tmp_path / "enrolled", "--enrolled-times", 2, "--threads", 1)
+    run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, *more)
+    own = read_people([tmp_path / "enrolled"])
+    fitted, held = split(own.labels, share=0.2, seed=0)
+    assert len(held) == 4
+    count = {crop.tobytes(): 0 for crop in own.crops}
+    for crop in seen[0][24:]:  # after those of the other people
+        count[crop.tobytes()] += 1
+    assert [count[own.crops[index].tobytes()] for index in fitted] == [2] * len(fitted)
+    assert [count[own.crops[index].tobytes()] for index in held] == [0] * len(held)
+    assert json.loads((tmp_path / "a.json").read_text())["people"] == 5
+    with pytest.raises(BadInput, match="is among both groups of people"):
+        run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, "--enrolled", data)
 
 
 def test_crops_must_be_prepared_and_of_one_size(data: Path, tmp_path: Path) -> None:

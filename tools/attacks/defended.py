@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from tools.attacks.base import Attack, Objective
+from tools.attacks.base import Objective
 from tools.attacks.batch import Batch, to_bytes, to_levels
 from tools.attacks.guided_chain import GuidedChain, Pass, scaled_saliency
 from tools.attacks.losses import ClassLoss, class_loss, probability
 from tools.attacks.pgd import MaskedPGD
+from tools.attacks.remembered import Remembered
 from tools.attacks.start import Start
 
 
@@ -60,7 +61,7 @@ class DefendedAttack(MaskedPGD):
         defence: what the recogniser does (``Defence(recogniser.mask_parameters, recogniser.fill_rgb)``).
         raw_weight: weight of the undefended loss.
         warm_start: an attack (usually the oblivious one) whose result is where this one begins; since the
-            best picture is kept, the result is then never worse than that attack's.
+            best picture is kept, the result is then never worse than that attack's. Kept for the next one.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class DefendedAttack(MaskedPGD):
         *,
         defence: Defence,
         raw_weight: float = 1.0,
-        warm_start: Attack | None = None,
+        warm_start: Remembered | None = None,
         steps: int = 300,
         step_levels: int = 48,
         decay: float = 0.9,
@@ -99,10 +100,10 @@ class DefendedAttack(MaskedPGD):
             return texture
         targets = None if batch.targets is None else batch.targets.cpu().numpy()
         region = batch.region[:, 0].cpu().numpy()
-        found = self.warm_start.run(
+        found = self.warm_start.adversarial(
             model, to_bytes(batch.crops), batch.labels.cpu().numpy(), targets, mask=region, seed=batch.seeds
         )
-        return to_levels(found.adversarial, model)
+        return to_levels(found, model)
 
     def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
         chain = self.chain(model)

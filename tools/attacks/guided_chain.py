@@ -19,6 +19,7 @@ from torch import nn
 
 from models.saliency_mask import rank_of_percentile
 from models.vgg16 import VGG16, Normalise
+from tools.attacks.half_precision import HalfPrecision, bfloat16
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class Pass:
 class GuidedChain:
     """A network that is one chain of layers, read from a ``VGG16`` or an ``nn.Sequential``.
 
+    One in ``HalfPrecision`` has its convolutions computed in bfloat16, forward and backward; logits are float32.
+
     Raises:
         ValueError: a layer for which the guided rule is not written out.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self.half_precision = isinstance(model, HalfPrecision)
+        model = model.model if isinstance(model, HalfPrecision) else model
         self.on_grey_levels = isinstance(model, VGG16)  # VGG16.forward takes [0, 1] and works on 0 to 255
         self.layers = _layers(model)
         known = (Normalise, nn.Conv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.Flatten)
@@ -58,8 +63,11 @@ class GuidedChain:
             route = None
             if isinstance(layer, nn.MaxPool2d):
                 value, route = F.max_pool2d(value, layer.kernel_size, layer.stride, layer.padding, return_indices=True)
+            elif isinstance(layer, nn.Conv2d):
+                with bfloat16(self.half_precision):
+                    value = layer(value)
             else:
-                value = layer(value)
+                value = layer(_wide(value) if isinstance(layer, nn.Linear) else value)
             routes.append(route)
         return Pass(value, inputs, routes)
 
@@ -76,7 +84,9 @@ class GuidedChain:
         for layer, value, route in zip(
             reversed(self.layers), reversed(found.inputs), reversed(found.routes), strict=True
         ):
-            gradient = _back(layer, value, route, gradient, sharpness)
+            with bfloat16(self.half_precision and isinstance(layer, nn.Conv2d)):
+                gradient = _back(layer, value, route, gradient, sharpness)
+        gradient = _wide(gradient)
         return gradient * 255.0 if self.on_grey_levels else gradient
 
 
@@ -125,6 +135,11 @@ def _back(
         gradient = gradient * layer.scale
         return gradient[:, [2, 1, 0]] if layer.spec.channel_order == "BGR" else gradient
     return gradient.reshape(value.shape)  # Flatten
+
+
+def _wide(value: torch.Tensor) -> torch.Tensor:
+    """bfloat16 as float32, anything else as it is."""
+    return value.float() if value.dtype == torch.bfloat16 else value
 
 
 def _gate(value: torch.Tensor, sharpness: float | None) -> torch.Tensor:

@@ -20,7 +20,7 @@ class Plan:
         attacks: which of ``NAMES`` run.
         adaptive_pairs, adaptive_steps: of each adaptive attack against the published and the tuned row.
         strongest: how many of the adaptive attacks run again with ``strongest_pairs`` and ``strongest_steps``.
-        half_precision: gradients of the oblivious attacks in bfloat16.
+        half_precision: gradients in bfloat16.
         timed: single faces whose milliseconds are taken.
     """
 

@@ -156,7 +156,8 @@ def _adaptive(
         name = f"{kind} on {row.name}{note}"
         assert row.parameters is not None
         with with_parameters(recogniser, row.parameters):
-            faces = craft(name, Settings(attack=kind, shape=shape, steps=steps, seed=seed), pairs)
+            settings = Settings(attack=kind, shape=shape, steps=steps, seed=seed, half_precision=plan.half_precision)
+            faces = craft(name, settings, pairs)
         take(name, faces, [undefended, row])
         return name
 

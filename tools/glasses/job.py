@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from models.eyewear import frame_mask
 from models.recogniser import Recogniser
 from tools.attacks import ADAPTIVE, EOT, SCENE, Attack, AttackResult, Defence, MaskedPGD, Sharif
 from tools.attacks.base import Watch
+from tools.attacks.half_precision import HalfPrecision
+from tools.attacks.remembered import Remembered
 from tools.glasses.pairs import STRANGER, Pair
 from tools.glasses.store import Store, read_png
 from tools.glasses.texture import rgba_of
@@ -30,8 +33,8 @@ CONFIDENT = 0.8
 class Settings:
     """What decides the result, beside the bundle and the pictures.
 
-    ``half_precision`` takes the gradients of sharif, pgd and lavan in bfloat16 (twice as fast where the CPU has
-    AVX-512 BF16); what counts is always what the engine says of the pictures on disk.
+    ``half_precision`` takes gradients in bfloat16 (twice as fast where the CPU has AVX-512 BF16); what counts is
+    always what the engine says of the pictures on disk.
     ``total_variation`` and ``printability`` None: Sharif et al.'s 3 and 5 with ``eot`` physical, otherwise 0.
     """
 
@@ -53,20 +56,6 @@ class Settings:
         return tuple(usual[i] if value is None else value for i, value in enumerate(given))  # type: ignore[return-value]
 
 
-class HalfPrecision(torch.nn.Module):
-    """The network computed in bfloat16 on the CPU; logits come out as float32."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) in [0, 1] -> (N, K)."""
-        with torch.autocast("cpu", torch.bfloat16):
-            logits: torch.Tensor = self.model(pixels)
-        return logits.float()
-
-
 def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
     """The attack by its name; the adaptive ones know the recogniser's defence."""
     view = VIEWS[settings.eot]
@@ -85,7 +74,17 @@ def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
     if settings.attack == "lavan":
         return MaskedPGD(steps=settings.steps, eot=view, loss="margin", start="grey")
     defence = Defence(recogniser.mask_parameters, recogniser.fill_rgb)
-    return ADAPTIVE[settings.attack](defence=defence, steps=settings.steps, warm_start=Sharif(steps=settings.steps))
+    return ADAPTIVE[settings.attack](
+        defence=defence,
+        steps=settings.steps,
+        warm_start=_oblivious(recogniser.bundle.checksum, settings.steps, settings.half_precision),
+    )
+
+
+@cache
+def _oblivious(bundle: str, steps: int, half_precision: bool) -> Remembered:
+    """Where adaptive attacks begin: once per picture and target for all of them, since it knows no defence."""
+    return Remembered(Sharif(steps=steps))
 
 
 def make_glasses(
@@ -111,9 +110,8 @@ def make_glasses(
     """
     alpha = frame_mask(settings.shape, recogniser.input_size)
     model = recogniser.torch_model().to(memory_format=torch.channels_last)
+    model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
-    if settings.half_precision and settings.attack not in ADAPTIVE:
-        model = HalfPrecision(model)
     records = {pair.key: store.done(pair.key) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:

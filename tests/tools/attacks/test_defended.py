@@ -13,6 +13,7 @@ from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask, s
 from tools.attacks import ADAPTIVE, Defence, FrozenMask, Sharif
 from tools.attacks.batch import frozen, to_levels
 from tools.attacks.defended import region_mean
+from tools.attacks.remembered import Remembered
 
 SIZE = 12
 PARAMETERS = MaskParameters(threshold=0.6, iterations=1, min_area=3, percentile=95.0)
@@ -126,7 +127,7 @@ def test_started_from_the_oblivious_attack_none_ends_worse(name):
     net, crops, own, other = scene()
     oblivious = Sharif(steps=20)
     base = oblivious.run(net, crops, own, other, mask=FRAME).adversarial
-    attack = ADAPTIVE[name](defence=DEFENCE, steps=12, warm_start=oblivious, raw_weight=0.0)
+    attack = ADAPTIVE[name](defence=DEFENCE, steps=12, warm_start=Remembered(oblivious), raw_weight=0.0)
     found = attack.run(net, crops, own, other, mask=FRAME)
     each = np.arange(len(crops))
     before, after = defended(net, base)[1][each, other], defended(net, found.adversarial)[1][each, other]

@@ -13,6 +13,7 @@ from models.saliency_mask import scale_saliency
 from models.vgg16 import VGG16
 from tools.attacks.batch import frozen
 from tools.attacks.guided_chain import GuidedChain, scaled_saliency
+from tools.attacks.half_precision import HalfPrecision
 
 
 def test_hard_gates_give_guided_backpropagation_exactly():
@@ -91,3 +92,21 @@ def test_a_layer_without_a_written_rule_is_refused():
         GuidedChain(nn.Sequential(nn.Linear(3, 2), nn.Sigmoid()))
     with pytest.raises(ValueError, match="Conv2d"):
         GuidedChain(nn.Sequential(nn.Conv2d(3, 2, 3, stride=2), nn.ReLU()))
+
+
+def test_in_half_precision_logits_and_saliency_stay_nearly_the_same():
+    net = convolutional().float()
+    x = torch.from_numpy(pictures(4, 12)).permute(0, 3, 1, 2).float() / 255
+    target = net(x).argmax(1)
+    with frozen(net):
+        wanted = GuidedChain(net)
+        exact = wanted.forward(x)
+        chain = GuidedChain(HalfPrecision(net))
+        found = chain.forward(x)
+        assert found.logits.dtype == torch.float32
+        difference = (found.logits - exact.logits).abs().max()
+        assert 0 < difference < 0.03 * exact.logits.abs().max()
+        ours = scaled_saliency(chain.guided(found, target), 95.0)
+        assert ours.dtype == torch.float32
+        theirs = scaled_saliency(wanted.guided(exact, target), 95.0)
+        assert torch.corrcoef(torch.stack([ours.flatten(), theirs.flatten()]))[0, 1] > 0.99
