@@ -85,6 +85,13 @@ def labelled(people: People, recogniser: Recogniser) -> tuple[Bytes, Labels]:
     return at_size(people.crops, recogniser.input_size), places[people.labels]
 
 
+def _known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
+    """What of the defence decides an attack's result."""
+    if attack == "zones":
+        return asdict(recogniser.policy) | {"zones": list(recogniser.zones)}
+    return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
+
+
 def attacked_faces(
     recogniser: Recogniser,
     people: People,
@@ -114,7 +121,7 @@ def attacked_faces(
         "dodge": dodge,
         "strangers": strangers,
         "targets": None if targets is None else list(targets),
-        "defence": asdict(recogniser.mask_parameters) if settings.attack in ADAPTIVE else None,
+        "defence": _known_to(settings.attack, recogniser),
     }
     digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
     places = labels_of(people, recogniser.labels, strangers=strangers)

@@ -28,7 +28,7 @@ from models.recogniser import Recogniser, load_recogniser
 from models.training import split
 from models.vgg16 import VGG16
 from realtime.faces.detect import FaceDetector, MtcnnDetector
-from tools.attacked import labelled
+from tools.attacked import NOBODY, labelled
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import write_curves
@@ -40,7 +40,7 @@ from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import evaluate
 from tools.evaluation.tables import tables_of
 from tools.fit_bundle import commit_of_this_tree
-from tools.people import People, read_people
+from tools.people import People, at_size, read_people
 from tools.prepare import find_faces
 from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split
 from tools.tune_defence import ticking
@@ -65,6 +65,9 @@ def main(
     steps: Annotated[int | None, typer.Option(min=0, help="Most updates of the oblivious attack.")] = None,
     adaptive_pairs: Annotated[int | None, typer.Option(min=1, help="Pairs of each adaptive attack.")] = None,
     adaptive_steps: Annotated[int | None, typer.Option(min=0, help="Most updates of each adaptive attack.")] = None,
+    accessory_pairs: Annotated[int | None, typer.Option(min=1, help="Pairs of each other thing worn.")] = None,
+    zone_pairs: Annotated[int | None, typer.Option(min=1, help="Pairs of each attack on the zones' policy.")] = None,
+    zone_steps: Annotated[int | None, typer.Option(min=0, help="Most updates of those, per restart.")] = None,
     clean: Annotated[int | None, typer.Option(min=1, help="Clean faces at most.")] = None,
     shape: Annotated[str, typer.Option(help=f"What the attackers wear: {', '.join(WEARABLES)}.")] = "classic",
     fitted: Annotated[
@@ -86,7 +89,18 @@ def main(
     """Craft, measure, write JSON, Markdown, HTML and curves."""
     if shape not in WEARABLES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
-    plan = _plan(full, attack, clean, pairs, dodges, steps, adaptive_pairs, adaptive_steps, strangers)
+    numbers = {
+        "clean": clean,
+        "pairs": pairs,
+        "dodges": dodges,
+        "steps": steps,
+        "adaptive_pairs": adaptive_pairs,
+        "adaptive_steps": adaptive_steps,
+        "accessory_pairs": accessory_pairs,
+        "zone_pairs": zone_pairs,
+        "zone_steps": zone_steps,
+    }
+    plan = _plan(full, attack, numbers, strangers)
     plan = replace(plan, half_precision=half_precision)
     # the band's head takes minutes of its own, so ten minutes' worth does without it unless asked for
     wanted = list(defence or (NAMES if full else [name for name in NAMES if name != BAND]))
@@ -94,13 +108,14 @@ def main(
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     second = None if hardened is None else _hardened(recogniser, hardened, engine, threads)
+    bundles = [one for one in (recogniser, second) if one is not None]
     make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     people = read_people(data, allow_single=True, aligned=aligned)
     measured = people_of_split(recogniser, people, choice)
     if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
         log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
     (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
-    others = None if strangers is None else read_people([strangers], allow_single=True, aligned=aligned)
+    others = None if strangers is None else _unseen(read_people([strangers], allow_single=True, aligned=True), bundles)
     training = people if choice is Split.validation else None
     if fitted:
         training = read_people(fitted, allow_single=True, aligned=aligned)
@@ -119,6 +134,7 @@ def main(
             shape=shape,
             seed=seed,
             strangers=others,
+            hardened=second,
             finds_face=_finder(MtcnnDetector(min_face=40)) if detect else None,
             tick=tick,
         )
@@ -128,6 +144,9 @@ def main(
     if second is not None:
         crops, labels = found.clean
         found.figures["certificates"] = certificates(second, crops, labels)
+        if others is not None:
+            foreign = _some(others, second, seed)
+            found.figures["certificates"]["strangers"] = certificates(second, foreign, np.full(len(foreign), NOBODY))
     facts = {
         "command": "python -m tools.evaluate " + " ".join(sys.argv[1:]),
         "commit": commit_of_this_tree(),
@@ -164,31 +183,13 @@ def main(
     cli.console.print(f"evaluation.html, evaluation.md and evaluation.json in {out}")
 
 
-def _plan(
-    full: bool,
-    attack: list[str] | None,
-    clean: int | None,
-    pairs: int | None,
-    dodges: int | None,
-    steps: int | None,
-    adaptive_pairs: int | None,
-    adaptive_steps: int | None,
-    strangers: Path | None,
-) -> Plan:
+def _plan(full: bool, attack: list[str] | None, numbers: dict[str, int | None], strangers: Path | None) -> Plan:
     plan = FULL if full else QUICK
     if attack:
         plan = replace(plan, attacks=checked_attacks(attack))
-        if "strangers" in attack and strangers is None:
+        if any("strangers" in name for name in attack) and strangers is None:
             raise BadInput("--attack strangers: give their prepared crops with --strangers FOLDER")
-    given = {
-        "clean": clean,
-        "pairs": pairs,
-        "dodges": dodges,
-        "steps": steps,
-        "adaptive_pairs": adaptive_pairs,
-        "adaptive_steps": adaptive_steps,
-    }
-    return replace(plan, **{key: value for key, value in given.items() if value is not None})
+    return replace(plan, **{key: value for key, value in numbers.items() if value is not None})
 
 
 def _hardened(plain: Recogniser, bundle: str, engine: str, threads: int) -> Recogniser:
@@ -203,6 +204,27 @@ def _hardened(plain: Recogniser, bundle: str, engine: str, threads: int) -> Reco
     if not second.zones:
         raise BadInput(f"--hardened {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
     return second
+
+
+def _unseen(strangers: People, bundles: list[Recogniser]) -> People:
+    """Those whom no bundle was shown in training as somebody not to be named.
+
+    Raises:
+        BadInput: nobody is left.
+    """
+    seen = {name for one in bundles for name in one.bundle.info.training.get("strangers_seen", [])}
+    left = [place for place, name in enumerate(strangers.names) if name not in seen]
+    if not left:
+        raise BadInput(
+            "--strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
+        )
+    return strangers.of(left)
+
+
+def _some(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> Bytes:
+    """At most so many crops, drawn, at the recogniser's size."""
+    chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
+    return at_size(people.crops[chosen], recogniser.input_size)
 
 
 def _band_head(recogniser: Recogniser, training: People, out: Path, seed: int) -> VGG16:

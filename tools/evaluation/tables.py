@@ -85,6 +85,10 @@ def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
 def _certificates(found: Figures) -> Table:
     kinds = (("no impersonation", "no_impersonation"), ("identity", "identity"))
     table = [[title, shown(found[key]), shown(found[f"{key}_worst"])] for title, key in kinds]
+    if "strangers" in found:
+        foreign = found["strangers"]
+        given = [shown(foreign["no_impersonation"]), shown(foreign["no_impersonation_worst"])]
+        table.append(["no impersonation by strangers", *given])
     worst = found["largest"]
     note = (
         f"Whatever pixels inside the {found['zone']} zone show. No impersonation: its view gives nobody but the true"

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from models.errors import BadInput
 from models.evidence import Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
-from tools.attacks import ADAPTIVE, EOT, SCENE, Attack, AttackResult, Defence, MaskedPGD, Sharif
+from models.zones import zone_mask
+from tools.attacks import ADAPTIVE, EOT, SCENE, Attack, AttackResult, Defence, MaskedPGD, Sharif, ZonePolicy
 from tools.attacks.base import Watch
 from tools.attacks.half_precision import HalfPrecision
 from tools.attacks.remembered import Remembered
@@ -24,7 +26,7 @@ from tools.glasses.texture import rgba_of
 from tools.report import proportion
 
 View = Literal["none", "physical", "scene"]
-ATTACKS = ("sharif", "pgd", "lavan", *ADAPTIVE)
+ATTACKS = ("sharif", "pgd", "lavan", "zones", *ADAPTIVE)
 VIEWS: dict[View, EOT | None] = {"none": None, "physical": EOT(), "scene": SCENE}
 CONFIDENT = 0.8
 
@@ -57,7 +59,11 @@ class Settings:
 
 
 def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
-    """The attack by its name; the adaptive ones know the recogniser's defence."""
+    """The attack by its name; the adaptive ones and ``zones`` know the recogniser's defence.
+
+    Raises:
+        BadInput: ``zones`` on a bundle that hides none.
+    """
     view = VIEWS[settings.eot]
     smooth, printable = settings.smoothing
     if settings.attack == "sharif":
@@ -73,6 +79,15 @@ def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
         return MaskedPGD(steps=settings.steps, eot=view)
     if settings.attack == "lavan":
         return MaskedPGD(steps=settings.steps, eot=view, loss="margin", start="grey")
+    if settings.attack == "zones":
+        if not recogniser.zones:
+            raise BadInput(f"attack zones: the policy of {recogniser.bundle.info.name} hides no zone")
+        return ZonePolicy(
+            zones=[zone_mask(zone, recogniser.input_size) for zone in recogniser.zones],
+            fill_rgb=recogniser.fill_rgb,
+            policy=recogniser.policy,
+            steps=settings.steps,
+        )
     defence = Defence(recogniser.mask_parameters, recogniser.fill_rgb)
     return ADAPTIVE[settings.attack](
         defence=defence,

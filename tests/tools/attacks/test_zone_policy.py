@@ -1,0 +1,82 @@
+"""The attack on the policy over zone views: what it optimises, and what it cannot reach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_nets import convolutional, named, other_classes, pictures
+
+from models.policy import Policy
+from models.zones import hide
+from tools.attacks import ZonePolicy
+from tools.attacks.batch import frozen, gather
+
+SIZE, FILL = 12, (124, 117, 104)
+ZONE = np.zeros((SIZE, SIZE), bool)
+ZONE[2:8, 0:12] = True
+WITHIN = np.zeros((SIZE, SIZE), bool)
+WITHIN[3:7, 1:11] = True
+BEYOND = WITHIN.copy()
+BEYOND[7:11, 1:11] = True
+POLICY = Policy(threshold=0.8, zone_confirm=0.3)
+
+
+def attack(**options):
+    return ZonePolicy(zones=[ZONE], fill_rgb=FILL, policy=POLICY, **{"steps": 40, "restarts": 2, **options})
+
+
+def scene(count=6):
+    net, crops = convolutional(), pictures(count, SIZE)
+    own, other = other_classes(net, crops)
+    return net, crops, own, other
+
+
+def shares(net, crops, goals):
+    """What each view gives over what it has to give, by plain numpy: (2, N)."""
+    each = np.arange(len(crops))
+    raw, hidden = named(net, crops), named(net, hide(crops, ZONE, FILL))
+    return np.stack([raw[each, goals] / POLICY.threshold, hidden[each, goals] / POLICY.zone_confirm])
+
+
+def test_the_view_of_a_zone_that_holds_the_accessory_has_exactly_no_gradient():
+    net, crops, own, other = scene()
+    with frozen(net):
+        batch = gather(net, crops, own, other, WITHIN, 0)
+        leaf = batch.texture.clone().requires_grad_()
+        hidden = attack()._hidden(batch.worn(leaf), torch.from_numpy(ZONE))
+        (slope,) = torch.autograd.grad(net(hidden / 255).square().sum(), leaf, allow_unused=False)
+    assert float(slope.abs().max()) == 0
+
+
+def test_within_the_zone_nobody_becomes_known_whom_its_view_does_not_name():
+    net, crops, own, other = scene()
+    found = attack().run(net, crops, own, other, mask=WITHIN)
+    before, after = shares(net, crops, other), shares(net, found.adversarial, other)
+    np.testing.assert_allclose(after[1], before[1], rtol=1e-9)
+    assert not found.reached[before[1] < 1].any()
+    assert (found.iterations[before[1] < 1] == 0).all()  # no step is wasted on them
+
+
+def test_beyond_the_zone_both_views_are_convinced_and_the_smaller_share_is_judged():
+    net, crops, own, other = scene()
+    found = attack(steps=80).run(net, crops, own, other, mask=BEYOND)
+    after = shares(net, found.adversarial, other).min(axis=0)
+    np.testing.assert_allclose(found.confidences, after, rtol=1e-5)
+    assert found.reached.any()
+    assert (after[found.reached] >= 1).all()
+    start = attack(steps=0).run(net, crops, own, other, mask=BEYOND)
+    assert (found.confidences >= start.confidences - 1e-6).all()
+
+
+def test_restarts_only_ever_help():
+    net, crops, own, other = scene()
+    few, many = (attack(steps=6, restarts=count).run(net, crops, own, other, mask=BEYOND) for count in (1, 3))
+    assert (many.confidences >= few.confidences).all()
+    assert many.confidences.sum() > few.confidences.sum()
+
+
+def test_without_a_target_it_is_refused():
+    net, crops, own, _ = scene(1)
+    with pytest.raises(ValueError, match="give targets"):
+        attack().run(net, crops, own, mask=WITHIN)

@@ -1,0 +1,158 @@
+"""The attack on the policy over zone views: what it optimises is the policy's own decision.
+
+``Known(target)`` needs the raw view to give the target ``threshold`` and every zone's view ``zone_confirm``, so the
+view that is farthest from what it has to give is pushed at every step, and not a sum of logits that one view could
+buy alone. A view whose zone holds every pixel that may change has no gradient (a test shows that it is exactly
+zero): it is looked at once, without a backward pass, and a picture that fails there is beyond this attacker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from models.evidence import Bools, Bytes
+from models.policy import Policy
+from tools.attacks.base import AttackResult, Objective, Watch
+from tools.attacks.batch import Batch, frozen, gather
+from tools.attacks.pgd import MaskedPGD
+
+#: A view counts as convinced from this factor of what it has to give; the rest is for rounding and bfloat16.
+SLACK = 1.03
+
+
+class ZonePolicy(MaskedPGD):
+    """Impersonation of somebody under zone views; its confidence is the smallest view's share of what it must give.
+
+    Args:
+        zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
+        policy: ``threshold`` for the raw view, ``zone_confirm`` for the zones'.
+        restarts: runs from different textures (the best of five colours first, then noise); each picture keeps
+            its best.
+    """
+
+    def __init__(
+        self,
+        *,
+        zones: Sequence[Bools],
+        fill_rgb: tuple[int, int, int],
+        policy: Policy,
+        restarts: int = 3,
+        group: int = 16,
+        **options: Any,
+    ) -> None:
+        super().__init__(target_confidence=SLACK, group=group, **options)
+        if restarts < 1:
+            raise ValueError(f"{restarts} restarts attack nothing; give at least 1")
+        self.zones = [torch.from_numpy(np.array(zone)) for zone in zones]
+        self.fill_rgb = fill_rgb
+        self.policy = policy
+        self.restarts = restarts
+
+    def run(
+        self,
+        model: nn.Module,
+        crops: Bytes,
+        labels: Sequence[int] | npt.NDArray[np.integer],
+        targets: Sequence[int] | npt.NDArray[np.integer] | None = None,
+        *,
+        mask: npt.NDArray[np.generic],
+        seed: int | Sequence[int] = 0,
+        watch: Watch | None = None,
+    ) -> AttackResult:
+        """As ``Attack.run``; ``reached`` is False for pictures whose fixed views rule the target out.
+
+        Raises:
+            ValueError: also without targets: whoever dodges is not after a name.
+        """
+        if targets is None:
+            raise ValueError("the attack on the policy over zones impersonates; give targets")
+        given, goals = np.asarray(labels), np.asarray(targets)
+        seeds = [seed * 1_000_003 + i for i in range(len(crops))] if isinstance(seed, int) else list(seed)
+        first, steps = self.first, self.steps
+        try:
+            self.steps = 0
+            start = super().run(model, crops, given, goals, mask=mask, seed=seeds)
+            self.steps = steps
+            best = _padded(start, steps)
+            open_to_it = self._open(model, crops, goals, mask)
+            for restart in range(self.restarts):
+                left = np.flatnonzero(open_to_it & ~best.reached)
+                if len(left) == 0:
+                    break
+                self.first = first if restart == 0 else "random"
+                where = mask if mask.ndim == 2 else mask[left]
+                own = [seeds[place] + 7919 * restart for place in left]
+                again = super().run(model, crops[left], given[left], goals[left], mask=where, seed=own, watch=watch)
+                _keep_better(best, left, again)
+        finally:
+            self.first, self.steps = first, steps
+        return best
+
+    def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
+        if "fixed" not in batch.state:
+            batch.state["fixed"] = self._fixed(model, batch)
+        moving = [pixels, *(self._hidden(pixels, zone) for zone in self.zones if _reaches_beyond(batch.region, zone))]
+        required = [self.policy.threshold] + [self.policy.zone_confirm] * (len(moving) - 1)
+        logits = model(torch.cat(moving).contiguous(memory_format=torch.channels_last) / 255)
+        margins = _log_share(logits, batch.goal.repeat(len(moving)), required).view(len(moving), -1).amin(dim=0)
+        judged = torch.minimum(margins.detach(), batch.state["fixed"])
+        return Objective(-margins, judged.exp())
+
+    def _open(self, model: nn.Module, crops: Bytes, targets: npt.NDArray[Any], mask: npt.NDArray[np.generic]) -> Bools:
+        """(N,) whether the views that cannot change leave the target possible."""
+        whole = gather(model, crops, targets, targets, mask, 0)
+        groups = torch.arange(len(whole)).split(self.group)
+        with frozen(model):
+            return np.asarray(torch.cat([self._fixed(model, whole.take(group)) for group in groups]).cpu().numpy() >= 0)
+
+    def _fixed(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """(n,) log of the smallest share that the views give which no pixel of the region reaches."""
+        views = [self._hidden(batch.crops, zone) for zone in self.zones if not _reaches_beyond(batch.region, zone)]
+        if not views:
+            return batch.crops.new_full((len(batch),), torch.inf)
+        with torch.no_grad():
+            logits = model(torch.cat(views).contiguous(memory_format=torch.channels_last) / 255)
+            required = [self.policy.zone_confirm] * len(views)
+            return _log_share(logits, batch.goal.repeat(len(views)), required).view(len(views), -1).amin(dim=0)
+
+    def _hidden(self, pixels: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
+        fill = pixels.new_tensor(self.fill_rgb).view(1, 3, 1, 1)
+        return torch.where(zone.to(pixels.device), fill, pixels)
+
+
+def _reaches_beyond(region: torch.Tensor, zone: torch.Tensor) -> bool:
+    """Whether any picture of (n, 1, S, S) may change a pixel outside the zone (S, S)."""
+    return bool((region & ~zone.to(region.device)).any())
+
+
+def _log_share(logits: torch.Tensor, goal: torch.Tensor, required: Sequence[float]) -> torch.Tensor:
+    """(V n, K) -> (V n,): log of the goal's probability over what its view has to give."""
+    given = logits.log_softmax(dim=1).gather(1, goal.view(-1, 1)).squeeze(1)
+    return given - torch.log(given.new_tensor(required)).repeat_interleave(len(given) // len(required))
+
+
+def _padded(result: AttackResult, steps: int) -> AttackResult:
+    """The start as if it had been judged only; arrays of its own, to be written into."""
+    missing = np.full((steps, len(result.reached)), np.nan, np.float32)
+    history = replace(
+        result.history,
+        loss=np.concatenate([result.history.loss, missing]),
+        confidence=np.concatenate([result.history.confidence, missing]),
+    )
+    return replace(result, history=history)
+
+
+def _keep_better(best: AttackResult, places: npt.NDArray[np.int64], again: AttackResult) -> None:
+    better = again.reached | (again.confidences > best.confidences[places])
+    chosen = places[better]
+    for name in ("adversarial", "textures", "iterations", "confidences", "reached"):
+        getattr(best, name)[chosen] = getattr(again, name)[better]
+    best.history.loss[:, chosen] = again.history.loss[:, better]
+    best.history.confidence[:, chosen] = again.history.confidence[:, better]
