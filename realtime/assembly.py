@@ -16,6 +16,7 @@ from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
 from realtime.faces.motion import MotionGate
 from realtime.faces.quality import QualityLimits
+from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
 from realtime.outputs.event_types import EventSettings
 from realtime.outputs.mqtt import Mqtt
@@ -71,6 +72,11 @@ def detector_of(config: DetectionConfig) -> FaceDetector:
     )
 
 
+def realigner_of(config: Config) -> Realigner | None:
+    """The second look at where a face lies in its crop, if the configuration wants one."""
+    return Realigner() if config.defence.second_look else None
+
+
 def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
     """Detection, tracking and the quality gate for one camera; offline nothing depends on the clock."""
     offline = config.cameras[0].every_frame
@@ -82,6 +88,7 @@ def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
         detect_every=config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
         motion=MotionGate() if config.detection.on_motion and not offline else None,
+        realigner=realigner_of(config),
     )
 
 

@@ -125,6 +125,9 @@ class DefenceConfig(Section):
     """Overrides of the bundle's defence; what is left out stays as the bundle has it."""
 
     zones: list[Zone] | None = Field(default=None, description="Zones hidden in views of their own; []: none")
+    second_look: bool = Field(
+        default=True, description="Cut a crop again where the face, seen without its eyewear, lies elsewhere"
+    )
 
     threshold: float | None = Field(
         default=None, gt=0, le=1, description="mu: scaled saliency from which a pixel counts"
@@ -141,7 +144,7 @@ class DefenceConfig(Section):
 
     def overrides(self) -> dict[str, Any]:
         """The mask's parameters that are set, for ``dataclasses.replace(bundle's parameters, **overrides)``."""
-        return self.model_dump(exclude_none=True, exclude={"zones"})
+        return self.model_dump(exclude_none=True, exclude={"zones", "second_look"})
 
 
 class OverlayConfig(Section):

@@ -17,11 +17,11 @@ from rich.table import Table
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
-from realtime.assembly import detector_of, recogniser_of
+from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.cli import write_whole
 from realtime.config import Config
-from realtime.faces.align import crop_face
 from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.realign import cut_face
 from realtime.outputs.overlay import Overlay, Status
 from realtime.types import Bytes, DetectedFace, TrackedFace
 from realtime.verdict import VerdictKeeper, VerdictRules
@@ -92,7 +92,8 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
         )
     recogniser = recogniser_of(config)
     limits = QualityLimits(**config.quality.model_dump())
-    crops = np.stack([crop_face(picture, face.landmarks, recogniser.input_size) for face in faces])
+    realigner = realigner_of(config)
+    crops = np.stack([cut_face(picture, face.landmarks, recogniser.input_size, realigner) for face in faces])
     found: list[dict[str, Any]] = []
     decided: list[Decided] = []
     for face, crop, evidence in zip(faces, crops, recogniser.defend(crops), strict=True):

@@ -2,7 +2,8 @@
 
 Each photograph's face is found as it is, with plain glasses, and with glasses that pull the detector's landmarks
 (A9, ``tools.attacks.landmarks``). What matters is the similarity between the two crops: its shift, its turn and
-its change of size, in the units in which the certificates state their jitter.
+its change of size, in the units in which the certificates state their jitter. Both are measured by the landmarks
+alone and after the second look (``realtime.faces.realign``), which also is given the photograph as it is.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from rich.progress import track
 from models.errors import BadInput
 from models.eyewear import COLOURS, SHAPES, frame_mask, innocent, rgba
 from models.pose import TEMPLATE_SIDE
-from realtime.faces.align import inverse, similarity
+from realtime.faces.align import Matrix, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
+from realtime.faces.realign import Realigner
 from realtime.faces.wear import wear
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
@@ -36,6 +38,7 @@ from tools.report import proportion
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
 Bytes = npt.NDArray[np.uint8]
+AGAIN = ", second look"
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,14 @@ class Move:
 
 def move_between(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Move:
     """From the landmarks (5, 2) of one face in one picture, found twice."""
-    first = np.vstack([similarity(before, TEMPLATE_SIDE), [0, 0, 1]])
-    back = np.vstack([inverse(similarity(after, TEMPLATE_SIDE)), [0, 0, 1]])
-    between = first @ back  # from the second crop to the first
+    return move_of(similarity(before, TEMPLATE_SIDE), similarity(after, TEMPLATE_SIDE))
+
+
+def move_of(before: Matrix, after: Matrix) -> Move:
+    """From two transforms (2, 3) of one picture to a crop of side 224."""
+    between = np.vstack([before, [0, 0, 1]]) @ np.vstack(
+        [inverse(after), [0, 0, 1]]
+    )  # from the second crop to the first
     centre = np.array([TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2, 1])
     shift = float(np.linalg.norm((between @ centre - centre)[:2]))
     turn = math.degrees(math.atan2(between[1, 0], between[0, 0]))
@@ -87,8 +95,22 @@ def main(
     detector = MtcnnDetector(min_face=40)
     onet = _onet()
     attack = MoveLandmarks(steps=steps)
-    moves: dict[str, list[Move]] = {"plain glasses": [], "A9": []}
+    realigner = Realigner()
+    moves: dict[str, list[Move]] = {
+        name + again: [] for name in ("as it is", "plain glasses", "A9") for again in ("", AGAIN)
+    }
     lost = dict.fromkeys(moves, 0)
+
+    def note(name: str, pictures: list[Bytes], face: DetectedFace) -> None:
+        """The picture that moves the crop farthest, by the landmarks and after the second look."""
+        for again in ("", AGAIN):
+            found = [_moved(detector, bgr, face, realigner if again else None) for bgr in pictures]
+            kept = [move for move in found if move is not None]
+            if kept:
+                moves[name + again].append(max(kept, key=lambda move: move.farthest))
+            else:
+                lost[name + again] += 1
+
     tried = 0
     for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
         bgr = read_picture(file)
@@ -99,14 +121,11 @@ def main(
         random = np.random.default_rng([seed, number])
         colour = list(COLOURS.values())[int(random.integers(len(COLOURS)))]
         plain = innocent(colour, SHAPES[int(random.integers(len(SHAPES)))], TEMPLATE_SIDE)
-        _note("plain glasses", _moved(detector, wear(bgr, face.landmarks, plain), face), moves, lost)
-        mask = _region(bgr.shape, face, shape)
-        found = []
-        for pull in wanted:
-            rgb = attack.run(onet, np.ascontiguousarray(bgr[..., ::-1]), face.box, mask, pull, seed=seed)
-            found.append(_moved(detector, np.ascontiguousarray(rgb[..., ::-1]), face))
-        kept = [move for move in found if move is not None]
-        _note("A9", max(kept, key=lambda move: move.farthest) if kept else None, moves, lost)
+        note("as it is", [bgr], face)
+        note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
+        mask, rgb = _region(bgr.shape, face, shape), np.ascontiguousarray(bgr[..., ::-1])
+        pulled = [attack.run(onet, rgb, face.box, mask, pull, seed=seed) for pull in wanted]
+        note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
     if not tried:
         raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
     figures = {
@@ -146,21 +165,19 @@ def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:
     return found
 
 
-def _note(name: str, move: Move | None, moves: dict[str, list[Move]], lost: dict[str, int]) -> None:
-    if move is None:
-        lost[name] += 1
-    else:
-        moves[name].append(move)
-
-
 def _face(detector: MtcnnDetector, bgr: Bytes) -> DetectedFace | None:
     faces = find_faces(detector, bgr)
     return choose_face(faces, bgr.shape) if faces else None
 
 
-def _moved(detector: MtcnnDetector, bgr: Bytes, before: DetectedFace) -> Move | None:
+def _moved(detector: MtcnnDetector, bgr: Bytes, before: DetectedFace, realigner: Realigner | None) -> Move | None:
     after = _face(detector, bgr)
-    return None if after is None else move_between(before.landmarks, after.landmarks)
+    if after is None:
+        return None
+    if realigner is None:
+        return move_between(before.landmarks, after.landmarks)
+    _, matrix = realigner.crop(bgr, after.landmarks, TEMPLATE_SIDE)
+    return move_of(similarity(before.landmarks, TEMPLATE_SIDE), matrix)
 
 
 def _region(shape: tuple[int, ...], face: DetectedFace, accessory: str) -> npt.NDArray[np.bool_]:

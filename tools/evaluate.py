@@ -11,6 +11,7 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 
 # isort: split
 import datetime
+import math
 import sys
 import time
 from dataclasses import asdict, replace
@@ -33,11 +34,12 @@ from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import write_curves
 from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, is_tuned, make_rows
+from tools.evaluation.double_masking import figures as double_masking
 from tools.evaluation.page import examples_of, html_page, markdown_page
 from tools.evaluation.plan import FULL, QUICK, Plan, checked_attacks
 from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
-from tools.evaluation.run import evaluate
+from tools.evaluation.run import Evaluation, evaluate
 from tools.evaluation.tables import tables_of
 from tools.fit_bundle import commit_of_this_tree
 from tools.people import People, at_size, read_people
@@ -147,6 +149,8 @@ def main(
         if others is not None:
             foreign = _some(others, second, seed)
             found.figures["certificates"]["strangers"] = certificates(second, foreign, np.full(len(foreign), NOBODY))
+    if "patch" in found.attacked:
+        found.figures["double_masking"] = _double_masking(second or recogniser, found)
     facts = {
         "command": "python -m tools.evaluate " + " ".join(sys.argv[1:]),
         "commit": commit_of_this_tree(),
@@ -225,6 +229,15 @@ def _some(people: People, recogniser: Recogniser, seed: int, most: int = 300) ->
     """At most so many crops, drawn, at the recogniser's size."""
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
     return at_size(people.crops[chosen], recogniser.input_size)
+
+
+def _double_masking(recogniser: Recogniser, found: Evaluation, most: int = 60) -> dict[str, Any]:
+    """On a sample: it takes a hundred forwards and more per face."""
+    crops, labels = found.clean
+    worn = found.attacked["patch"].first(most)
+    side = math.ceil(math.sqrt(float(worn.region.sum())))
+    faces = (crops[:most], labels[:most], worn.adversarial, worn.labels, worn.targets)
+    return double_masking(recogniser.classify, recogniser.fill_rgb, *faces, patch=side)
 
 
 def _band_head(recogniser: Recogniser, training: People, out: Path, seed: int) -> VGG16:

@@ -72,9 +72,9 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
             people.crops,
             people.labels,
             job.settings,
-            teacher=_embeddings(people, job),
+            teacher=_taught(people, job),
             strangers=None if strangers is None else strangers.crops,
-            strangers_teacher=None if strangers is None else _embeddings(strangers, job),
+            strangers_teacher=None if strangers is None else _taught(strangers, job),
             folder=job.work,
             progress=progress,
         )
@@ -208,19 +208,22 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _embeddings(people: People, job: Job) -> Floats | None:
-    if job.teacher is None:
-        return None
-    kept = job.work / f"teacher-{people.digest()[:12]}-{people.crops.shape[1]}.npy"
+def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Floats:
+    """The teacher's embedding of each crop, kept in ``work``."""
+    kept = work / f"teacher-{people.digest()[:12]}-{people.crops.shape[1]}.npy"
     if kept.is_file():
         found: Floats = np.load(kept, allow_pickle=False)
         return found
     corners = template(people.crops.shape[1]).astype(np.float64)
-    found = Teacher(job.teacher, threads=job.threads).embed(people.crops, corners)
+    found = Teacher(teacher, threads=threads).embed(people.crops, corners)
     with kept.with_suffix(".part").open("wb") as stream:
         np.save(stream, found)
     kept.with_suffix(".part").replace(kept)
     return found
+
+
+def _taught(people: People, job: Job) -> Floats | None:
+    return None if job.teacher is None else embeddings(people, job.teacher, job.work, job.threads)
 
 
 def _digest(trunk: Path) -> str:

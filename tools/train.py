@@ -19,17 +19,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from models.adaptation import AdaptationSettings, adapt_trunk
 from models.errors import BadInput
 from models.fitting import FitSettings, Record
-from models.pose import template
 from models.training import TrainingSettings, split
 from models.vgg16 import CAFFE_INPUT, VGG16
 from models.weights import read_trunk, write_trunk
 from models.zones import ZONES, checked_zones
 from tools import report
-from tools.fit_bundle import Job, fit_bundle, transfer
+from tools.fit_bundle import Job, embeddings, fit_bundle, transfer
 from tools.people import People, read_people
 from tools.scoring import score_bundle
 from tools.splits import TEST_LOG, Split, log_look
-from tools.teacher import Teacher
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recognisers and measure them.")
 
@@ -137,10 +135,6 @@ def adapt(
     """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
     torch.set_num_threads(threads)
     people = read_people(data, aligned=aligned)
-    if enrolled:
-        own = read_people(enrolled, allow_single=True)
-        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=seed)
-        people = people.joined(own.subset(chosen), times=enrolled_times)
     source = read_trunk(trunk)
     if source.spec != CAFFE_INPUT:
         raise BadInput(f"--trunk {trunk}: only trunks with the mean and order of the .npz files can be adapted")
@@ -150,9 +144,14 @@ def adapt(
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"{work}: cannot be made ({error.strerror}); give another --work") from error
-    embeddings = Teacher(teacher, threads=threads).embed(
-        people.crops, template(people.crops.shape[1]).astype(np.float64)
-    )
+    taught = embeddings(people, teacher, work, threads)
+    if enrolled:
+        own = read_people(enrolled, allow_single=True)
+        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=seed)
+        own = own.subset(chosen)
+        more = embeddings(own, teacher, work, threads)
+        people = people.joined(own, times=enrolled_times)
+        taught = np.concatenate([taught, *[more] * enrolled_times])
     settings = AdaptationSettings(
         seconds=seconds,
         batch=batch,
@@ -167,7 +166,7 @@ def adapt(
     records: list[dict[str, float]] = []
     with _bars() as progress:
         try:
-            for record in adapt_trunk(model, people.crops, people.labels, embeddings, settings, work / "adapt.pt"):
+            for record in adapt_trunk(model, people.crops, people.labels, taught, settings, work / "adapt.pt"):
                 records.append(record)
                 shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
                 progress("adapt", record["elapsed_s"] / seconds, shown)

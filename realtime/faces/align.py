@@ -22,7 +22,7 @@ Matrix = npt.NDArray[np.float64]
 
 _MOST_SUBPIXELS = 16  # a face 16 times larger than its crop needs a buffer of (16 S)^2 pixels, more is waste
 
-__all__ = ["crop_face", "inverse", "scale_of", "similarity", "template", "warp"]
+__all__ = ["crop_face", "cut", "inverse", "scale_of", "similarity", "template", "warp"]
 
 
 def similarity(landmarks: npt.NDArray[Any], size: int) -> Matrix:
@@ -88,5 +88,10 @@ def crop_face(bgr: Bytes, landmarks: npt.NDArray[Any], size: int) -> Bytes:
     Raises:
         ValueError: as ``similarity``.
     """
-    crop = warp(bgr, similarity(landmarks, size), size, size)
+    return cut(bgr, similarity(landmarks, size), size)
+
+
+def cut(bgr: Bytes, matrix: Matrix, size: int) -> Bytes:
+    """(S, S, 3) uint8 RGB: the frame under the (2, 3) transform to a crop."""
+    crop = warp(bgr, matrix, size, size)
     return np.ascontiguousarray(crop[..., ::-1], dtype=np.uint8)

@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector
 from realtime.faces.motion import MotionGate, Region, grown, touches
 from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
 
@@ -24,6 +24,7 @@ class FaceFinder:
         detect_every: detection runs on every n-th frame that this finder sees; in between faces are followed.
         share: of one core's time that detection may take; where it takes longer it runs on fewer frames, so that
             many cameras, or large pictures, leave time for decisions.
+        realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide.
         motion: while every face found is followed, detection looks only where something moved; None: everywhere.
     """
 
@@ -37,10 +38,11 @@ class FaceFinder:
         detect_every: int = 1,
         share: float = 1.0,
         motion: MotionGate | None = None,
+        realigner: Realigner | None = None,
     ) -> None:
         self._detector, self._tracker = detector, tracker
         self._size, self._limits, self._detect_every, self._share = size, limits, detect_every, share
-        self._motion = motion
+        self._motion, self._realigner = motion, realigner
         self._all_followed = False  # every face of the last detection has a track, and every track a face
         self._tracks: list[TrackedFace] = []
         self._shape: tuple[int, ...] | None = None
@@ -104,7 +106,7 @@ class FaceFinder:
         return moved + [track.face for track in self._tracks if not touches(track.face.box, region)]
 
     def _crop(self, track: TrackedFace, frame: Frame) -> FaceCrop:
-        pixels = crop_face(frame.bgr, track.face.landmarks, self._size)
+        pixels = cut_face(frame.bgr, track.face.landmarks, self._size, self._realigner)
         return FaceCrop(track, frame, pixels, refusal(pixels, track.face.landmarks, frame.bgr.shape, self._limits))
 
 

@@ -61,6 +61,9 @@ def test_adversarial_glasses_move_the_crop_of_a_real_face_further_than_plain_one
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures["faces"] == 1
     assert figures["A9"]["farthest_of_224"]["max"] > figures["plain glasses"]["farthest_of_224"]["max"]
+    assert figures["as it is"]["farthest_of_224"]["max"] == 0
+    for name in ("as it is", "plain glasses"):  # the second look leaves a crop in its place
+        assert figures[f"{name}, second look"] == figures[name]
 
 
 def test_unknown_pulls_and_shapes_are_refused(photos):

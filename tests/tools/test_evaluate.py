@@ -399,6 +399,8 @@ def test_other_things_worn_and_the_policy_itself_are_attacked(tuned, zoned, peop
     assert list(found) == ["zones", "zones strangers", "zones patch"]
     assert result["certificates"]["strangers"]["no_impersonation"]["n"] == 4
     assert result["certificates"]["strangers"]["identity"] is None
+    assert result["double_masking"]["certified"]["n"] == 4
+    assert result["double_masking"]["targeted_success"]["n"] == 2
     assert "zones strangers on zones" in (tmp_path / "out" / "evaluation.md").read_text()
 
 
