@@ -148,6 +148,7 @@ def adapt_trunk(
     teacher: npt.NDArray[np.float32],
     settings: AdaptationSettings,
     checkpoint: Path,
+    go_on_from: Path | None = None,
 ) -> Iterator[dict[str, float]]:
     """Adapt ``model``'s trunk in place; yields a record of progress about every five minutes.
 
@@ -157,6 +158,8 @@ def adapt_trunk(
         labels: (N,) person of each crop, 0 to P - 1.
         teacher: (N, W) the teacher's embedding of each crop.
         checkpoint: written at every record; an existing one is resumed.
+        go_on_from: the last checkpoint of another run, whose net is the starting point in the model's place; its
+            people have to be the first of these.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     order = torch.randperm(len(crops), generator=generator)
@@ -187,6 +190,11 @@ def adapt_trunk(
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
+    elif go_on_from is not None:
+        earlier = torch.load(go_on_from, weights_only=True)["net"]
+        with torch.no_grad():
+            net.people[: len(earlier["people"])].copy_(earlier["people"])
+        net.load_state_dict(earlier | {"people": net.people})
     else:
         with torch.no_grad():
             net.start_normalisation_from_data(

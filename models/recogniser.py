@@ -13,7 +13,7 @@ from models.engines import Engine, make_engine
 from models.evidence import Bools, Bytes, Evidence, Floats
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.zones import Zone, zone_views
+from models.zones import Zone, both_ways
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,23 +102,18 @@ class Recogniser:
         stages.end("mask")
         touched = mask.any(axis=(1, 2))
         defended = raw.copy()  # nothing masked, nothing to classify again
-        views = np.zeros((len(crops), len(self.zones), len(self.labels)), np.float32)
-        hidden = zone_views(crops, self.zones, self.fill_rgb)
-        again = np.concatenate([masked_crops[touched], hidden.reshape(-1, *crops.shape[1:])])
-        if len(again):
-            probabilities = softmax(self._engine.logits(again))
-            count = int(touched.sum())
-            defended[touched] = probabilities[:count]
-            views[:] = probabilities[count:].reshape(views.shape)
+        again = np.concatenate([masked_crops[touched], self._hidden(crops)])
+        found = self._engine.logits(again) if len(again) else raw[:0]
+        count = int(touched.sum())
+        defended[touched] = softmax(found[:count])
+        views = self._views(found[count:], len(crops))
         stages.end("reclassify")
         return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
 
     def _defend_alarms(self, crops: Bytes, stages: _Stages) -> Evidence:
         """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
-        count, side = len(crops), self.input_size
-        hidden = zone_views(crops, self.zones, self.fill_rgb)
-        probabilities = softmax(self._engine.logits(np.concatenate([crops, hidden.reshape(-1, side, side, 3)])))
-        raw, views = probabilities[:count], probabilities[count:].reshape(count, len(self.zones), -1)
+        logits = self._engine.logits(np.concatenate([crops, self._hidden(crops)]))
+        raw, views = softmax(logits[: len(crops)]), self._views(logits[len(crops) :], len(crops))
         saliency = np.zeros(crops.shape[:3], np.float32)
         mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
         found = Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
@@ -134,6 +129,23 @@ class Recogniser:
                 defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
             stages.end("reclassify")
         return found
+
+    def view(self, crops: Bytes) -> Floats:
+        """(N, S, S, 3) uint8 -> (N, V, K): probabilities of the views with one zone hidden each."""
+        hidden = self._hidden(self._checked(crops))
+        return self._views(
+            self._engine.logits(hidden) if len(hidden) else np.zeros((0, len(self.labels)), np.float32), len(crops)
+        )
+
+    def _hidden(self, crops: Bytes) -> Bytes:
+        """(N V 2, S, S, 3): every zone's view of every crop, and its mirror image."""
+        side = self.input_size
+        return both_ways(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
+
+    def _views(self, logits: Floats, count: int) -> Floats:
+        """Logits of ``_hidden`` of so many crops -> (N, V, K) probabilities."""
+        zones, classes = len(self.zones), len(self.labels)
+        return softmax(logits.reshape(count * zones, 2, classes).mean(axis=1)).reshape(count, zones, classes)
 
     def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
         mask = saliency_to_mask(saliency, self.mask_parameters)

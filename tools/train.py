@@ -5,6 +5,7 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -115,6 +116,9 @@ def adapt(
         list[Path] | None,
         typer.Option(help="Also the people to be enrolled: prepared folders; only what fit trains on is used."),
     ] = None,
+    go_on_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint (adapt.pt) of a run on the same DATA to start from, heads and all.")
+    ] = None,
     enrolled_times: Annotated[int, typer.Option(min=1, help="How often their crops are repeated.")] = 3,
     zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without their eyewear zone.")] = (
         AdaptationSettings.zone_share
@@ -166,12 +170,15 @@ def adapt(
     records: list[dict[str, float]] = []
     with _bars() as progress:
         try:
-            for record in adapt_trunk(model, people.crops, people.labels, taught, settings, work / "adapt.pt"):
+            checkpoint = work / "adapt.pt"
+            for record in adapt_trunk(model, people.crops, people.labels, taught, settings, checkpoint, go_on_from):
                 records.append(record)
                 shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
                 progress("adapt", record["elapsed_s"] / seconds, shown)
         except ValueError as error:
             raise BadInput(str(error)) from error
+        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+            raise BadInput(f"--go-on-from {go_on_from}: no checkpoint of such a run ({error})") from error
     try:
         write_trunk(out, model)
     except OSError as error:

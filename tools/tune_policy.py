@@ -27,7 +27,6 @@ from models.errors import BadInput
 from models.evidence import Bytes, Floats
 from models.policy import Policy
 from models.recogniser import Recogniser, load_recogniser
-from models.zones import zone_views
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.run import with_innocent_glasses
 from tools.fit_bundle import commit_of_this_tree
@@ -121,9 +120,8 @@ def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int
     raw, zone = [], []
     for first in range(0, len(crops), chunk):
         part = crops[first : first + chunk]
-        hidden = zone_views(part, recogniser.zones[:1], recogniser.fill_rgb)[:, 0]
         raw.append(recogniser.classify(part))
-        zone.append(recogniser.classify(hidden))
+        zone.append(recogniser.view(part)[:, 0])
     return Views(np.concatenate(raw), np.concatenate(zone), labels)
 
 

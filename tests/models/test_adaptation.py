@@ -117,3 +117,18 @@ def test_at_first_only_the_heads_learn(tmp_path: Path) -> None:
     assert {name for name, layer in model.convolutions().items() if torch.equal(layer.weight, before[name])} == {
         name for name in before if not name.startswith("block5")
     }
+
+
+def test_a_run_can_go_on_from_anothers_net_with_more_people(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    few = labels < 3
+    first = tmp_path / "first.pt"
+    list(adapt_trunk(small_model(), crops[few], labels[few], teacher[few], SETTINGS, first))
+    still = replace(SETTINGS, seconds=1, learning_rate=0.0, head_learning_rate=0.0, heads_first=0.0)
+    second = tmp_path / "second.pt"
+    list(adapt_trunk(small_model(seed=7), crops, labels, teacher, still, second, first))
+    before, after = (torch.load(path, weights_only=True)["net"] for path in (first, second))
+    assert after["people"].shape[0] == 4
+    torch.testing.assert_close(after["people"][:3], before["people"])
+    for name in ("trained.0.weight", "embed.2.weight", "to_teacher.weight"):
+        torch.testing.assert_close(after[name], before[name])

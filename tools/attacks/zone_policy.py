@@ -98,10 +98,10 @@ class ZonePolicy(MaskedPGD):
     def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
-        moving = [pixels, *(self._hidden(pixels, zone) for zone in self.zones if _reaches_beyond(batch.region, zone))]
-        required = [self.policy.threshold] + [self.policy.zone_confirm] * (len(moving) - 1)
-        logits = model(torch.cat(moving).contiguous(memory_format=torch.channels_last) / 255)
-        margins = _log_share(logits, batch.goal.repeat(len(moving)), required).view(len(moving), -1).amin(dim=0)
+        moving = [zone for zone in self.zones if _reaches_beyond(batch.region, zone)]
+        logits = self._looked_at(model, pixels, moving, raw=True)
+        required = [self.policy.threshold] + [self.policy.zone_confirm] * len(moving)
+        margins = _log_share(logits, batch.goal, required)
         judged = torch.minimum(margins.detach(), batch.state["fixed"])
         return Objective(-margins, judged.exp())
 
@@ -114,13 +114,23 @@ class ZonePolicy(MaskedPGD):
 
     def _fixed(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """(n,) log of the smallest share that the views give which no pixel of the region reaches."""
-        views = [self._hidden(batch.crops, zone) for zone in self.zones if not _reaches_beyond(batch.region, zone)]
-        if not views:
+        still = [zone for zone in self.zones if not _reaches_beyond(batch.region, zone)]
+        if not still:
             return batch.crops.new_full((len(batch),), torch.inf)
         with torch.no_grad():
-            logits = model(torch.cat(views).contiguous(memory_format=torch.channels_last) / 255)
-            required = [self.policy.zone_confirm] * len(views)
-            return _log_share(logits, batch.goal.repeat(len(views)), required).view(len(views), -1).amin(dim=0)
+            logits = self._looked_at(model, batch.crops, still, raw=False)
+            return _log_share(logits, batch.goal, [self.policy.zone_confirm] * len(still))
+
+    def _looked_at(
+        self, model: nn.Module, pixels: torch.Tensor, zones: Sequence[torch.Tensor], *, raw: bool
+    ) -> torch.Tensor:
+        """(V, n, K) logits as the recogniser has them: raw, then each zone's view, the mean with its mirror image."""
+        hidden = [self._hidden(pixels, zone) for zone in zones]
+        seen = ([pixels] if raw else []) + [view for one in hidden for view in (one, one.flip(3))]
+        logits = model(torch.cat(seen).contiguous(memory_format=torch.channels_last) / 255)
+        each = logits.view(len(seen), len(pixels), -1)
+        first = 1 if raw else 0
+        return torch.cat([each[:first], each[first:].unflatten(0, (len(zones), 2)).mean(dim=1)]) if zones else each
 
     def _hidden(self, pixels: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
         fill = pixels.new_tensor(self.fill_rgb).view(1, 3, 1, 1)
@@ -133,9 +143,9 @@ def _reaches_beyond(region: torch.Tensor, zone: torch.Tensor) -> bool:
 
 
 def _log_share(logits: torch.Tensor, goal: torch.Tensor, required: Sequence[float]) -> torch.Tensor:
-    """(V n, K) -> (V n,): log of the goal's probability over what its view has to give."""
-    given = logits.log_softmax(dim=1).gather(1, goal.view(-1, 1)).squeeze(1)
-    return given - torch.log(given.new_tensor(required)).repeat_interleave(len(given) // len(required))
+    """(V, n, K) -> (n,): log of the goal's probability over what its view has to give, of the view farthest off."""
+    given = logits.log_softmax(dim=2).gather(2, goal.view(1, -1, 1).expand(len(logits), -1, 1)).squeeze(2)
+    return (given - torch.log(given.new_tensor(required)).view(-1, 1)).amin(dim=0)
 
 
 def _padded(result: AttackResult, steps: int) -> AttackResult:

@@ -21,7 +21,6 @@ import numpy as np
 
 from models.evidence import Bytes, Floats
 from models.recogniser import Recogniser
-from models.zones import zone_views
 from tools.attacked import NOBODY, Labels
 from tools.evaluation.measures import Flags, share
 
@@ -88,11 +87,10 @@ def certificates(
     recogniser: Recogniser, crops: Bytes, labels: Labels, moves: Sequence[Jitter] = STATED
 ) -> dict[str, Any]:
     """Both certificates of the first zone on faces (N, S, S, 3), as they are and at the worst of ``moves``."""
-    policy, zone = recogniser.policy, recogniser.zones[:1]
+    policy = recogniser.policy
 
     def views_of(some: Bytes) -> Floats:
-        hidden = zone_views(some, zone, recogniser.fill_rgb)[:, 0]
-        return np.concatenate([recogniser.classify(hidden[i : i + CHUNK]) for i in range(0, len(hidden), CHUNK)])
+        return np.concatenate([recogniser.view(some[i : i + CHUNK])[:, 0] for i in range(0, len(some), CHUNK)])
 
     refused, told = [], []
     for move in moves:
@@ -100,7 +98,7 @@ def certificates(
         refused.append(no_impersonation(views, labels, policy.zone_confirm))
         told.append(identity(views, labels, policy.zone_threshold))
     return {
-        "zone": zone[0],
+        "zone": recogniser.zones[0],
         "zone_confirm": policy.zone_confirm,
         "zone_threshold": policy.zone_threshold,
         "jitters": len(moves),

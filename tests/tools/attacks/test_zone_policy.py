@@ -35,7 +35,9 @@ def scene(count=6):
 def shares(net, crops, goals):
     """What each view gives over what it has to give, by plain numpy: (2, N)."""
     each = np.arange(len(crops))
-    raw, hidden = named(net, crops), named(net, hide(crops, ZONE, FILL))
+    raw, seen = named(net, crops), hide(crops, ZONE, FILL)
+    both = np.log(named(net, seen)) + np.log(named(net, np.ascontiguousarray(seen[:, :, ::-1])))
+    hidden = np.exp(both / 2) / np.exp(both / 2).sum(axis=1, keepdims=True)  # the mean of the logits
     return np.stack([raw[each, goals] / POLICY.threshold, hidden[each, goals] / POLICY.zone_confirm])
 
 
