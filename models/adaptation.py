@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -191,10 +192,7 @@ def adapt_trunk(
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
     elif go_on_from is not None:
-        earlier = torch.load(go_on_from, weights_only=True)["net"]
-        with torch.no_grad():
-            net.people[: len(earlier["people"])].copy_(earlier["people"])
-        net.load_state_dict(earlier | {"people": net.people})
+        _start_from(net, go_on_from)
     else:
         with torch.no_grad():
             net.start_normalisation_from_data(
@@ -256,6 +254,21 @@ def adapt_trunk(
             last = time.monotonic()  # the check is not training time
     net.eval()
     net.fold_into(model)
+
+
+def _start_from(net: AdaptationNet, checkpoint: Path) -> None:
+    """Take over another run's net; people whom it did not have keep their fresh directions.
+
+    Raises:
+        ValueError: the file is no checkpoint of a run that this one could go on from.
+    """
+    try:
+        earlier = torch.load(checkpoint, weights_only=True)["net"]
+        with torch.no_grad():
+            net.people[: len(earlier["people"])].copy_(earlier["people"])
+        net.load_state_dict(earlier | {"people": net.people})
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{checkpoint}: no checkpoint of such a run to go on from ({error})") from error
 
 
 def _augmented(

@@ -29,7 +29,7 @@ from models.eyewear import COLOURS, SHAPES, frame_mask, innocent, rgba
 from models.pose import TEMPLATE_SIDE
 from realtime.faces.align import Matrix, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
-from realtime.faces.realign import Realigner
+from realtime.faces.realign import Realigner, compose
 from realtime.faces.wear import wear
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
@@ -62,11 +62,9 @@ def move_between(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Move:
 
 def move_of(before: Matrix, after: Matrix) -> Move:
     """From two transforms (2, 3) of one picture to a crop of side 224."""
-    between = np.vstack([before, [0, 0, 1]]) @ np.vstack(
-        [inverse(after), [0, 0, 1]]
-    )  # from the second crop to the first
+    between = compose(before, inverse(after))  # from the second crop to the first
     centre = np.array([TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2, 1])
-    shift = float(np.linalg.norm((between @ centre - centre)[:2]))
+    shift = float(np.linalg.norm(between @ centre - centre[:2]))
     turn = math.degrees(math.atan2(between[1, 0], between[0, 0]))
     return Move(shift, turn, math.hypot(between[0, 0], between[1, 0]))
 
@@ -103,13 +101,16 @@ def main(
 
     def note(name: str, pictures: list[Bytes], face: DetectedFace) -> None:
         """The picture that moves the crop farthest, by the landmarks and after the second look."""
-        for again in ("", AGAIN):
-            found = [_moved(detector, bgr, face, realigner if again else None) for bgr in pictures]
-            kept = [move for move in found if move is not None]
-            if kept:
-                moves[name + again].append(max(kept, key=lambda move: move.farthest))
-            else:
-                lost[name + again] += 1
+        before = similarity(face.landmarks, TEMPLATE_SIDE)
+        after = [(bgr, again) for bgr in pictures if (again := _face(detector, bgr)) is not None]
+        if not after:
+            lost[name] += 1
+            lost[name + AGAIN] += 1
+            return
+        alone = [move_between(face.landmarks, again.landmarks) for _, again in after]
+        looked = [realigner.crop(bgr, again.landmarks, TEMPLATE_SIDE)[1] for bgr, again in after]
+        moves[name].append(max(alone, key=lambda move: move.farthest))
+        moves[name + AGAIN].append(max((move_of(before, one) for one in looked), key=lambda move: move.farthest))
 
     tried = 0
     for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
@@ -168,16 +169,6 @@ def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:
 def _face(detector: MtcnnDetector, bgr: Bytes) -> DetectedFace | None:
     faces = find_faces(detector, bgr)
     return choose_face(faces, bgr.shape) if faces else None
-
-
-def _moved(detector: MtcnnDetector, bgr: Bytes, before: DetectedFace, realigner: Realigner | None) -> Move | None:
-    after = _face(detector, bgr)
-    if after is None:
-        return None
-    if realigner is None:
-        return move_between(before.landmarks, after.landmarks)
-    _, matrix = realigner.crop(bgr, after.landmarks, TEMPLATE_SIDE)
-    return move_of(similarity(before.landmarks, TEMPLATE_SIDE), matrix)
 
 
 def _region(shape: tuple[int, ...], face: DetectedFace, accessory: str) -> npt.NDArray[np.bool_]:

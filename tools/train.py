@@ -5,7 +5,6 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -177,8 +176,6 @@ def adapt(
                 progress("adapt", record["elapsed_s"] / seconds, shown)
         except ValueError as error:
             raise BadInput(str(error)) from error
-        except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-            raise BadInput(f"--go-on-from {go_on_from}: no checkpoint of such a run ({error})") from error
     try:
         write_trunk(out, model)
     except OSError as error:

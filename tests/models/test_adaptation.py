@@ -132,3 +132,10 @@ def test_a_run_can_go_on_from_anothers_net_with_more_people(tmp_path: Path) -> N
     torch.testing.assert_close(after["people"][:3], before["people"])
     for name in ("trained.0.weight", "embed.2.weight", "to_teacher.weight"):
         torch.testing.assert_close(after[name], before[name])
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    (tmp_path / "no.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(ValueError, match=r"no\.pt: no checkpoint of such a run"):
+        next(iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt", tmp_path / "no.pt")))
