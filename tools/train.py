@@ -11,20 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from models.adaptation import AdaptationSettings, adapt_trunk
-from models.errors import BadInput
+from models.adaptation import AdaptationSettings
 from models.fitting import FitSettings, Record
-from models.training import TrainingSettings, split
-from models.vgg16 import CAFFE_INPUT, VGG16
-from models.weights import read_trunk, write_trunk
+from models.training import TrainingSettings
 from models.zones import ZONES, checked_zones
 from tools import report
-from tools.fit_bundle import Job, embeddings, fit_bundle, transfer
+from tools.fit_bundle import Job, fit_bundle, transfer
+from tools.fit_trunk import Enrolled, fit_trunk
 from tools.people import People, read_people
 from tools.scoring import score_bundle
 from tools.splits import TEST_LOG, Split, log_look
@@ -138,23 +135,6 @@ def adapt(
     """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
     torch.set_num_threads(threads)
     people = read_people(data, aligned=aligned)
-    source = read_trunk(trunk)
-    if source.spec != CAFFE_INPUT:
-        raise BadInput(f"--trunk {trunk}: only trunks with the mean and order of the .npz files can be adapted")
-    model = VGG16(classes=1, input_size=input_size, hidden=1)
-    source.load_into(model)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadInput(f"{work}: cannot be made ({error.strerror}); give another --work") from error
-    taught = embeddings(people, teacher, work, threads)
-    if enrolled:
-        own = read_people(enrolled, allow_single=True)
-        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=seed)
-        own = own.subset(chosen)
-        more = embeddings(own, teacher, work, threads)
-        people = people.joined(own, times=enrolled_times)
-        taught = np.concatenate([taught, *[more] * enrolled_times])
     settings = AdaptationSettings(
         seconds=seconds,
         batch=batch,
@@ -166,20 +146,25 @@ def adapt(
         half_precision=half_precision,
         seed=seed,
     )
-    records: list[dict[str, float]] = []
     with _bars() as progress:
-        try:
-            checkpoint = work / "adapt.pt"
-            for record in adapt_trunk(model, people.crops, people.labels, taught, settings, checkpoint, go_on_from):
-                records.append(record)
-                shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
-                progress("adapt", record["elapsed_s"] / seconds, shown)
-        except ValueError as error:
-            raise BadInput(str(error)) from error
-    try:
-        write_trunk(out, model)
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror})") from error
+
+        def seen(record: dict[str, float]) -> None:
+            shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
+            progress("adapt", record["elapsed_s"] / seconds, shown)
+
+        people, records = fit_trunk(
+            people,
+            trunk,
+            teacher,
+            settings,
+            out,
+            work=work,
+            input_size=input_size,
+            enrolled=Enrolled(enrolled, enrolled_times) if enrolled else None,
+            go_on_from=go_on_from,
+            threads=threads,
+            seen=seen,
+        )
     cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
     _write(json_file, {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records})
 
