@@ -8,8 +8,6 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import shlex
-import sys
 import tempfile
 from collections.abc import Callable
 from enum import StrEnum
@@ -21,10 +19,10 @@ from rich.console import Console, RenderableType
 
 from models.bundle import load_bundle
 from models.errors import BadInput
-from realtime.redact import redact
 from realtime.threads import calm_opencv, thread_budget
 from tools.bench import tables
 from tools.bench.machine import in_words, machine
+from tools.provenance import command_line
 
 SIZES = (112, 224)
 
@@ -74,7 +72,11 @@ def benchmark(
     check_writable(json_file, png)
     calm_opencv()
     budget = thread_budget(inference=threads)
-    outcome: dict[str, Any] = {"command": command_line(), "machine": machine(), "threads": budget.inference}
+    outcome: dict[str, Any] = {
+        "command": command_line("tools.benchmark"),
+        "machine": machine(),
+        "threads": budget.inference,
+    }
     show: Callable[[Any], RenderableType]
     with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
         published = bundle or "plain"  # what is compared pass by pass is the published method
@@ -176,11 +178,6 @@ def check_writable(*files: Path | None) -> None:
     for file in files:
         if file is not None and not file.parent.is_dir():
             raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
-
-
-def command_line() -> str:
-    """What was typed, without credentials."""
-    return redact(shlex.join(["python", "-m", "tools.benchmark", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 # isort: split
 import datetime
 import math
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,9 +40,9 @@ from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import Evaluation, evaluate
 from tools.evaluation.tables import tables_of
-from tools.fit_bundle import commit_of_this_tree
 from tools.people import People, at_size, read_people
 from tools.prepare import find_faces
+from tools.provenance import command_line, commit_of_this_tree
 from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split
 from tools.tune_defence import ticking
 
@@ -152,7 +151,7 @@ def main(
     if "patch" in found.attacked:
         found.figures["double_masking"] = _double_masking(second or recogniser, found)
     facts = {
-        "command": "python -m tools.evaluate " + " ".join(sys.argv[1:]),
+        "command": command_line("tools.evaluate"),
         "commit": commit_of_this_tree(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "bundle": f"{recogniser.bundle.info.name}, SHA-256 {recogniser.bundle.checksum[:16]}",

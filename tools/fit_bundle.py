@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from models.vgg16 import VGG16
 from models.weights import Trunk, read_trunk
 from tools import report
 from tools.people import People, at_size
+from tools.provenance import commit_of_this_tree
 from tools.teacher import Teacher
 
 Floats = npt.NDArray[np.float32]
@@ -189,23 +189,6 @@ def logits_of(model: VGG16, people: People, *, batch: int = 32) -> Floats:
     ]
     found: Floats = np.concatenate(parts)
     return found
-
-
-def commit_of_this_tree() -> str:
-    """The commit that this code stands at, ``+changes`` where files differ from it; "unknown" outside git."""
-    folder = Path(__file__).parent
-    commit = _git(folder, "rev-parse", "HEAD")
-    if not commit:
-        return "unknown"
-    return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Floats:

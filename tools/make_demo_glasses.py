@@ -11,7 +11,6 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from realtime.faces.detect import MtcnnDetector
 from tools.attacks.eot import SCENE
 from tools.attacks.half_precision import HalfPrecision
 from tools.glasses.texture import make_texture
+from tools.provenance import command_line
 
 SECONDS = 27  # of the scene's movement
 ASSETS = Path(__file__).parents[1] / "realtime" / "assets"
@@ -134,7 +134,7 @@ def main(
     cli.write_json(
         out / "demo_glasses.json",
         {
-            "command": "python -m tools.make_demo_glasses " + " ".join(sys.argv[1:]),
+            "command": command_line("tools.make_demo_glasses"),
             "bundle": recogniser.bundle.info.name,
             "classifier_sha256": recogniser.bundle.checksum,
             "person": PERSON,

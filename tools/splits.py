@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.training import split
-from tools.fit_bundle import commit_of_this_tree
 from tools.people import People
+from tools.provenance import command_line, commit_of_this_tree
 
 TEST_LOG = Path(__file__).with_name("test_split_log.jsonl")
 """Every look at a test split is written down here, and the file is committed."""
@@ -75,7 +74,7 @@ def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:
     line = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit_of_this_tree(),
-        "command": f"python -m {command} " + " ".join(sys.argv[1:]),
+        "command": command_line(command),
         "result": result,
     }
     try:

@@ -16,7 +16,6 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 # isort: split
 import datetime
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,9 +36,9 @@ from models.eyewear import WEARABLES
 from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
 from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled
-from tools.fit_bundle import commit_of_this_tree
 from tools.glasses.job import Settings
 from tools.people import People, read_people
+from tools.provenance import command_line, commit_of_this_tree
 from tools.splits import held_out
 from tools.tuning.answers import Answers
 from tools.tuning.grid import Axes, coarse_axes, in_words
@@ -123,7 +122,7 @@ def main(
         matrix = transferred(recogniser, people, answers, axes, work, steps, transfer, seed, tick) if transfer else None
     rows = rows_of(found, published, own)
     report = {
-        "command": "python -m tools.tune_defence " + " ".join(sys.argv[1:]),
+        "command": command_line("tools.tune_defence"),
         "commit": commit_of_this_tree(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},

@@ -29,8 +29,8 @@ from models.policy import Policy
 from models.recogniser import Recogniser, load_recogniser
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.run import with_innocent_glasses
-from tools.fit_bundle import commit_of_this_tree
 from tools.people import at_size, read_people
+from tools.provenance import commit_of_this_tree
 from tools.report import proportion
 from tools.splits import held_out
 

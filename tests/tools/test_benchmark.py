@@ -391,12 +391,6 @@ def test_mistakes_are_bad_input(arguments: list[str], words: str) -> None:
         CliRunner().invoke(benchmark.app, arguments, catch_exceptions=False)
 
 
-def test_the_command_line_that_is_kept_holds_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark.sys, "argv", ["x", "--source", "rtsp://me:p@ss:w/rd@host/stream"])
-    assert "p@ss" not in benchmark.command_line()
-    assert "--source" in benchmark.command_line()
-
-
 # -- the profile --
 
 
