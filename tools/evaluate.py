@@ -40,6 +40,7 @@ from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import Evaluation, evaluate
 from tools.evaluation.tables import tables_of
+from tools.evaluation.wearers import wearers
 from tools.people import People, at_size, read_people
 from tools.prepare import find_faces
 from tools.provenance import command_line, commit_of_this_tree
@@ -76,6 +77,9 @@ def main(
     ] = None,
     strangers: Annotated[Path | None, typer.Option(help="Prepared crops of people who are not enrolled.")] = None,
     hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two rows more.")] = None,
+    wearing: Annotated[
+        Path | None, typer.Option("--wearers", help="List of pictures (person/file) of people who really wear glasses.")
+    ] = None,
     detect: Annotated[bool, typer.Option(help="Look whether a detector still finds the attacked faces.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What counts; an ONNX Runtime engine.")] = "onnxruntime",
@@ -113,6 +117,7 @@ def main(
     make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     people = read_people(data, allow_single=True, aligned=aligned)
     measured = people_of_split(recogniser, people, choice)
+    real_glasses = None if wearing is None else wearers(measured, wearing)
     if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
         log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
     (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
@@ -136,6 +141,7 @@ def main(
             seed=seed,
             strangers=others,
             hardened=second,
+            wearing=real_glasses,
             finds_face=_finder(MtcnnDetector(min_face=40)) if detect else None,
             tick=tick,
         )
@@ -256,9 +262,8 @@ def _finder(detector: FaceDetector) -> Any:
 
 
 def _provenance(recogniser: Recogniser) -> str:
-    if recogniser.bundle.info.training:
-        return "none of them fitted to"
-    return "not verified to be unseen (the bundle has no training record)"
+    trained = recogniser.bundle.info.training
+    return "none of them fitted to" if trained else "not verified to be unseen (the bundle has no training record)"
 
 
 def _missing(

@@ -462,10 +462,18 @@ def test_looks_at_the_test_split_are_logged_before_and_after(tuned, people, tmp_
     other = write_people(tuned, tmp_path / "test", seed=11, count=12)
     log = tmp_path / "log.jsonl"
     options = ("--split", "test", "--log", log, "--attack", "sharif", "--defence", "published", *OPTIONS)
-    run(tuned, other, "--out", tmp_path / "out", *options)
+    worn = sorted(f"{path.parent.name}/{path.name}" for path in other.glob("*/*.png"))[:2]
+    (tmp_path / "worn.txt").write_text("# seen by hand\n" + "\n".join(worn) + "\n")
+    run(tuned, other, "--out", tmp_path / "out", *options, "--wearers", tmp_path / "worn.txt")
     begun, done = (json.loads(line) for line in log.read_text().splitlines())
     assert begun["result"]["begun"] == "evaluate"
     assert done["result"]["attacks"]["sharif"]["none"]["targeted_success"]["n"] == 3
+    result = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert result["wearers"]["published"]["accuracy"]["n"] == 2  # they are in the folder of who the net says they are
+    assert result["wearers"]["none"]["accuracy"]["right"] == 2
+    (tmp_path / "worn.txt").write_text("Nobody/1.png\n")
+    with pytest.raises(BadInput, match="none of its pictures is among these crops"):
+        run(tuned, other, "--out", tmp_path / "no", *options, "--wearers", tmp_path / "worn.txt")
     with pytest.raises(BadInput, match="the bundle was trained on"):
         run(tuned, people, "--out", tmp_path / "no", *options)
 

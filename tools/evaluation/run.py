@@ -66,6 +66,7 @@ def evaluate(
     seed: int = 0,
     strangers: People | None = None,
     hardened: Recogniser | None = None,
+    wearing: People | None = None,
     finds_face: FindsFace | None = None,
     tick: Tick | None = None,
 ) -> Evaluation:
@@ -77,6 +78,7 @@ def evaluate(
         work: keeps attacked faces and answers; a rerun goes on.
         strangers: crops of people who are not enrolled, for the attacks of that name.
         hardened: the recogniser of the row over zone views, which some attacks are made against.
+        wearing: crops whose people really wear glasses.
         finds_face: the detector, for attacks that make the face disappear.
 
     Raises:
@@ -89,13 +91,17 @@ def evaluate(
     clean, labels = labelled(people.subset(chosen), recogniser)
     innocent = with_innocent_glasses(clean, seed)
     figures: dict[str, Any] = {"clean": {}, "innocent": {}, "milliseconds": {}, "attacks": {}, "worst_case": {}}
+    quiet = {"clean": (clean, labels), "innocent": (innocent, labels)}
+    if wearing is not None:
+        quiet["wearers"] = labelled(wearing, recogniser)
+        figures["wearers"] = {}
     clean_answers: dict[str, Answered] = {}
     for row in rows:
-        for kind, crops in (("clean", clean), ("innocent", innocent)):
+        for kind, (crops, who) in quiet.items():
             found = asker(row, crops, kind)
-            states = state_figures(found.decisions(row, names, recogniser.policy), labels, labels, names)
+            states = state_figures(found.decisions(row, names, recogniser.policy), who, who, names)
             states.pop("known_target")
-            figures[kind][row.name] = clean_figures(found.defended, labels, found.mask, threshold) | {"states": states}
+            figures[kind][row.name] = clean_figures(found.defended, who, found.mask, threshold) | {"states": states}
             if kind == "clean":
                 clean_answers[row.name] = found
         figures["milliseconds"][row.name] = asker.milliseconds(row, clean[: plan.timed])

@@ -74,13 +74,17 @@ def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[T
 
 def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
     keys = ("known_true", "suspected_attack", "unknown")
+    kinds = [kind for kind in ("clean", "innocent", "wearers") if kind in figures]
     table = []
     for row in rows:
-        quiet = [shown(figures[kind][row.name]["states"][key]) for kind in ("clean", "innocent") for key in keys]
+        quiet = [shown(figures[kind][row.name]["states"][key]) for kind in kinds for key in keys]
         table.append([row.title, *quiet])
     columns = ["defence"]
-    columns += [f"{kind}: {word}" for kind in ("clean", "innocent") for word in ("Known(true)", "alarm", "Unknown")]
-    note = "Faces that nobody attacked, as they are and with plain glasses; accuracy counts only the right name."
+    columns += [f"{kind}: {word}" for kind in kinds for word in ("Known(true)", "alarm", "Unknown")]
+    note = (
+        "Faces that nobody attacked: as they are, with plain glasses drawn on, and (wearers) those of people who really"
+        " wear glasses in the picture; accuracy counts only the right name."
+    )
     return Table("Verdicts without an attack", note, columns, table)
 
 
