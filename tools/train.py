@@ -16,6 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from models.adaptation import AdaptationSettings
+from models.features import Augmentation
 from models.fitting import FitSettings, Record
 from models.training import TrainingSettings
 from models.zones import ZONES, checked_zones
@@ -41,6 +42,8 @@ Zones = Annotated[list[str] | None, typer.Option("--zone", help=f"Also learn fac
 Work = Annotated[Path, typer.Option(help="Keeps features, checkpoints and the report; a rerun resumes from it.")]
 InputSize = Annotated[int, typer.Option(min=32, max=1024, help="Side of the crops that the recogniser sees.")]
 Versions = Annotated[int, typer.Option(min=0, help="Changed versions of each crop, beside the plain one.")]
+HiddenShare = Annotated[float, typer.Option(min=0, max=1, help="Share of changed crops with a part hidden.")]
+GlassesShare = Annotated[float, typer.Option("--glasses", min=0, max=1, help="Share with innocent glasses drawn on.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Most epochs for the head.")]
 BlockEpochs = Annotated[int, typer.Option(min=0, help="Epochs for the last convolution block; 0: frozen.")]
 Seed = Annotated[int, typer.Option(help="Of the split, of the changes and of the training.")]
@@ -66,6 +69,8 @@ def fit(
     stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
     left_out: LeftOut = 0,
     zone: Zones = None,
+    hidden_share: HiddenShare = Augmentation.hidden,
+    glasses: GlassesShare = TrainingSettings.glasses,
     allow_single: Annotated[
         bool, typer.Option(help="Enrol people with one picture from changed copies of it.")
     ] = False,
@@ -83,6 +88,8 @@ def fit(
         settings=replace(
             _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
             zones=checked_zones(zone or []),
+            augmentation=Augmentation(hidden=hidden_share),
+            glasses=glasses,
             stranger_versions=stranger_versions,
             half_precision=half_precision,
         ),

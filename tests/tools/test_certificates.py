@@ -1,11 +1,15 @@
 """The certificates by hand, and the jitter against OpenCV's own rotation of points."""
 
+import json
+import math
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from tools.attacked import NOBODY
-from tools.evaluation.certificates import STATED, Jitter, identity, jittered, jitters, no_impersonation
+from tools.evaluation.certificates import JITTERS, Jitter, corners, identity, jittered, no_impersonation
 
 VIEWS = np.array([[0.9, 0.1], [0.3, 0.7], [0.6, 0.4], [0.55, 0.45], [0.45, 0.55]], np.float32)
 LABELS = np.array([0, 0, NOBODY, NOBODY, 0])
@@ -20,12 +24,25 @@ def test_an_identity_is_certified_when_the_zone_view_is_sure_of_the_true_person(
     assert identity(VIEWS, LABELS, 0.3).tolist() == [True, False, False, False, False]  # it has to be named, too
 
 
-def test_the_stated_jitter_reaches_its_extremes_alone_and_together():
-    moves = jitters(shift=4, degrees=2, scale=0.03)
-    assert len(moves) == len(set(moves)) == 17 == len(STATED)
-    assert moves[0] == Jitter()
-    assert {(m.x, m.y, m.degrees) for m in moves[-8:]} == {(x, y, d) for x in (-4, 4) for y in (-4, 4) for d in (-2, 2)}
-    assert all(abs(move.scale - 1) <= 0.03 + 1e-9 for move in moves)
+def test_a_jitter_takes_shift_turn_and_size_to_their_extremes_at_once():
+    moves = corners(shift=4 * 2**0.5, degrees=2, scale=0.03)
+    assert len(set(moves)) == 8
+    placed = {(round(m.x), round(m.y), m.degrees) for m in moves}
+    assert placed == {(x, y, d) for x in (-4, 4) for y in (-4, 4) for d in (-2, 2)}
+    assert all(abs(abs(move.scale - 1) - 0.03) <= 1e-9 for move in moves)
+
+
+def test_the_jitters_are_what_was_measured_of_the_alignment():
+    measured = json.loads((Path(__file__).parents[2] / "docs/benchmarks/alignment.json").read_text())
+    for name, kind, rank in (
+        ("plain glasses, 95th percentile", "plain glasses, second look", "p95"),
+        ("A9, median", "A9, second look", "p50"),
+    ):
+        found = measured[kind]
+        for move in JITTERS[name]:
+            assert math.hypot(move.x, move.y) == pytest.approx(found["shift_of_224"][rank], abs=0.05)
+            assert abs(move.degrees) == pytest.approx(found["degrees"][rank], abs=0.05)
+            assert abs(move.scale - 1) == pytest.approx(found["scale"][rank], abs=0.001)
 
 
 @pytest.mark.parametrize("jitter", [Jitter(x=8), Jitter(y=-8), Jitter(degrees=5), Jitter(scale=1.1)])

@@ -1,7 +1,8 @@
 """A7, queries only: random rectangles, kept where they help (after Square Attack, Andriushchenko et al. 2020).
 
 It sees nothing but the defended probabilities, so it must not beat an attack that sees the gradients; where
-it does, the gradients are masked (Athalye et al. 2018)."""
+it does, the gradients are masked (Athalye et al. 2018). In evaluations it begins, like A1 to A6, where the oblivious
+attack ends: that one took gradients of the undefended network, and knows nothing of the defence."""
 
 from __future__ import annotations
 

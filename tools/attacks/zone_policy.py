@@ -1,9 +1,11 @@
 """The attack on the policy over zone views: what it optimises is the policy's own decision.
 
-``Known(target)`` needs the raw view to give the target ``threshold`` and every zone's view ``zone_confirm``, so the
-view that is farthest from what it has to give is pushed at every step, and not a sum of logits that one view could
-buy alone. A view whose zone holds every pixel that may change has no gradient (a test shows that it is exactly
-zero): it is looked at once, without a backward pass, and a picture that fails there is beyond this attacker.
+There are two ways to ``Known(target)``: the raw view gives the target ``threshold``, or it gives nobody that much and
+the first zone's view gives the target ``zone_threshold``; either way every zone's view has to give ``zone_confirm``.
+At every step the nearer way is taken, and on it the view that is farthest from what it has to give is pushed, and not
+a sum of logits that one view could buy alone. A view whose zone holds every pixel that may change has no gradient (a
+test shows that it is exactly zero): it is looked at once, without a backward pass, and a picture that fails there is
+beyond this attacker.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class ZonePolicy(MaskedPGD):
 
     Args:
         zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
-        policy: ``threshold`` for the raw view, ``zone_confirm`` for the zones'.
+        policy: ``threshold`` for the raw view, ``zone_confirm`` and ``zone_threshold`` for the zones'.
         restarts: runs from different textures (the best of five colours first, then noise); each picture keeps
             its best.
     """
@@ -98,28 +100,43 @@ class ZonePolicy(MaskedPGD):
     def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
-        moving = [zone for zone in self.zones if _reaches_beyond(batch.region, zone)]
-        logits = self._looked_at(model, pixels, moving, raw=True)
-        required = [self.policy.threshold] + [self.policy.zone_confirm] * len(moving)
-        margins = _log_share(logits, batch.goal, required)
-        judged = torch.minimum(margins.detach(), batch.state["fixed"])
-        return Objective(-margins, judged.exp())
+        moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
+        logits = self._looked_at(model, pixels, [self.zones[number] for number in moving], raw=True)
+        given = logits.log_softmax(dim=2)
+        wanted = torch.stack([_of(given[0], batch.goal), -given[0].amax(dim=1)])  # the target, or nobody
+        least = torch.log(wanted.new_tensor([self.policy.threshold, 1 / self.policy.threshold]))
+        margins = torch.minimum(wanted - least.view(2, 1), self._ways(given[1:], batch.goal, moving))
+        judged = torch.minimum(margins.detach(), batch.state["fixed"].T)
+        nearer = judged.argmax(dim=0, keepdim=True)
+        return Objective(-margins.gather(0, nearer)[0], judged.amax(dim=0).exp())
 
     def _open(self, model: nn.Module, crops: Bytes, targets: npt.NDArray[Any], mask: npt.NDArray[np.generic]) -> Bools:
         """(N,) whether the views that cannot change leave the target possible."""
         whole = gather(model, crops, targets, targets, mask, 0)
         groups = torch.arange(len(whole)).split(self.group)
         with frozen(model):
-            return np.asarray(torch.cat([self._fixed(model, whole.take(group)) for group in groups]).cpu().numpy() >= 0)
+            fixed = torch.cat([self._fixed(model, whole.take(group)) for group in groups])
+        return np.asarray(fixed.amax(dim=1).cpu().numpy() >= 0)
 
     def _fixed(self, model: nn.Module, batch: Batch) -> torch.Tensor:
-        """(n,) log of the smallest share that the views give which no pixel of the region reaches."""
-        still = [zone for zone in self.zones if not _reaches_beyond(batch.region, zone)]
+        """(n, 2) log of the smallest share, on either way, that the views give which no pixel of the region reaches."""
+        still = [number for number, zone in enumerate(self.zones) if not _reaches_beyond(batch.region, zone)]
         if not still:
-            return batch.crops.new_full((len(batch),), torch.inf)
+            return batch.crops.new_full((len(batch), 2), torch.inf)
         with torch.no_grad():
-            logits = self._looked_at(model, batch.crops, still, raw=False)
-            return _log_share(logits, batch.goal, [self.policy.zone_confirm] * len(still))
+            logits = self._looked_at(model, batch.crops, [self.zones[number] for number in still], raw=False)
+            return self._ways(logits.log_softmax(dim=2), batch.goal, still).T
+
+    def _ways(self, given: torch.Tensor, goal: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+        """(2, n): what the zones ``numbers``, whose log probabilities are ``given`` (V, n, K), leave of either way."""
+        ways = given.new_full((2, len(goal)), torch.inf)
+        for number, view in zip(numbers, given, strict=True):
+            told = (
+                max(self.policy.zone_threshold, self.policy.zone_confirm) if number == 0 else self.policy.zone_confirm
+            )
+            least = torch.log(view.new_tensor([self.policy.zone_confirm, told]))
+            ways = torch.minimum(ways, _of(view, goal) - least.view(2, 1))
+        return ways
 
     def _looked_at(
         self, model: nn.Module, pixels: torch.Tensor, zones: Sequence[torch.Tensor], *, raw: bool
@@ -142,10 +159,9 @@ def _reaches_beyond(region: torch.Tensor, zone: torch.Tensor) -> bool:
     return bool((region & ~zone.to(region.device)).any())
 
 
-def _log_share(logits: torch.Tensor, goal: torch.Tensor, required: Sequence[float]) -> torch.Tensor:
-    """(V, n, K) -> (n,): log of the goal's probability over what its view has to give, of the view farthest off."""
-    given = logits.log_softmax(dim=2).gather(2, goal.view(1, -1, 1).expand(len(logits), -1, 1)).squeeze(2)
-    return (given - torch.log(given.new_tensor(required)).view(-1, 1)).amin(dim=0)
+def _of(given: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    """(n, K) -> (n,): each picture's value for its goal."""
+    return given.gather(1, goal.view(-1, 1)).squeeze(1)
 
 
 def _padded(result: AttackResult, steps: int) -> AttackResult:

@@ -162,8 +162,9 @@ def evaluate(
             who = strangers if foreign and strangers is not None else people
             faces = craft(name, settings, plan.zone_pairs, who, hardened, strangers=foreign)
             take(name, faces, [by_name[NONE], by_name[ZONES]])
-            figures["attacks"][name]["status"] = on_record(faces)
-            found_known[kind] = figures["attacks"][name]["rows"][ZONES]["states"]["known_target"]
+            known = figures["attacks"][name]["rows"][ZONES]["states"]["known_target"]
+            figures["attacks"][name]["status"] = on_record(faces, known, _oblivious_to(what, figures["attacks"]))
+            found_known[kind] = known
         if found_known:
             figures["worst_case"][f"{ZONES}, Known(target)"] = found_known
     return Evaluation(figures, (clean, labels), clean_answers, attacked, answers)
@@ -222,12 +223,14 @@ def _adaptive(
 
 def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None) -> dict[str, Any]:
     """Whether an adaptive attack may count: it breaks the row, or its loss curve and a check of its gradient
-    are on record; and it does at least as well as the oblivious attack on the same pairs.
+    are on record; and it does at least as well as the oblivious attack on the same pairs (None: that was not run).
 
     ``shown`` False: the cell stays blank, since a low figure would praise the defence for a weak attack.
     """
-    n = min(len(succeeded), len(oblivious)) if oblivious is not None else 0
-    at_least = n == 0 or oblivious is None or int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
+    at_least = None
+    if oblivious is not None and min(len(succeeded), len(oblivious)):
+        n = min(len(succeeded), len(oblivious))
+        at_least = int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
     breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
     curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
     recorded = len(curve) > 1
@@ -236,19 +239,30 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
         "at_least_as_good_as_A0": at_least,
         "loss_curve": curve,
         "gradient_check": GRADIENT_CHECK,
-        "shown": breaks or (at_least and recorded),
+        "shown": breaks or (at_least is not False and recorded),
     }
 
 
-def on_record(faces: Attacked) -> dict[str, Any]:
-    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all."""
+def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] | None) -> dict[str, Any]:
+    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all.
+
+    Its share of Known(target) is held against that of the oblivious attack with the same thing worn, where that was
+    run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
+    """
+    at_least = None if oblivious is None else known["share"] >= oblivious["share"]
     return {
-        "breaks_the_row": False,
-        "at_least_as_good_as_A0": True,
+        "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
+        "at_least_as_good_as_A0": at_least,
         "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),
         "gradient_check": "tests/tools/attacks/test_zone_policy.py",
-        "shown": True,
+        "shown": at_least is not False,
     }
+
+
+def _oblivious_to(worn: str, attacks: dict[str, Any]) -> dict[str, Any] | None:
+    """What the zones' row lets through of the oblivious attack with the same thing worn, or by strangers."""
+    found = attacks.get(worn or "sharif", {}).get("rows", {}).get(ZONES)
+    return None if found is None else found["states"]["known_target"]
 
 
 def mean_curve(curves: Sequence[Sequence[float | None]]) -> list[float]:
