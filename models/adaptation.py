@@ -232,16 +232,15 @@ def adapt_trunk(
             last_record = now
             accuracy, cosine = _held_out_scores(net, pixels[held], people[held], wanted[held])
             partial = checkpoint.with_suffix(".part")
-            torch.save(
-                {
-                    "net": net.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "step": step,
-                    "elapsed": elapsed,
-                    "settings": asdict(settings),
-                },
-                partial,
-            )
+            state = {
+                "net": net.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step,
+                "elapsed": elapsed,
+                "settings": asdict(settings),
+            }
+            with partial.open("wb") as stream:
+                torch.save(state, stream)
             partial.replace(checkpoint)
             yield {
                 "step": step,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnx
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.architecture import InputSpec
 from models.errors import BadInput
@@ -77,6 +77,15 @@ class PolicyInfo(_Strict):
     zone_dissent: float = Field(default=0.1, ge=0, lt=1)
     zones: tuple[Zone, ...] = Field(default=(), description="hidden one at a time in views of their own")
     record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PolicyInfo:
+        if self.zones and not self.zone_dissent <= self.zone_confirm <= self.zone_threshold:
+            raise ValueError(
+                f"zone_dissent {self.zone_dissent:g}, zone_confirm {self.zone_confirm:g} and zone_threshold"
+                f" {self.zone_threshold:g} must not fall in this order"
+            )
+        return self
 
     @property
     def policy(self) -> Policy:

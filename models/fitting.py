@@ -246,7 +246,8 @@ def _save(
 ) -> None:
     partial = path.with_suffix(".part")
     states = {name: part.state_dict() for name, part in parts.items()}
-    torch.save(states | {"settings": asdict(settings), "history": history, "best": best}, partial)
+    with partial.open("wb") as stream:  # a full disk is an OSError only through a stream
+        torch.save(states | {"settings": asdict(settings), "history": history, "best": best}, stream)
     partial.replace(path)
 
 

@@ -81,7 +81,15 @@ def read_trunk(path: str | Path) -> Trunk:
 
 
 def write_trunk(path: str | Path, model: VGG16) -> None:
-    """Write the model's convolutions as a float16 ``.npz`` (the form that ``read_trunk`` reads)."""
+    """Write the model's convolutions as a float16 ``.npz`` (the form that ``read_trunk`` reads), whole or not at all.
+
+    Raises:
+        BadInput: the file's name does not end in ``.npz``.
+        ValueError: the model's mean and channel order are not those of such files.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise BadInput(f"trunk {path}: cannot be written under this name; end it in .npz")
     if model.spec != CAFFE_INPUT:
         raise ValueError(f"only trunks with the input {CAFFE_INPUT} are written as .npz, this one has {model.spec}")
     arrays: dict[str, npt.NDArray[np.float16]] = {}
@@ -89,7 +97,10 @@ def write_trunk(path: str | Path, model: VGG16) -> None:
         assert layer.bias is not None
         arrays[f"{name}.weight"] = layer.weight.detach().cpu().numpy().astype(np.float16)
         arrays[f"{name}.bias"] = layer.bias.detach().cpu().numpy().astype(np.float16)
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
 
 
 def _read_npz(path: Path) -> Trunk:

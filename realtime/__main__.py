@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from models.errors import BadInput
 from realtime.config import CameraConfig, Config, load_config
 from realtime.metrics import Summary
 from realtime.outputs import events_cli
@@ -185,9 +184,8 @@ def _with_services(settings: Config, web: bool, host: str | None, port: int | No
 
 
 def _check_writable(json_file: Path | None) -> None:
-    """A run of hours must not end without its figures because their folder does not exist."""
-    if json_file is not None and not json_file.parent.is_dir():
-        raise BadInput(f"cannot write {json_file}: there is no folder {json_file.parent}; make it first")
+    """A run of hours must not end without its figures because their folder is not there, or cannot be written to."""
+    cli.check_writable(json_file)
 
 
 def _report(summary: Summary, json_file: Path | None, *recordings: Path) -> None:

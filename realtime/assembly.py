@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,7 @@ def recogniser_of(config: Config) -> Recogniser:
 
 def detector_of(config: DetectionConfig) -> FaceDetector:
     """The configured face detector."""
+    threshold: dict[str, Any] = {} if config.threshold is None else {"threshold": config.threshold}
     if config.detector == "yunet":
         from realtime.faces.yunet import YuNetDetector
 
@@ -60,14 +62,14 @@ def detector_of(config: DetectionConfig) -> FaceDetector:
             Path(config.yunet_file),
             min_face=config.min_face,
             working_size=config.working_size,
-            threshold=config.threshold,
+            **threshold,
         )
     from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 
     return MtcnnOnnxDetector(
         min_face=config.min_face,
         working_size=config.working_size,
-        threshold=config.threshold,
+        **threshold,
         threads=thread_budget(detection=config.threads).detection,
     )
 

@@ -13,6 +13,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 import contextlib
 import dataclasses
 import enum
+import errno
 import json
 import logging
 import sys
@@ -30,6 +31,10 @@ console = Console()
 """Where results for people go. Machine-readable results go through ``write_json``."""
 
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
+#: What a full or read-only disk, or a folder of somebody else's, is answered with.
+_NO_PLACE_TO_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
 def run_app(app: typer.Typer) -> None:
@@ -74,6 +79,12 @@ def _exit_code(app: typer.Typer) -> int:
         # The reader of our output has gone (``| head``); Python would complain again while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _NO_PLACE_TO_WRITE:
+            sys.stderr.write(redact(traceback.format_exc()))
+            return _fail(f"unexpected {type(error).__name__}: {error}", 1)
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _fail(f"{place}cannot be written ({error.strerror}); give a writable place with room", 2)
     except Exception as error:
         sys.stderr.write(redact(traceback.format_exc()))
         return _fail(f"unexpected {type(error).__name__}: {error}", 1)
@@ -103,6 +114,18 @@ def hide_credentials_of_this_process() -> None:
     except ImportError:  # not built for this platform: the README says how to pass credentials by environment
         return
     setproctitle.setproctitle(" ".join([sys.executable, *hidden]))
+
+
+def check_writable(*files: Path | None) -> None:
+    """Minutes and hours of measuring must not end without their figures.
+
+    Raises ``BadInput`` where a file's folder is missing or cannot be written to.
+    """
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
+        if file is not None and not os.access(file.parent, os.W_OK):
+            raise BadInput(f"cannot write {file}: the folder {file.parent} is read-only; give another")
 
 
 def write_json(path: str | Path, payload: Any) -> None:

@@ -57,7 +57,12 @@ class DetectionConfig(Section):
     working_size: int = Field(
         default=640, ge=160, le=4096, description="Longer side at which faces are looked for, pixels"
     )
-    threshold: float = Field(default=0.9, ge=0, le=1, description="Faces scored below are dropped")
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Faces scored below are dropped; empty: the detector's own (0.9, yunet 0.7)",
+    )
     detect_every: int = Field(default=3, ge=1, le=100, description="Detect on every n-th frame, track in between")
     on_motion: bool = Field(default=True, description="Search only where something moved, everywhere once a second")
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: realtime.threads decides")
@@ -151,7 +156,6 @@ class OverlayConfig(Section):
     """What is drawn onto the picture."""
 
     thumbnails: bool = Field(default=True, description="Saliency and masked crop of suspected attacks")
-    frame_age: bool = Field(default=True, description="Age of the frame, wall-clock time and rate")
     landmarks: bool = Field(default=False, description="The five landmarks")
 
 

@@ -87,7 +87,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
         if outputs.record is not None:
             shows.append(stack.enter_context(_recordings(outputs.record, config)).show)
         ages = {camera.name: camera.max_frame_age for camera in config.cameras}
-        draw = drawer(Overlay(), recogniser.engine, meter, ages, outputs.note)
+        draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, outputs.note)
 
         def show(frame: Frame, picture: Bytes) -> None:
             for one in shows:

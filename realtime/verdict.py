@@ -250,6 +250,9 @@ def _agreeing(entries: Sequence[_Entry], rules: VerdictRules) -> tuple[Sequence[
     known, known_reason = _winner(entries, "known", rules)
     if known and not attack_reason:
         return known, known[-1].decision.reason
+    attack = _attacks_on_one_person(entries, rules)
+    if attack:
+        return attack, attack[-1].decision.reason
     return (), _unknown_reason(entries, rules) or attack_reason or known_reason or NOT_ENOUGH_EVIDENCE
 
 
@@ -265,6 +268,28 @@ def _winner(entries: Sequence[_Entry], state: State, rules: VerdictRules) -> tup
     if _mean_confidence(winners) < rules.confidence:
         return (), NOT_CONFIDENT
     return winners, ""
+
+
+def _attacks_on_one_person(entries: Sequence[_Entry], rules: VerdictRules) -> Sequence[_Entry]:
+    """The attacks among enough decisions that tell one name, as known or as likely, whatever else was claimed; at
+    least half of these have to be attacks, so that one alarm among many known faces makes none.
+
+    So a person whose name the defence tells in every decision is not lost because what they wear claims now this and
+    now that, or nothing at times.
+    """
+    told = [entry for entry in entries if _told(entry.decision) is not None]
+    names = Counter(_told(entry.decision) for entry in told).most_common(1)
+    if not names or names[0][1] < rules.agreement:
+        return ()
+    mine = [entry for entry in told if _told(entry.decision) == names[0][0]]
+    attacks = [entry for entry in mine if entry.decision.state == "suspected_attack"]
+    if 2 * len(attacks) < len(mine) or _mean_confidence(mine) < rules.confidence:
+        return ()
+    return attacks
+
+
+def _told(decision: Decision) -> str | None:
+    return decision.likely if decision.state == "suspected_attack" else decision.identity
 
 
 def _unknown_reason(entries: Sequence[_Entry], rules: VerdictRules) -> str:

@@ -69,7 +69,7 @@ def benchmark(
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
 ) -> None:
     """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""
-    check_writable(json_file, png)
+    cli.check_writable(json_file, png)
     calm_opencv()
     budget = thread_budget(inference=threads)
     outcome: dict[str, Any] = {
@@ -167,17 +167,6 @@ def only(engines: list[str] | None) -> str | None:
     if engines and len(engines) > 1:
         raise BadInput("--engine: a run has one engine; give it once, and measure one after another")
     return engines[0] if engines else None
-
-
-def check_writable(*files: Path | None) -> None:
-    """Minutes of measuring must not end without their figures.
-
-    Raises:
-        BadInput: a file's folder does not exist.
-    """
-    for file in files:
-        if file is not None and not file.parent.is_dir():
-            raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
 
 
 if __name__ == "__main__":

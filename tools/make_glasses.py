@@ -130,6 +130,8 @@ def main(
 ) -> None:
     """Draw pairs, attack, write everything down, count success on what was written."""
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
+    if attack == "zones" and dodge:
+        raise BadInput("--attack zones impersonates somebody; leave --dodge out")
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
     torch.set_num_threads(threads)

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.evidence import CropEvidence
 from realtime.outputs.overlay_layout import Rect, beside, best_place, clipped
 from realtime.outputs.overlay_panel import Panel, Thumbnails, block_size
 from realtime.outputs.overlay_style import INK, PALE, STYLES, WHITE, draw_box, fill, shade
@@ -56,10 +57,14 @@ class Status:
 
 
 class Overlay:
-    """Draws pictures for the screen, the recording and the page. One per display thread, or shared."""
+    """Draws pictures for the screen, the recording and the page. One per display thread, or shared.
 
-    def __init__(self) -> None:
-        self._thumbnails = Thumbnails()
+    ``thumbnails``: saliency and masked crop beside suspected attacks; ``landmarks``: the detector's five points.
+    """
+
+    def __init__(self, *, thumbnails: bool = True, landmarks: bool = False) -> None:
+        self._thumbnails = Thumbnails() if thumbnails else None
+        self._landmarks = landmarks
 
     def draw(
         self,
@@ -82,6 +87,11 @@ class Overlay:
         faces = [(clipped(track.face.box, whole), _verdict_of(track, verdicts)) for track in tracks]
         faces = [(box, verdict) for box, verdict in faces if box.area]
         self._draw_faces(picture, faces, inside, status.now, scale)
+        if self._landmarks:
+            for x, y in (point for track in tracks for point in track.face.landmarks):
+                cv2.circle(
+                    picture, (round(float(x)), round(float(y))), max(1, round(2 * scale)), WHITE, -1, cv2.LINE_AA
+                )
         _draw_bars(picture, status, bar, scale)
         if status.stale:
             _draw_warning(picture, status, bar, scale)
@@ -104,32 +114,35 @@ class Overlay:
             taken.append(area)
             panel.draw(picture, area)
         for index, (box, verdict) in enumerate(faces):
-            if verdict is not None and verdict.evidence is not None and panels[index].style.line == "corners":
+            if self._thumbnails is None or verdict is None or panels[index].style.line != "corners":
+                continue
+            if verdict.evidence is not None:
                 others = boxes[:index] + boxes[index + 1 :]
-                taken.append(self._draw_thumbnails(picture, verdict, box, others, taken, inside, scale))
+                taken.append(
+                    _draw_thumbnails(self._thumbnails, picture, verdict.evidence, box, others, taken, inside, scale)
+                )
 
-    def _draw_thumbnails(
-        self,
-        picture: Bytes,
-        verdict: Verdict,
-        box: Rect,
-        others: Sequence[Rect],
-        taken: Sequence[Rect],
-        inside: Rect,
-        scale: float,
-    ) -> Rect:
-        assert verdict.evidence is not None
-        wished = round((84 if len(others) < CROWD else 56) * scale)
-        side = max(24, min(wished, round(inside.height * 0.3), round(inside.width * 0.3)))
-        gap = round(5 * scale)
-        places: list[Rect] = []
-        for upright in (True, False):
-            places += beside(box, *block_size(side, upright=upright), gap)[2 if upright else 0 :]
-        area = best_place(places, inside, box, others, taken)
-        upright = area.height > area.width
-        block = self._thumbnails.block(verdict.evidence, side, upright=upright, colour=ORANGE)
-        _paste(picture, block, area)
-        return area
+
+def _draw_thumbnails(
+    thumbnails: Thumbnails,
+    picture: Bytes,
+    evidence: CropEvidence,
+    box: Rect,
+    others: Sequence[Rect],
+    taken: Sequence[Rect],
+    inside: Rect,
+    scale: float,
+) -> Rect:
+    wished = round((84 if len(others) < CROWD else 56) * scale)
+    side = max(24, min(wished, round(inside.height * 0.3), round(inside.width * 0.3)))
+    gap = round(5 * scale)
+    places: list[Rect] = []
+    for upright in (True, False):
+        places += beside(box, *block_size(side, upright=upright), gap)[2 if upright else 0 :]
+    area = best_place(places, inside, box, others, taken)
+    upright = area.height > area.width
+    _paste(picture, thumbnails.block(evidence, side, upright=upright, colour=ORANGE), area)
+    return area
 
 
 def draw(frame_bgr: Bytes, tracks: Sequence[TrackedFace], verdicts: Mapping[int, Verdict], status: Status) -> Bytes:

@@ -84,6 +84,14 @@ def test_external_tensor_data_is_refused(folder: Path) -> None:
         write_description(folder, info).torch_model()
 
 
+def test_thresholds_of_zones_out_of_order_are_refused() -> None:
+    from models.bundle import PolicyInfo
+
+    assert PolicyInfo(zones=("eyewear",), zone_dissent=0.1, zone_confirm=0.6, zone_threshold=0.6).zones
+    with pytest.raises(ValueError, match="must not fall in this order"):
+        PolicyInfo(zones=("eyewear",), zone_dissent=0.1, zone_confirm=0.7, zone_threshold=0.6)
+
+
 def load_info(folder: Path):  # type: ignore[no-untyped-def]
     from models.bundle import BundleInfo
 

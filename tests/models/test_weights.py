@@ -101,6 +101,14 @@ def test_pickled_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not Path("should-not-exist").exists()
 
 
+def test_a_trunk_is_written_whole_and_only_under_a_name_that_can_be_read_again(tmp_path: Path) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    with pytest.raises(BadInput, match=r"end it in \.npz"):
+        write_trunk(tmp_path / "trunk", model)
+    write_trunk(tmp_path / "t.npz", model)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.npz"]
+
+
 def test_the_trunk_of_a_bundle_is_what_the_bundle_holds(tmp_path: Path) -> None:
     bundle = make_small_bundle(tmp_path / "bundle")
     trunk = read_trunk(tmp_path / "bundle")

@@ -38,6 +38,15 @@ APP = textwrap.dedent(
         raise RuntimeError("lost rtsp://u:sesame99@host/x")
 
     @app.command()
+    def full():
+        with open("/dev/full", "wb", buffering=0) as disk:
+            disk.write(b"figures")
+
+    @app.command()
+    def absent():
+        open("/nowhere/at/all")
+
+    @app.command()
     def three():
         raise typer.Exit(3)
 
@@ -99,6 +108,19 @@ def test_an_unexpected_exception_is_exit_code_1_without_credentials(script):
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == "error: unexpected RuntimeError: lost rtsp://***@host/x"
     assert "sesame99" not in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line_and_exit_code_2(script):
+    result = _run(script, "full")
+    assert result.returncode == 2
+    assert result.stderr == "error: cannot be written (No space left on device); give a writable place with room\n"
+
+
+def test_a_file_that_should_have_been_there_stays_an_unexpected_failure(script):
+    result = _run(script, "absent")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
 
 
 def test_an_exit_code_of_the_command_is_kept(script):

@@ -114,6 +114,23 @@ def test_the_likely_person_of_an_attack_is_the_one_most_views_name(codes, likely
     assert verdict.likely == likely
 
 
+@pytest.mark.parametrize(
+    ("codes", "state", "likely"),
+    [
+        ("b!a c!a b!a c!a b!a c!a b!a c!a", "suspected_attack", "Ada"),  # the claims wander, who it is does not
+        ("A A A A b!a b!a b!a b!a", "suspected_attack", "Ada"),
+        ("A A A A b!a ? ? ?", "unknown", None),  # one alarm among known faces makes none
+        ("A A A A A b!a b!a b!a", "known", None),
+        ("b!a c!a b!a c!a ? ? ? ?", "unknown", None),
+        ("b!a:0.6 c!a:0.6 b!a:0.6 c!a:0.6 b!a:0.6", "unknown", None),
+    ],
+)
+def test_a_name_that_enough_decisions_tell_is_told_whatever_else_is_claimed(codes, state, likely):
+    keeper, now = keeper_after(codes)
+    verdict = keeper.verdict(1, now)
+    assert (verdict.state, verdict.likely) == (state, likely)
+
+
 def test_a_refused_crop_does_not_take_back_a_fresh_name_at_once():
     keeper = VerdictKeeper()
     for _ in range(5):

@@ -185,6 +185,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, fol
         (("--attack", "A9"), "--attack 'A9': unknown"),
         (("--attack", "pgd", "--joint", "3"), "belong to sharif"),
         (("--attack", "A1", "--eot", "scene"), "leave --eot out"),
+        (("--attack", "zones", "--dodge"), "leave --dodge out"),
     ],
 )
 def test_what_a_user_got_wrong_is_said_in_one_line(recogniser, folder, tmp_path, options, message):

@@ -266,3 +266,16 @@ def test_drawing_two_faces_takes_at_most_6_ms():
         times.append(time.thread_time() - started)
     cv2.setNumThreads(threads)
     assert sorted(times)[len(times) // 2] <= 0.006
+
+
+def test_thumbnails_can_be_left_out_and_landmarks_drawn():
+    attacked = {0: verdict_on(ATTACK)}
+    face = face_at(BOX)
+    face.face.landmarks[:] = [(280, 220), (340, 220), (310, 250), (285, 290), (335, 290)]
+    usual, bare = Overlay().draw(grey(), [face], attacked, STATUS), Overlay(thumbnails=False)
+    without = bare.draw(grey(), [face], attacked, STATUS)
+    assert (usual != without).any(axis=2).sum() > 1000  # the block of pictures
+    marked = Overlay(landmarks=True).draw(grey(), [face], attacked, STATUS)
+    changed = np.argwhere((marked != usual).any(axis=2))
+    assert {tuple(point[::-1]) for point in changed} >= {(280, 220), (335, 290)}
+    assert len(changed) < 5 * 60
