@@ -5,25 +5,23 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from models.adaptation import AdaptationSettings
 from models.features import Augmentation
-from models.fitting import FitSettings, Record
+from models.fitting import FitSettings
 from models.training import TrainingSettings
 from models.zones import ZONES, checked_zones
 from tools import report
 from tools.fit_bundle import Job, fit_bundle, transfer
 from tools.fit_trunk import Enrolled, fit_trunk
 from tools.people import People, read_people
+from tools.progress import training_bars
 from tools.scoring import score_bundle
 from tools.splits import TEST_LOG, Split, log_look
 
@@ -99,7 +97,7 @@ def fit(
         strangers=_strangers(strangers, most_strangers, left_out),
         threads=threads,
     )
-    with _bars() as progress:
+    with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=name, progress=progress)
     for kind, figure in outcome["validation"].items():
         if isinstance(figure, dict):
@@ -153,7 +151,7 @@ def adapt(
         half_precision=half_precision,
         seed=seed,
     )
-    with _bars() as progress:
+    with training_bars() as progress:
 
         def seen(record: dict[str, float]) -> None:
             shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
@@ -239,7 +237,7 @@ def transfer_command(
         strangers=_strangers(strangers, most_strangers, left_out),
         threads=threads,
     )
-    with _bars() as progress:
+    with training_bars() as progress:
         outcome = transfer(people, job, known=known, seed=seed, progress=progress)
     cli.console.print(f"known people, top name right: {report.percent(outcome['accuracy_on_known'])}")
     for point in outcome["points"]:
@@ -285,22 +283,6 @@ def _strangers(folder: Path | None, most: int, left_out: int) -> People | None:
 def _write(path: Path | None, outcome: dict[str, Any]) -> None:
     if path is not None:
         cli.write_json(path, outcome)
-
-
-@contextmanager
-def _bars() -> Iterator[Any]:
-    """A progress bar per stage, with the newest validation figure beside it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-    with Progress(*columns, console=cli.console) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(stage: str, share: float, record: Record | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=1.0, note="")
-            note = "" if record is None else f"{record['epoch']:.0f}: score {100 * record['score']:.1f} %"
-            bars.update(tasks[stage], completed=min(1.0, share), note=note)
-
-        yield progress
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from small_people import make_recogniser
+from typer.testing import CliRunner
+
+from models.errors import BadInput
+from models.recogniser import load_recogniser
+from tools import enrol
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """One real face as two people: as it is, and with its colours turned round."""
+    folder = tmp_path_factory.mktemp("photos")
+    portrait = skimage.data.astronaut()[:300, 80:380]
+    for name, picture in (("Eileen_Collins", portrait[..., ::-1]), ("Blue_Person", portrait)):
+        (folder / name).mkdir()
+        for number, factor in enumerate((1.0, 0.8, 0.6)):
+            changed = np.clip(picture * factor, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / name / f"{number}.jpg"), np.ascontiguousarray(changed))
+    (folder / "Blue_Person" / "none.jpg").write_bytes(b"no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    return make_recogniser(tmp_path_factory.mktemp("base") / "small").bundle.folder
+
+
+def run(*arguments):
+    result = CliRunner().invoke(enrol.app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_photographs_become_a_bundle_that_can_be_used(photos, base, tmp_path):
+    options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 1, "--threads", 1)
+    result = run(photos, "--out", tmp_path / "mine", *options, "--json", tmp_path / "report.json")
+    assert "6 of 7 pictures kept" in result.output
+    assert "1 x not a readable picture" in result.output
+    assert "nobody was shown as a stranger" in result.output
+    recogniser = load_recogniser(tmp_path / "mine", "onnxruntime-cpu", threads=1)
+    assert set(recogniser.labels) == {"Eileen Collins", "Blue Person"}
+    assert recogniser.input_size == load_recogniser(base, "onnxruntime-cpu", threads=1).input_size
+    assert json.loads((tmp_path / "report.json").read_text())["people"] == 2
+
+
+def test_one_person_alone_is_refused_since_everybody_would_be_taken_for_them(photos, base, tmp_path):
+    shutil.copytree(photos / "Eileen_Collins", tmp_path / "one" / "Eileen_Collins")
+    options = ("--bundle", base, "--work", tmp_path / "work", "--threads", 1)
+    with pytest.raises(BadInput, match="give --strangers FOLDER too"):
+        run(tmp_path / "one", "--out", tmp_path / "mine", *options)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_one_person_is_enrolled_beside_strangers(photos, base, tmp_path):
+    shutil.copytree(photos / "Eileen_Collins", tmp_path / "one" / "Eileen_Collins")
+    shutil.copytree(photos / "Blue_Person", tmp_path / "others" / "Blue_Person")
+    options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
+    result = run(tmp_path / "one", "--out", tmp_path / "mine", "--strangers", tmp_path / "others", *options)
+    assert "nobody was shown" not in result.output
+    training = load_recogniser(tmp_path / "mine", "onnxruntime-cpu", threads=1).bundle.info.training
+    assert training["strangers"] == 3
+    assert training["settings"]["head"]["strangers"] > 0
+
+
+def test_a_folder_without_people_is_refused(base, tmp_path):
+    with pytest.raises(BadInput, match="no such folder"):
+        run(tmp_path / "nowhere", "--out", tmp_path / "mine", "--bundle", base)

@@ -1,0 +1,28 @@
+"""How far a training is, for people who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+import realtime.cli as cli
+from models.fitting import Record
+from models.training import Progress as Told
+
+
+@contextmanager
+def training_bars() -> Iterator[Told]:
+    """A progress bar per stage, with the newest validation figure beside it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+    with Progress(*columns, console=cli.console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(stage: str, share: float, record: Record | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=1.0, note="")
+            note = "" if record is None else f"{record['epoch']:.0f}: score {100 * record['score']:.1f} %"
+            bars.update(tasks[stage], completed=min(1.0, share), note=note)
+
+        yield progress
