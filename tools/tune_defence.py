@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -119,7 +119,7 @@ def main(
             merge=merge,
             tick=tick,
         )
-        matrix = transferred(recogniser, people, answers, axes, work, steps, transfer, seed, tick) if transfer else None
+        matrix = transferred(recogniser, people, answers, axes, work, settings, transfer, tick) if transfer else None
     rows = rows_of(found, published, own)
     report = {
         "command": command_line("tools.tune_defence"),
@@ -172,17 +172,17 @@ def transferred(
     answers: Answers,
     axes: Axes,
     work: Path,
-    steps: int,
+    settings: Settings,
     pairs: int,
-    seed: int,
     tick: Tick,
 ) -> dict[str, Any]:
-    """The transfer matrix over ``KINDS``, ``pairs`` of each."""
+    """The transfer matrix over ``KINDS``, ``pairs`` of each, made with ``settings`` but another seed."""
+    seed = settings.seed + 1
     kinds: dict[str, Attacked] = {
         name: attacked_faces(
             recogniser,
             people,
-            Settings(attack=attack, shape=shape, steps=steps, seed=seed + 1),
+            replace(settings, attack=attack, shape=shape, seed=seed),
             pairs,
             work / "attacks",
             name=name,
@@ -190,7 +190,7 @@ def transferred(
         )
         for name, (attack, shape) in KINDS.items()
     }
-    clean, labels = drawn_clean(recogniser, people, pairs, seed + 1)
+    clean, labels = drawn_clean(recogniser, people, pairs, seed)
     combinations = [*axes.combinations(), MaskParameters.published(recogniser.input_size)]
     return transfer_matrix(answers, clean, labels, kinds, combinations, tick=tick)
 
