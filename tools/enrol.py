@@ -23,6 +23,7 @@ from tools.fit_bundle import Job, fit_bundle
 from tools.people import People, read_people
 from tools.prepare import prepare
 from tools.progress import training_bars
+from tools.provenance import command_line
 
 app = typer.Typer(add_completion=False, help="Enrol people from photographs.")
 
@@ -52,7 +53,15 @@ def main(
         raise BadInput(f"{photos}: holds one person, whom everybody would be taken for; give --strangers FOLDER too")
     head = FitSettings(strangers=0.0 if others is None else 0.5)
     settings = TrainingSettings(versions=versions, head=head)
-    job = Job(base.folder, work / "fit", settings, base.info.input_size, strangers=others, threads=threads)
+    job = Job(
+        trunk=base.folder,
+        work=work / "fit",
+        settings=settings,
+        input_size=base.info.input_size,
+        strangers=others,
+        threads=threads,
+        command=command_line("tools.enrol"),
+    )
     with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=out.name, progress=progress)
     if "clean" in outcome["validation"]:

@@ -32,7 +32,10 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Job:
-    """What to train and with what; ``work`` keeps features and checkpoints, so that a run can be resumed."""
+    """What to train and with what; ``work`` keeps features and checkpoints, so that a run can be resumed.
+
+    ``command`` is what was typed, for the bundle's record.
+    """
 
     trunk: Path
     work: Path
@@ -43,6 +46,7 @@ class Job:
     teacher: Path | None = None
     strangers: People | None = None
     threads: int = 2
+    command: str = ""
 
 
 def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:
@@ -97,6 +101,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     training: dict[str, Any] = record_of(job.settings, trained) | {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": commit_of_this_tree(),
+        "command": job.command,
         "crops": {person: int(count) for person, count in zip(people.names, np.bincount(people.labels), strict=True)},
         "single": [people.names[p] for p in np.flatnonzero(np.bincount(people.labels) == 1)],
         "validation": validation | {"seed": job.settings.seed, "sha256_of_names": held.digest()},

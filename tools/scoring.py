@@ -12,7 +12,7 @@ from models.policy import Decision
 from models.recogniser import load_recogniser
 from tools import report
 from tools.people import People, at_size
-from tools.splits import held_out
+from tools.splits import Split, people_of_split
 
 
 def score_bundle(
@@ -26,15 +26,15 @@ def score_bundle(
         defended: also take the defended decision of each crop (several times slower).
 
     Returns:
-        ``accuracy``, ``named`` (right with at least the threshold), ``misnamed``, ``per_person``, with
+        ``accuracy``, ``named_rightly`` (with at least the threshold), ``named_wrongly``, ``per_person``, with
         ``defended`` counts by state where asked, and ``confusion`` (rows: people, columns: labels).
 
     Raises:
-        BadInput: somebody is unknown to the bundle, or the crops are not those that it was validated on.
+        BadInput: somebody is unknown to the bundle, or the crops are not those that it was validated on; or, without
+            ``held_out_only``, they are the ones that it was trained on.
     """
     recogniser = load_recogniser(bundle, threads=threads)
-    if held_out_only:
-        people = held_out(recogniser, people)
+    people = people_of_split(recogniser, people, Split.validation if held_out_only else Split.test)
     unknown = [name for name in people.names if name not in recogniser.labels]
     if unknown:
         raise BadInput(f"the bundle does not know {', '.join(unknown[:3])}; it knows {len(recogniser.labels)} people")

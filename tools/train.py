@@ -22,6 +22,7 @@ from tools.fit_bundle import Job, fit_bundle, transfer
 from tools.fit_trunk import Enrolled, fit_trunk
 from tools.people import People, read_people
 from tools.progress import training_bars
+from tools.provenance import command_line
 from tools.scoring import score_bundle
 from tools.splits import TEST_LOG, Split, log_look
 
@@ -96,6 +97,7 @@ def fit(
         teacher=teacher,
         strangers=_strangers(strangers, most_strangers, left_out),
         threads=threads,
+        command=command_line("tools.train"),
     )
     with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=name, progress=progress)

@@ -138,6 +138,12 @@ def test_other_data_than_that_of_the_training_is_refused_as_validation(fitted: P
         run("score", fitted / "b", tmp_path / "other", "--split", "validation")
 
 
+def test_what_was_trained_on_is_refused_as_a_test(fitted: Path, data: Path, portrait: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="the pictures that the bundle was trained on"):
+        run("score", fitted / "b", data, portrait, "--split", "test", "--log", tmp_path / "log.jsonl")
+    assert not (tmp_path / "log.jsonl").exists()
+
+
 def test_each_look_at_a_test_split_is_logged(fitted: Path, tmp_path: Path) -> None:
     draw(tmp_path / "test", "Grace_Hopper", 1, 3)
     (tmp_path / "log.jsonl").write_text('{"earlier": true}\n')

@@ -34,7 +34,7 @@ class Sharif(Attack):
             one lucky view would end the attack).
 
     Example:
-        >>> Sharif().run(model, crops, labels, targets, mask=frame_mask("sharif", 112)).adversarial
+        >>> Sharif().run(model, crops, labels, targets, mask=frame_mask("classic", 112)).adversarial
         Nx112x112x3
     """
 
