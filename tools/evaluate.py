@@ -28,13 +28,16 @@ from models.recogniser import Recogniser, load_recogniser
 from models.training import split
 from models.vgg16 import VGG16
 from realtime.faces.detect import FaceDetector, MtcnnDetector
+from realtime.faces.realign import Realigner
 from tools.attacked import NOBODY, labelled
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import write_curves
-from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, is_tuned, make_rows
+from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, make_rows
 from tools.evaluation.double_masking import figures as double_masking
+from tools.evaluation.facts import missing_of, provenance, short
 from tools.evaluation.page import examples_of, html_page, markdown_page
+from tools.evaluation.photographs import Camera
 from tools.evaluation.plan import FULL, QUICK, Plan, checked_attacks
 from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
@@ -79,6 +82,9 @@ def main(
     hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two rows more.")] = None,
     wearing: Annotated[
         Path | None, typer.Option("--wearers", help="List of pictures (person/file) of people who really wear glasses.")
+    ] = None,
+    photographs: Annotated[
+        Path | None, typer.Option(help="What the crops were prepared from: glasses are worn there, faces found anew.")
     ] = None,
     detect: Annotated[bool, typer.Option(help="Look whether a detector still finds the attacked faces.")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -130,6 +136,7 @@ def main(
         cli.console.print("training a head for the hidden eye band (kept for the next run)")
         band_model = _band_head(recogniser, training, out, seed)
     rows = make_rows(recogniser, [NONE, *wanted], band_model=band_model, seed=seed, hardened=second)
+    detector = MtcnnDetector(min_face=40)
     with ticking() as tick:
         found = evaluate(
             recogniser,
@@ -142,10 +149,11 @@ def main(
             strangers=others,
             hardened=second,
             wearing=real_glasses,
-            finds_face=_finder(MtcnnDetector(min_face=40)) if detect else None,
+            camera=None if photographs is None else Camera(photographs, detector, Realigner(), recogniser.input_size),
+            finds_face=_finder(detector) if detect else None,
             tick=tick,
         )
-    missing = _missing(recogniser, wanted, band_model, plan, strangers)
+    missing = missing_of(recogniser, wanted, band_model, plan, strangers)
     if second is None and (HARDENED in wanted or ZONES in wanted):
         missing.append("zone views (no --hardened)")
     if second is not None:
@@ -162,7 +170,7 @@ def main(
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "bundle": f"{recogniser.bundle.info.name}, SHA-256 {recogniser.bundle.checksum[:16]}",
         "engine": recogniser.engine,
-        "split": f"{choice.value}: {len(measured)} crops, {_provenance(recogniser)}",
+        "split": f"{choice.value}: {len(measured)} crops, {provenance(recogniser)}",
         "seed": seed,
         "glasses": f"{shape}, {100 * area(shape, recogniser.input_size):.1f} % of the crop",
         "left out": "; ".join(missing) or "nothing",
@@ -187,7 +195,7 @@ def main(
     if json_file is not None:
         cli.write_json(json_file, result)
     if choice is Split.test:
-        log_look(log, _short(result), command="tools.evaluate")
+        log_look(log, short(result), command="tools.evaluate")
     cli.console.print(tables[0].markdown(), markup=False, highlight=False, soft_wrap=True)
     cli.console.print(f"evaluation.html, evaluation.md and evaluation.json in {out}")
 
@@ -259,41 +267,6 @@ def _finder(detector: FaceDetector) -> Any:
         return np.array([bool(find_faces(detector, np.ascontiguousarray(crop[..., ::-1]))) for crop in crops])
 
     return finds
-
-
-def _provenance(recogniser: Recogniser) -> str:
-    trained = recogniser.bundle.info.training
-    return "none of them fitted to" if trained else "not verified to be unseen (the bundle has no training record)"
-
-
-def _missing(
-    recogniser: Recogniser, wanted: list[str], band_model: VGG16 | None, plan: Plan, strangers: Path | None
-) -> list[str]:
-    """What the table lacks, and why."""
-    missing = []
-    if TUNED in wanted and not is_tuned(recogniser):
-        missing.append("tuned (the bundle was not tuned: python -m tools.tune_defence)")
-    if BAND not in wanted:
-        missing.append("hidden eye band (--full or --defence band)")
-    elif band_model is None:
-        missing.append("hidden eye band (no training folders: --fitted)")
-    if "strangers" in plan.attacks and strangers is None:
-        missing.append("strangers (no --strangers)")
-    return missing
-
-
-def _short(result: dict[str, Any]) -> dict[str, Any]:
-    """The figures that the log of looks at a test split keeps."""
-    return {
-        "clean": {name: figures["accuracy"] for name, figures in result["clean"].items()},
-        "attacks": {
-            name: {
-                row: {key: figures[key] for key in ("accuracy", "targeted_success", "untargeted_success")}
-                for row, figures in attack["rows"].items()
-            }
-            for name, attack in result["attacks"].items()
-        },
-    }
 
 
 if __name__ == "__main__":

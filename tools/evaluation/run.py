@@ -16,7 +16,16 @@ from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled, wit
 from tools.attacks import ADAPTIVE
 from tools.evaluation.answered import Answered, Asker
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
-from tools.evaluation.measures import attack_figures, clean_figures, goodness, mask_figures, state_figures, worst_case
+from tools.evaluation.measures import (
+    attack_figures,
+    clean_figures,
+    goodness,
+    mask_figures,
+    share,
+    state_figures,
+    worst_case,
+)
+from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
 from tools.evaluation.plan import ACCESSORIES, Plan
 from tools.glasses.job import Settings
 from tools.people import People
@@ -67,6 +76,7 @@ def evaluate(
     strangers: People | None = None,
     hardened: Recogniser | None = None,
     wearing: People | None = None,
+    camera: Camera | None = None,
     finds_face: FindsFace | None = None,
     tick: Tick | None = None,
 ) -> Evaluation:
@@ -79,6 +89,7 @@ def evaluate(
         strangers: crops of people who are not enrolled, for the attacks of that name.
         hardened: the recogniser of the row over zone views, which some attacks are made against.
         wearing: crops whose people really wear glasses.
+        camera: shows the same people on whole photographs.
         finds_face: the detector, for attacks that make the face disappear.
 
     Raises:
@@ -91,10 +102,15 @@ def evaluate(
     clean, labels = labelled(people.subset(chosen), recogniser)
     innocent = with_innocent_glasses(clean, seed)
     figures: dict[str, Any] = {"clean": {}, "innocent": {}, "milliseconds": {}, "attacks": {}, "worst_case": {}}
-    quiet = {"clean": (clean, labels), "innocent": (innocent, labels)}
+    quiet: dict[str, Sequence[Any]] = {"clean": (clean, labels), "innocent": (innocent, labels)}
     if wearing is not None:
         quiet["wearers"] = labelled(wearing, recogniser)
         figures["wearers"] = {}
+    if camera is not None:
+        pictures = [people.pictures[place] for place in chosen]
+        *quiet["innocent_photographs"], unseen = innocent_photographs(camera, pictures, labels, seed)
+        figures["innocent_photographs"] = {}
+        figures["innocent_photographs_without_a_face"] = share(unseen)
     clean_answers: dict[str, Answered] = {}
     for row in rows:
         for kind, (crops, who) in quiet.items():
@@ -144,6 +160,10 @@ def evaluate(
             take(name, craft(name, plain, plan.pairs, strangers, strangers=True), rows)
         elif name in ("sharif", "pgd", "lavan"):
             take(name, craft(name, replace(plain, attack=name), plan.pairs), rows)
+            if camera is not None:
+                seen, unseen = attacked_photographs(camera, attacked[name])
+                take(f"{name}, photographs", seen, rows)
+                figures["attacks"][f"{name}, photographs"]["without_a_face"] = share(unseen)
         elif name in ACCESSORIES:
             kind, worn = ACCESSORIES[name]
             take(name, craft(name, replace(plain, attack=kind, shape=worn), plan.accessory_pairs), rows)

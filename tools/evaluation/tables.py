@@ -74,17 +74,24 @@ def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[T
 
 def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
     keys = ("known_true", "suspected_attack", "unknown")
-    kinds = [kind for kind in ("clean", "innocent", "wearers") if kind in figures]
+    kinds = [kind for kind in ("clean", "innocent", "wearers", "innocent_photographs") if kind in figures]
     table = []
     for row in rows:
         quiet = [shown(figures[kind][row.name]["states"][key]) for kind in kinds for key in keys]
         table.append([row.title, *quiet])
     columns = ["defence"]
-    columns += [f"{kind}: {word}" for kind in kinds for word in ("Known(true)", "alarm", "Unknown")]
+    words = ("Known(true)", "alarm", "Unknown")
+    columns += [f"{kind.replace('_', ', ')}: {word}" for kind in kinds for word in words]
     note = (
         "Faces that nobody attacked: as they are, with plain glasses drawn on, and (wearers) those of people who really"
         " wear glasses in the picture; accuracy counts only the right name."
     )
+    lost = figures.get("innocent_photographs_without_a_face")
+    if lost is not None:
+        note += (
+            " Photographs: the glasses are worn on the whole picture and the face is found and cut anew; no face was"
+            f" found on {shown(lost)}, which are not counted."
+        )
     return Table("Verdicts without an attack", note, columns, table)
 
 
@@ -216,6 +223,11 @@ def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
         f"What the policy says of the {attack['n']} attacked faces;"
         " Known, SuspectedAttack, Unknown and no face found add up to all of them."
     )
+    if "without_a_face" in attack:
+        note += (
+            " The glasses are worn on the whole photograph and the face is found and cut anew; no face was found on"
+            f" {shown(attack['without_a_face'])}, which are not among them."
+        )
     return Table(f"Verdicts under {name}", note, columns, table)
 
 
