@@ -147,6 +147,21 @@ def test_the_baseline_against_itself_is_one(small_bundle: Bundle) -> None:
     assert row["ratio"]["classify"]["p50"] == pytest.approx(1.0, abs=0.35)
 
 
+def test_where_zones_have_the_say_the_decision_as_it_is_taken_live_is_timed_too(small_bundle: Bundle) -> None:
+    baseline = make_engine(decision.BASELINE, small_bundle, threads=1)
+    recogniser = Recogniser(small_bundle, baseline)
+    crops = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    plain = decision.measure_engine(recogniser, baseline, crops, repeats=1)
+    recogniser.zones = ("eyewear",)
+    zoned = decision.measure_engine(recogniser, baseline, crops, repeats=1)
+    assert "quick" not in plain["ratio"]
+    assert zoned["ratio"]["quick"]["p50"] > 0
+    face = {"batch": 1, "faces": "attacked", "size": 32, "engine": "x"}
+    said, said_of_zones = decision.headline([plain | face, zoned | face])
+    assert "as it is taken live" in said_of_zones
+    assert "as it is taken live" not in said
+
+
 def test_an_engine_that_is_not_here_is_left_out_and_said(small_bundle: Bundle, tmp_path: Path) -> None:
     plan = decision.Plan(engines=("abacus",), sizes=(32,), batches=(1,), repeats=1, threads=1)
     (row,) = decision.measure(small_bundle, plan, tmp_path)

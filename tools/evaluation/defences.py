@@ -123,8 +123,8 @@ def make_rows(
 
 
 def _by_zones(hardened: Recogniser, crops: Bytes) -> Evidence:
-    """The whole evidence, with the policy's last word as the defended probabilities."""
-    found = hardened.defend(crops)
+    """The evidence as it is gathered live, with the policy's last word as the defended probabilities."""
+    found = hardened.defend(crops, quick=True)
     words = [last_word(one, decide(one, hardened.policy)) for one in found]
     return replace(found, defended=np.stack(words) if words else found.defended)
 
