@@ -44,7 +44,7 @@ from tools.evaluation.measures import (
     worst_case,
 )
 from tools.evaluation.published import PUBLISHED
-from tools.evaluation.run import mean_curve, status, with_innocent_glasses
+from tools.evaluation.run import mean_curve, on_record, status, with_innocent_glasses
 from tools.evaluation.tables import Table, shown
 from tools.glasses.job import Settings
 from tools.glasses.store import read_png
@@ -234,6 +234,18 @@ def test_an_attack_weaker_than_the_oblivious_one_leaves_its_cell_blank():
     assert strong["breaks_the_row"]
     assert strong["shown"]
     assert not status(faces([[1.0]] * 40), np.array([True] * 35 + [False] * 5), None)["shown"]
+
+
+def test_nothing_is_said_of_a_comparison_that_was_not_made():
+    alone = status(faces([[3.0, 1.0]] * 2), np.array([True, False]), None)
+    assert alone["at_least_as_good_as_A0"] is None
+    assert alone["shown"]
+    some = faces([[3.0, 1.0]] * 10)
+    assert on_record(some, share(np.zeros(10, bool)), None)["at_least_as_good_as_A0"] is None
+    few, more = share(np.arange(10) < 1), share(np.arange(10) < 3)
+    assert on_record(some, more, few)["shown"]
+    weaker = on_record(some, few, more)
+    assert (weaker["at_least_as_good_as_A0"], weaker["shown"]) == (False, False)
 
 
 def test_a_finished_picture_keeps_its_last_loss_in_the_mean_curve():
