@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CLASSIFIER = "classifier.onnx"
 DESCRIPTION = "bundle.yaml"
-DEFAULT_BUNDLE = "plain"
+DEFAULT_BUNDLE = "hardened"
 _MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_CLASSIFIER_BYTES = 256 << 20
 

@@ -54,7 +54,15 @@ def scene_crops(scene: DemoScene, act: int, size: int, frames: list[int], detect
 
 
 def attack_scene(
-    recogniser: Recogniser, target: str, *, shape: str, steps: int, views: int, seed: int, half_precision: bool = False
+    recogniser: Recogniser,
+    target: str,
+    *,
+    shape: str,
+    steps: int,
+    views: int,
+    seed: int,
+    confidence: float = 0.97,
+    half_precision: bool = False,
 ) -> Bytes:
     """RGBA glasses (S, S, 4) that make the recogniser name ``target`` on ``views`` moments of the bare scene."""
     size = recogniser.input_size
@@ -69,6 +77,7 @@ def attack_scene(
         frame_mask(shape, size),
         eot=replace(SCENE, samples=1),  # the views are many already
         steps=steps,
+        confidence=confidence,
         seed=seed,
     )
 
@@ -99,6 +108,9 @@ def main(
     steps: Annotated[int, typer.Option(min=1)] = 120,
     views: Annotated[int, typer.Option(min=1, max=30, help="Views of the scene that share the texture.")] = 8,
     seed: Annotated[int, typer.Option()] = 0,
+    confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="The attack is content when the views' mean stays above it.")
+    ] = 0.97,
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Share of frames fooled, and noticed, to be content.")
     ] = 0.95,
@@ -118,7 +130,14 @@ def main(
     for name in targets:
         started = time.monotonic()
         glasses = attack_scene(
-            recogniser, name, shape=shape, steps=steps, views=views, seed=seed, half_precision=half_precision
+            recogniser,
+            name,
+            shape=shape,
+            steps=steps,
+            views=views,
+            seed=seed,
+            confidence=confidence,
+            half_precision=half_precision,
         )
         shares = judge(recogniser, glasses)
         tried.append({"target": name, "seconds": round(time.monotonic() - started), "shares": shares})
