@@ -44,7 +44,8 @@ from tools.evaluation.measures import (
     worst_case,
 )
 from tools.evaluation.published import PUBLISHED
-from tools.evaluation.run import mean_curve, on_record, status, with_innocent_glasses
+from tools.evaluation.run import with_innocent_glasses
+from tools.evaluation.status import mean_curve, on_record, status
 from tools.evaluation.tables import Table, shown
 from tools.glasses.job import Settings
 from tools.glasses.store import read_png

@@ -27,14 +27,12 @@ from tools.evaluation.measures import (
 )
 from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
 from tools.evaluation.plan import ACCESSORIES, Plan
+from tools.evaluation.status import oblivious_to, on_record, status
 from tools.glasses.job import Settings
 from tools.people import People
 
 #: Finds out which crops (N, S, S, 3) show a face that the detector finds, (N,) bool.
 FindsFace = Callable[[Bytes], Bools]
-FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40
-GRADIENT_CHECK = "tests/tools/attacks/test_defended.py and test_guided_chain.py (finite differences)"
-CURVE_POINTS = 31
 SANITY = "A8"  # unbounded: a check of the attack, no threat
 
 
@@ -167,6 +165,11 @@ def evaluate(
         elif name in ACCESSORIES:
             kind, worn = ACCESSORIES[name]
             take(name, craft(name, replace(plain, attack=kind, shape=worn), plan.accessory_pairs), rows)
+    once = [name for name in ("sharif", "pgd", "lavan") if name in attacked]  # the same pairs
+    if len(once) > 1:
+        for row in rows:
+            successes = {n: answers[n][row.name].defended.argmax(axis=1) == attacked[n].targets for n in once}
+            figures["worst_case"][f"{row.name}, oblivious"] = worst_case(successes)
     for row in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
         _adaptive(recogniser, row, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
     if hardened is not None and ZONES in by_name:
@@ -183,7 +186,7 @@ def evaluate(
             faces = craft(name, settings, plan.zone_pairs, who, hardened, strangers=foreign)
             take(name, faces, [by_name[NONE], by_name[ZONES]])
             known = figures["attacks"][name]["rows"][ZONES]["states"]["known_target"]
-            figures["attacks"][name]["status"] = on_record(faces, known, _oblivious_to(what, figures["attacks"]))
+            figures["attacks"][name]["status"] = on_record(faces, known, oblivious_to(what, figures["attacks"]))
             found_known[kind] = known
         if found_known:
             figures["worst_case"][f"{ZONES}, Known(target)"] = found_known
@@ -210,7 +213,6 @@ def _adaptive(
 
     def attack(kind: str, pairs: int, steps: int, note: str = "") -> str:
         name = f"{kind} on {row.name}{note}"
-        assert row.parameters is not None
         with with_parameters(recogniser, row.parameters):
             settings = Settings(attack=kind, shape=shape, steps=steps, seed=seed, half_precision=plan.half_precision)
             faces = craft(name, settings, pairs)
@@ -239,61 +241,3 @@ def _adaptive(
         ]
     if successes:
         figures["worst_case"][row.name] = worst_case(successes)
-
-
-def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None) -> dict[str, Any]:
-    """Whether an adaptive attack may count: it breaks the row, or its loss curve and a check of its gradient
-    are on record; and it does at least as well as the oblivious attack on the same pairs (None: that was not run).
-
-    ``shown`` False: the cell stays blank, since a low figure would praise the defence for a weak attack.
-    """
-    at_least = None
-    if oblivious is not None and min(len(succeeded), len(oblivious)):
-        n = min(len(succeeded), len(oblivious))
-        at_least = int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
-    breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
-    curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
-    recorded = len(curve) > 1
-    return {
-        "breaks_the_row": breaks,
-        "at_least_as_good_as_A0": at_least,
-        "loss_curve": curve,
-        "gradient_check": GRADIENT_CHECK,
-        "shown": breaks or (at_least is not False and recorded),
-    }
-
-
-def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] | None) -> dict[str, Any]:
-    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all.
-
-    Its share of Known(target) is held against that of the oblivious attack with the same thing worn, where that was
-    run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
-    """
-    at_least = None if oblivious is None else known["share"] >= oblivious["share"]
-    return {
-        "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
-        "at_least_as_good_as_A0": at_least,
-        "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),
-        "gradient_check": "tests/tools/attacks/test_zone_policy.py",
-        "shown": at_least is not False,
-    }
-
-
-def _oblivious_to(worn: str, attacks: dict[str, Any]) -> dict[str, Any] | None:
-    """What the zones' row lets through of the oblivious attack with the same thing worn, or by strangers."""
-    found = attacks.get(worn or "sharif", {}).get("rows", {}).get(ZONES)
-    return None if found is None else found["states"]["known_target"]
-
-
-def mean_curve(curves: Sequence[Sequence[float | None]]) -> list[float]:
-    """The mean over the pictures at up to ``CURVE_POINTS`` steps from the first to the last; a finished picture
-    keeps its last value."""
-    known = [[value for value in curve if value is not None] for curve in curves]
-    known = [curve for curve in known if curve]
-    if not known:
-        return []
-    longest = max(map(len, known))
-    padded = np.array([curve + [curve[-1]] * (longest - len(curve)) for curve in known])
-    mean = padded.mean(axis=0)
-    chosen = np.unique(np.linspace(0, longest - 1, min(longest, CURVE_POINTS)).round().astype(int))
-    return [round(float(value), 4) for value in mean[chosen]]

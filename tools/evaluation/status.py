@@ -1,0 +1,73 @@
+"""Whether the figure of an attack that knows the defence may be shown: a weak attack would praise the defence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tools.attacked import Attacked
+from tools.evaluation.defences import ZONES
+
+FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40
+GRADIENT_CHECK = "tests/tools/attacks/test_defended.py and test_guided_chain.py (finite differences)"
+CURVE_POINTS = 31
+
+
+def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None) -> dict[str, Any]:
+    """Whether an adaptive attack may count: it breaks the row, or its loss curve and a check of its gradient
+    are on record; and it does at least as well as the oblivious attack on the same pairs (None: that was not run).
+
+    ``shown`` False: the cell stays blank, since a low figure would praise the defence for a weak attack.
+    """
+    at_least = None
+    if oblivious is not None and min(len(succeeded), len(oblivious)):
+        n = min(len(succeeded), len(oblivious))
+        at_least = int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
+    breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
+    curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
+    recorded = len(curve) > 1
+    return {
+        "breaks_the_row": breaks,
+        "at_least_as_good_as_A0": at_least,
+        "loss_curve": curve,
+        "gradient_check": GRADIENT_CHECK,
+        "shown": breaks or (at_least is not False and recorded),
+    }
+
+
+def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] | None) -> dict[str, Any]:
+    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all.
+
+    Its share of Known(target) is held against that of the oblivious attack with the same thing worn, where that was
+    run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
+    """
+    at_least = None if oblivious is None else known["share"] >= oblivious["share"]
+    return {
+        "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
+        "at_least_as_good_as_A0": at_least,
+        "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),
+        "gradient_check": "tests/tools/attacks/test_zone_policy.py",
+        "shown": at_least is not False,
+    }
+
+
+def oblivious_to(worn: str, attacks: dict[str, Any]) -> dict[str, Any] | None:
+    """What the zones' row lets through of the oblivious attack with the same thing worn, or by strangers."""
+    found = attacks.get(worn or "sharif", {}).get("rows", {}).get(ZONES)
+    return None if found is None else found["states"]["known_target"]
+
+
+def mean_curve(curves: Sequence[Sequence[float | None]]) -> list[float]:
+    """The mean over the pictures at up to ``CURVE_POINTS`` steps from the first to the last; a finished picture
+    keeps its last value."""
+    known = [[value for value in curve if value is not None] for curve in curves]
+    known = [curve for curve in known if curve]
+    if not known:
+        return []
+    longest = max(map(len, known))
+    padded = np.array([curve + [curve[-1]] * (longest - len(curve)) for curve in known])
+    mean = padded.mean(axis=0)
+    chosen = np.unique(np.linspace(0, longest - 1, min(longest, CURVE_POINTS)).round().astype(int))
+    return [round(float(value), 4) for value in mean[chosen]]
