@@ -41,10 +41,10 @@ from tools.evaluation.photographs import Camera
 from tools.evaluation.plan import FULL, QUICK, Plan, checked_attacks
 from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
-from tools.evaluation.run import Evaluation, evaluate
+from tools.evaluation.run import Evaluation, evaluate, some_of
 from tools.evaluation.tables import tables_of
 from tools.evaluation.wearers import wearers
-from tools.people import People, at_size, read_people
+from tools.people import People, read_people
 from tools.prepare import find_faces
 from tools.provenance import command_line, commit_of_this_tree
 from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split
@@ -160,7 +160,7 @@ def main(
         crops, labels = found.clean
         found.figures["certificates"] = certificates(second, crops, labels)
         if others is not None:
-            foreign = _some(others, second, seed)
+            foreign = some_of(others, second, seed)
             found.figures["certificates"]["strangers"] = certificates(second, foreign, np.full(len(foreign), NOBODY))
     if "patch" in found.attacked:
         found.figures["double_masking"] = _double_masking(second or recogniser, found)
@@ -236,12 +236,6 @@ def _unseen(strangers: People, bundles: list[Recogniser]) -> People:
             "--strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
         )
     return strangers.of(left)
-
-
-def _some(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> Bytes:
-    """At most so many crops, drawn, at the recogniser's size."""
-    chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
-    return at_size(people.crops[chosen], recogniser.input_size)
 
 
 def _double_masking(recogniser: Recogniser, found: Evaluation, most: int = 60) -> dict[str, Any]:

@@ -414,6 +414,9 @@ def test_other_things_worn_and_the_policy_itself_are_attacked(tuned, zoned, peop
     found = result["worst_case"]["zones, Known(target)"]
     assert list(found) == ["zones", "zones strangers", "zones patch"]
     assert result["certificates"]["strangers"]["no_impersonation"]["n"] == 4
+    quiet = result["strangers"]["none"]["states"]
+    assert quiet["known_other"]["right"] + quiet["unknown"]["right"] == quiet["unknown"]["n"] == 4
+    assert "strangers: Known(anybody)" in (tmp_path / "out" / "evaluation.md").read_text()
     assert result["certificates"]["strangers"]["identity"] is None
     assert result["double_masking"]["certified"]["n"] == 4
     assert result["double_masking"]["targeted_success"]["n"] == 2

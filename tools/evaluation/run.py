@@ -12,7 +12,7 @@ import numpy as np
 from models.evidence import Bools, Bytes
 from models.eyewear import COLOURS, SHAPES, frame_mask, paint
 from models.recogniser import Recogniser
-from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled, with_parameters
+from tools.attacked import NOBODY, Attacked, Labels, Tick, attacked_faces, labelled, with_parameters
 from tools.attacks import ADAPTIVE
 from tools.evaluation.answered import Answered, Asker
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
@@ -29,7 +29,7 @@ from tools.evaluation.photographs import Camera, attacked_photographs, innocent_
 from tools.evaluation.plan import ACCESSORIES, Plan
 from tools.evaluation.status import oblivious_to, on_record, status
 from tools.glasses.job import Settings
-from tools.people import People
+from tools.people import People, at_size
 
 #: Finds out which crops (N, S, S, 3) show a face that the detector finds, (N,) bool.
 FindsFace = Callable[[Bytes], Bools]
@@ -62,6 +62,12 @@ def with_innocent_glasses(crops: Bytes, seed: int) -> Bytes:
     return np.stack(worn)
 
 
+def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> Bytes:
+    """At most so many crops, drawn, at the recogniser's size."""
+    chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
+    return at_size(people.crops[chosen], recogniser.input_size)
+
+
 def evaluate(
     recogniser: Recogniser,
     people: People,
@@ -84,7 +90,7 @@ def evaluate(
         people: crops that the head was not fitted to; they are attacked and shown clean.
         rows: the defences; the undefended row has to be among them.
         work: keeps attacked faces and answers; a rerun goes on.
-        strangers: crops of people who are not enrolled, for the attacks of that name.
+        strangers: crops of people who are not enrolled: named when nobody attacks, and attacking.
         hardened: the recogniser of the row over zone views, which some attacks are made against.
         wearing: crops whose people really wear glasses.
         camera: shows the same people on whole photographs.
@@ -109,12 +115,19 @@ def evaluate(
         *quiet["innocent_photographs"], unseen = innocent_photographs(camera, pictures, labels, seed)
         figures["innocent_photographs"] = {}
         figures["innocent_photographs_without_a_face"] = share(unseen)
+    if strangers is not None:
+        foreign = some_of(strangers, recogniser, seed)
+        quiet["strangers"] = (foreign, np.full(len(foreign), NOBODY))
+        figures["strangers"] = {}
     clean_answers: dict[str, Answered] = {}
     for row in rows:
         for kind, (crops, who) in quiet.items():
             found = asker(row, crops, kind)
             states = state_figures(found.decisions(row, names, recogniser.policy), who, who, names)
             states.pop("known_target")
+            if kind == "strangers":  # nobody's name is right
+                figures[kind][row.name] = {"states": states}
+                continue
             figures[kind][row.name] = clean_figures(found.defended, who, found.mask, threshold) | {"states": states}
             if kind == "clean":
                 clean_answers[row.name] = found

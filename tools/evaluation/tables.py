@@ -80,8 +80,13 @@ def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
         quiet = [shown(figures[kind][row.name]["states"][key]) for kind in kinds for key in keys]
         table.append([row.title, *quiet])
     columns = ["defence"]
+    if "strangers" in figures:
+        keys = ("known_other", "suspected_attack", "unknown")
+        table = [[*cells, *(shown(figures["strangers"][row.name]["states"][key]) for key in keys)]
+                 for row, cells in zip(rows, table, strict=True)]  # fmt: skip
     words = ("Known(true)", "alarm", "Unknown")
     columns += [f"{kind.replace('_', ', ')}: {word}" for kind in kinds for word in words]
+    columns += [f"strangers: {word}" for word in ("Known(anybody)", "alarm", "Unknown") if "strangers" in figures]
     note = (
         "Faces that nobody attacked: as they are, with plain glasses drawn on, and (wearers) those of people who really"
         " wear glasses in the picture; accuracy counts only the right name."
@@ -92,6 +97,8 @@ def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
             " Photographs: the glasses are worn on the whole picture and the face is found and cut anew; no face was"
             f" found on {shown(lost)}, which are not counted."
         )
+    if "strangers" in figures:
+        note += " Strangers: people whom no bundle was shown."
     return Table("Verdicts without an attack", note, columns, table)
 
 
