@@ -212,6 +212,13 @@ def innocent(colour: str | Colour, shape: str, size: int) -> Bytes:
     return rgba(frame_mask(shape, size), np.array(colour, dtype=np.uint8))
 
 
+def random_innocent(random: np.random.Generator, size: int) -> Bytes:
+    """Plain glasses of a colour and a shape that are drawn, in this order: (S, S, 4) uint8 RGBA."""
+    colours = list(COLOURS.values())
+    colour = colours[int(random.integers(len(colours)))]
+    return innocent(colour, SHAPES[int(random.integers(len(SHAPES)))], size)
+
+
 @cache
 def _drawn(shape: str, size: int) -> Alpha:
     alpha = _DRAWERS[shape](size)

@@ -63,7 +63,7 @@ def demo(
         seconds = 3 * ACT_SECONDS
     if not window and not web and record is None:
         record = DEMO_RECORDING
-    _check_writable(json_file)
+    cli.check_writable(json_file)
     length = seconds if seconds is not None else 3 * ACT_SECONDS
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
@@ -101,7 +101,7 @@ def run_sources(
     from realtime.session import Outputs, SourceFailed, run, window_wanted
 
     settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
-    _check_writable(json_file)
+    cli.check_writable(json_file)
     record = record or (Path(settings.record.file) if settings.record.file else None)
     window = settings.output.window and window_wanted(headless=headless)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
@@ -125,7 +125,7 @@ def check(
     from realtime.check import check_camera, only_camera, print_check
 
     settings = _settings(config, source, None, None, False)
-    _check_writable(json_file)
+    cli.check_writable(json_file)
     found = check_camera(only_camera(settings.cameras), seconds=seconds)
     print_check(found, cli.console)
     if json_file is not None:
@@ -145,7 +145,7 @@ def identify(
     from realtime.identify import identify_photo, print_faces
 
     settings = _settings(config, None, bundle, engine, False)
-    _check_writable(json_file)
+    cli.check_writable(json_file)
     found = identify_photo(photo, settings, save=save)
     print_faces(found, cli.console)
     if json_file is not None:
@@ -181,11 +181,6 @@ def _with_services(settings: Config, web: bool, host: str | None, port: int | No
             "events": settings.events.model_copy(update=events),
         }
     )
-
-
-def _check_writable(json_file: Path | None) -> None:
-    """A run of hours must not end without its figures because their folder is not there, or cannot be written to."""
-    cli.check_writable(json_file)
 
 
 def _report(summary: Summary, json_file: Path | None, *recordings: Path) -> None:

@@ -79,13 +79,10 @@ def _exit_code(app: typer.Typer) -> int:
         # The reader of our output has gone (``| head``); Python would complain again while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        if error.errno not in _NO_PLACE_TO_WRITE:
-            sys.stderr.write(redact(traceback.format_exc()))
-            return _fail(f"unexpected {type(error).__name__}: {error}", 1)
-        place = "" if error.filename is None else f"{error.filename}: "
-        return _fail(f"{place}cannot be written ({error.strerror}); give a writable place with room", 2)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_PLACE_TO_WRITE:
+            place = "" if error.filename is None else f"{error.filename}: "
+            return _fail(f"{place}cannot be written ({error.strerror}); give a writable place with room", 2)
         sys.stderr.write(redact(traceback.format_exc()))
         return _fail(f"unexpected {type(error).__name__}: {error}", 1)
     return result if isinstance(result, int) else 0

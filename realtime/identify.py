@@ -117,7 +117,7 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
             }
         )
     if save is not None:
-        _save(save, picture, faces, decided, recogniser.engine)
+        _save(save, picture, faces, decided, recogniser.engine, Overlay(**config.overlay.model_dump()))
     return {"photo": str(path), "engine": recogniser.engine, "faces": found}
 
 
@@ -148,7 +148,9 @@ def _best(evidence: CropEvidence, view: Any) -> dict[str, Any]:
     return {"name": evidence.labels[best], "confidence": round(float(view[best]), 4)}
 
 
-def _save(path: Path, picture: Bytes, faces: list[DetectedFace], decided: list[Decided], engine: str) -> None:
+def _save(
+    path: Path, picture: Bytes, faces: list[DetectedFace], decided: list[Decided], engine: str, overlay: Overlay
+) -> None:
     """The picture as the live view would show it, each face judged by its one decision."""
     now = time.monotonic()
     keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0))
@@ -157,7 +159,7 @@ def _save(path: Path, picture: Bytes, faces: list[DetectedFace], decided: list[D
     verdicts = {number: keeper.verdict(number, now) for number in range(len(faces))}
     status = Status(camera=path.stem, engine=engine, fps=0.0, captured_at=now, wall_time=time.time(), now=now)
     tracks = [TrackedFace(number, face) for number, face in enumerate(faces)]
-    drawn = Overlay().draw(picture, tracks, {n: v for n, v in verdicts.items() if v is not None}, status)
+    drawn = overlay.draw(picture, tracks, {n: v for n, v in verdicts.items() if v is not None}, status)
     try:
         _, encoded = cv2.imencode(path.suffix, drawn)
     except cv2.error:

@@ -25,7 +25,7 @@ import typer
 from rich.progress import track
 
 from models.errors import BadInput
-from models.eyewear import COLOURS, SHAPES, frame_mask, innocent, rgba
+from models.eyewear import SHAPES, frame_mask, random_innocent, rgba
 from models.pose import TEMPLATE_SIDE
 from realtime.faces.align import Matrix, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
@@ -120,8 +120,7 @@ def main(
             continue
         tried += 1
         random = np.random.default_rng([seed, number])
-        colour = list(COLOURS.values())[int(random.integers(len(COLOURS)))]
-        plain = innocent(colour, SHAPES[int(random.integers(len(SHAPES)))], TEMPLATE_SIDE)
+        plain = random_innocent(random, TEMPLATE_SIDE)
         note("as it is", [bgr], face)
         note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
         mask, rgb = _region(bgr.shape, face, shape), np.ascontiguousarray(bgr[..., ::-1])

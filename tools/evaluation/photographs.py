@@ -13,7 +13,7 @@ import numpy as np
 
 from models.errors import BadInput
 from models.evidence import Bools, Bytes
-from models.eyewear import COLOURS, SHAPES, innocent
+from models.eyewear import random_innocent
 from realtime.faces.detect import FaceDetector
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
@@ -86,11 +86,7 @@ def innocent_photographs(
         BadInput: see ``Camera.take``; or nobody is found.
     """
     random = np.random.default_rng([seed, 4])
-    palette = list(COLOURS.values())
-    crops = []
-    for picture in pictures:
-        colour, shape = palette[int(random.integers(len(palette)))], SHAPES[int(random.integers(len(SHAPES)))]
-        crops.append(camera.take(picture, innocent(colour, shape, camera.size)))
+    crops = [camera.take(picture, random_innocent(random, camera.size)) for picture in pictures]
     found = np.array([crop is not None for crop in crops])
     return _stacked(crops, camera), labels[found], ~found
 
