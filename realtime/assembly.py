@@ -12,6 +12,7 @@ import numpy as np
 
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
+from realtime.agreement import VerdictRules
 from realtime.config import Config, DetectionConfig
 from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
@@ -24,7 +25,6 @@ from realtime.outputs.mqtt import Mqtt
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.outputs.webhook import Webhook
 from realtime.threads import thread_budget
-from realtime.verdict import VerdictRules
 
 log = logging.getLogger(__name__)
 

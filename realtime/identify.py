@@ -17,6 +17,7 @@ from rich.table import Table
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
+from realtime.agreement import VerdictRules
 from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.cli import write_whole
 from realtime.config import Config
@@ -24,7 +25,7 @@ from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.overlay import Overlay, Status
 from realtime.types import Bytes, DetectedFace, TrackedFace
-from realtime.verdict import VerdictKeeper, VerdictRules
+from realtime.verdict import VerdictKeeper
 
 Decided = tuple[Decision, CropEvidence | None]
 

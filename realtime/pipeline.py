@@ -19,6 +19,7 @@ import numpy as np
 from models.evidence import CropEvidence
 from models.policy import Decision, decide, decide_undefended
 from models.recogniser import Recogniser
+from realtime.agreement import VerdictRules
 from realtime.board import Board
 from realtime.cameras.newest_frame import FrameReader, NewestFrame
 from realtime.cameras.states import CameraError, CameraStatus, Cause
@@ -26,7 +27,7 @@ from realtime.faces.find import FaceFinder
 from realtime.metrics import Meter, verdict_name
 from realtime.schedule import Schedule, key_of
 from realtime.types import Bytes, FaceCrop, FacesInFrame, Frame
-from realtime.verdict import Verdict, VerdictRules
+from realtime.verdict import Verdict
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from realtime.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.outputs.event_types import EventSettings, Kind, Sighting
 from realtime.types import Floats
-from realtime.verdict import NOT_ENOUGH_EVIDENCE, Verdict
+from realtime.verdict import Verdict
 
 _FORGET_AFTER = 600.0  # seconds without a sighting after which a track is dropped from memory
 _ONE_FACE = 0.5  # two boxes that overlap more than this are one face detected twice, not two people

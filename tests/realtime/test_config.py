@@ -153,8 +153,8 @@ def test_the_published_parameters_are_those_of_the_method_at_112():
 
 
 def test_defaults_are_those_of_the_parts_they_configure():
+    from realtime.agreement import VerdictRules
     from realtime.faces.quality import QualityLimits
-    from realtime.verdict import VerdictRules
 
     assert QualityConfig().model_dump() == dataclasses.asdict(QualityLimits())
     assert VerdictConfig().model_dump() == dataclasses.asdict(VerdictRules())

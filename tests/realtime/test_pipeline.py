@@ -9,6 +9,7 @@ import pytest
 import models
 from models.bundle import Bundle
 from models.recogniser import Recogniser
+from realtime.agreement import VerdictRules
 from realtime.cameras.demo import DemoCamera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
@@ -20,7 +21,7 @@ from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, run_every_frame
 from realtime.types import Bytes, FacesInFrame, Frame
-from realtime.verdict import Verdict, VerdictRules
+from realtime.verdict import Verdict
 
 
 class SlowRecogniser(Recogniser):

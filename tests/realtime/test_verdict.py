@@ -6,7 +6,8 @@ import pytest
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, Policy, decide
-from realtime.verdict import MAX_TRACKS, NOT_CONFIDENT, NOT_ENOUGH_EVIDENCE, TIE, VerdictKeeper, VerdictRules
+from realtime.agreement import NOT_CONFIDENT, NOT_ENOUGH_EVIDENCE, TIE, VerdictRules
+from realtime.verdict import MAX_TRACKS, VerdictKeeper
 
 STRANGER = "stranger"
 SIDE = 8

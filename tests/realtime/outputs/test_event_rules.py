@@ -1,9 +1,9 @@
 import pytest
 from sightings import attack, sighting, stranger, track
 
+from realtime.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.outputs.event_rules import EventRules, overlap
 from realtime.outputs.event_types import EventSettings, Sighting
-from realtime.verdict import NOT_ENOUGH_EVIDENCE
 
 LEFT, RIGHT = (10, 80, 60, 140), (200, 80, 260, 140)
 

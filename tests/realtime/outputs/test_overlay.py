@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from models.evidence import CropEvidence
 from models.policy import Decision
+from realtime.agreement import VerdictRules
 from realtime.outputs import overlay, overlay_panel, overlay_style, overlay_text
 from realtime.outputs.overlay import Overlay, Status, clock, draw
 from realtime.outputs.overlay_panel import Thumbnails, block_size
 from realtime.types import DetectedFace, TrackedFace
-from realtime.verdict import VerdictKeeper, VerdictRules
+from realtime.verdict import VerdictKeeper
 
 NOW = 1000.0
 STATUS = Status("door", "onnxruntime, CPU", 24.96, captured_at=NOW - 0.034, wall_time=1.7e9, now=NOW)
