@@ -118,19 +118,19 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     return _suspected(labels, claim, against[0], likely=_likely(evidence, policy, claim, against[0]))
 
 
-def last_word(evidence: CropEvidence, decision: Decision) -> Floats:
-    """The probabilities (K,) that a decision on this evidence rests on.
+def last_word(evidence: CropEvidence, policy: Policy) -> Floats:
+    """The probabilities (K,) of who it is, after the defence.
 
-    A dissenting zone's view where there is one; where zones bear the raw view out the mean of the two; the
-    saliency-masked view where the evidence has no zones.
+    The saliency-masked view's where the evidence has no zones. Otherwise the raw view's, unless a zone's view gives
+    the name that the raw view names no more than ``zone_dissent``: then that view's, whose zone no attacker reaches.
+    No mixture of the two: fitted to 450 validation faces, the weights of a logarithmic pool came out as 0.99 for the
+    raw view (right on 94.9 %) and 0.01 for the other (84.0 %), which sees a part of the same picture.
     """
     if not evidence.zones:
         return evidence.defended
-    if decision.dissent not in evidence.zones:
-        mean: Floats = (evidence.raw + evidence.views[0]) / np.float32(2)
-        return mean
-    word: Floats = evidence.views[evidence.zones.index(decision.dissent)]
-    return word
+    best = int(np.argmax(evidence.raw))
+    against: list[Floats] = [view for view in evidence.views if view[best] <= policy.zone_dissent]
+    return against[0] if against else evidence.raw
 
 
 def _likely(evidence: CropEvidence, policy: Policy, claim: _View, dissenting: _View) -> int | None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from models.evidence import CropEvidence
-from models.policy import Decision, State, last_word
+from models.policy import Decision, State
 from realtime.agreement import Entry, VerdictRules, agreed_likely, agreeing_decisions, mean_confidence
 
 REFUSED_TOO_LONG = 2.0  # seconds of refusals only, after which a face must prove itself anew
@@ -30,12 +30,11 @@ class Verdict:
 
     ``identity`` is set when known, ``claimed`` (and ``likely``, where a view gives another name with confidence)
     when attacked. ``confidence`` is the mean confidence of the agreeing decisions. ``raw_confidence`` is the
-    probability of the undefended view's best name, ``defended_confidence`` that of the view which had the last
-    word: the dissenting one for an attack, otherwise the saliency-masked one; both None without evidence.
-    ``decision`` and ``evidence`` are the newest of those that made the verdict (evidence None for a refused crop).
-    ``decided_at`` is the moment of the track's newest decision (of its newest refusal where
-    that is the reason)
-    and ``captured_at`` that of its frame; like ``asked_at`` they are ``time.monotonic()`` seconds.
+    probability of the undefended view's best name, ``defended_confidence`` that of the view which was asked about
+    it: the dissenting zone's, or the first one's, or the saliency-masked one where there are no zones; both None
+    without evidence. ``decision`` and ``evidence`` are the newest of those that made the verdict (evidence None for
+    a refused crop). ``decided_at`` is the moment of the track's newest decision (of its newest refusal where that is
+    the reason) and ``captured_at`` that of its frame; like ``asked_at`` they are ``time.monotonic()`` seconds.
     """
 
     track_id: int
@@ -201,4 +200,6 @@ def _conclude(
 def _confidences(decision: Decision, evidence: CropEvidence | None) -> tuple[float | None, float | None]:
     if evidence is None:
         return None, None
-    return float(evidence.raw.max()), float(last_word(evidence, decision).max())
+    views = dict(zip(evidence.zones, evidence.views, strict=True))
+    first = evidence.views[0] if views else evidence.defended
+    return float(evidence.raw.max()), float(views.get(str(decision.dissent), first).max())

@@ -24,7 +24,7 @@ from models.bundle import Bundle, load_bundle, write_description
 from models.engines import make_engine
 from models.evidence import Bools, Bytes, Floats
 from models.int8_graph import measure_ranges
-from models.policy import decide
+from models.policy import decide, last_word
 from models.recogniser import Recogniser
 from tools.attacked import attacked_faces, labelled
 from tools.glasses.job import Settings
@@ -44,7 +44,7 @@ class Answers:
     """What one engine says of N crops."""
 
     raw: Floats  # (N, K)
-    defended: Floats  # (N, K)
+    defended: Floats  # (N, K), the policy's last word: with zone views the saliency's mask decides nothing
     masks: Bools  # (N, S, S)
     decisions: tuple[tuple[str, str | None, str | None], ...]
 
@@ -52,10 +52,11 @@ class Answers:
 def answers(recogniser: Recogniser, crops: Bytes) -> Answers:
     """The defended pass over (N, S, S, 3) crops."""
     parts = [recogniser.defend(crops[start : start + _AT_ONCE]) for start in range(0, len(crops), _AT_ONCE)]
-    decided = [decide(one, recogniser.policy) for part in parts for one in part]
+    each = [one for part in parts for one in part]
+    decided = [decide(one, recogniser.policy) for one in each]
     return Answers(
         raw=np.concatenate([part.raw for part in parts]),
-        defended=np.concatenate([part.defended for part in parts]),
+        defended=np.stack([last_word(one, recogniser.policy) for one in each]),
         masks=np.concatenate([part.mask for part in parts]),
         decisions=tuple((decision.state, decision.identity, decision.claimed) for decision in decided),
     )

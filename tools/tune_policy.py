@@ -1,10 +1,11 @@
 """Calibrates a bundle's policy over zone views: ``python -m tools.tune_policy CROPS --bundle hardened``.
 
-Three rates are stated beforehand, the thresholds follow from validation faces (and strangers, where given):
-``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much on at most one face in
-``--impersonated``; ``zone_threshold`` the lowest at which what it names is wrong on at most one in
-``--misnamed``; ``zone_dissent`` the highest at which at most one clean face in ``--alarmed`` (with innocent
-glasses among them) is taken for an attack.
+Four rates are stated beforehand, the thresholds follow from validation faces (and strangers, where given):
+``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much on at most a share
+``--impersonated`` of the faces; ``zone_threshold`` the lowest at which what it names is wrong on at most
+``--misnamed``; ``zone_dissent`` the highest at which at most ``--alarmed`` of the clean faces (with innocent
+glasses among them) are taken for an attack, and the last word is wrong on at most ``--cost`` more of the clean
+ones than the raw view.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ import torch
 import typer
 
 from models.bundle import write_description
+from models.calibration import expected_calibration_error
 from models.errors import BadInput
-from models.evidence import Bytes, Floats
-from models.policy import Policy
+from models.evidence import Bytes, CropEvidence, Floats
+from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.run import with_innocent_glasses
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
-from tools.report import proportion
+from tools.report import accuracy, proportion
 from tools.splits import held_out
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
@@ -40,11 +42,13 @@ STEP = 0.01
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack."""
+    """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack, right
+    names lost to the last word."""
 
     impersonated: float = 0.05
     misnamed: float = 0.02
     alarmed: float = 0.02
+    cost: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def main(
     impersonated: Annotated[float, typer.Option(min=0, max=1)] = Rates.impersonated,
     misnamed: Annotated[float, typer.Option(min=0, max=1)] = Rates.misnamed,
     alarmed: Annotated[float, typer.Option(min=0, max=1)] = Rates.alarmed,
+    cost: Annotated[float, typer.Option(min=0, max=1)] = Rates.cost,
     write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
@@ -91,7 +96,7 @@ def main(
         chosen = np.sort(np.random.default_rng(seed).permutation(len(unseen))[:most_strangers])
         crops = at_size(unseen.crops[chosen], recogniser.input_size)
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
-    rates = Rates(impersonated, misnamed, alarmed)
+    rates = Rates(impersonated, misnamed, alarmed, cost)
     policy = calibrated(recogniser.policy, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
@@ -135,8 +140,12 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     threshold = max(_lowest(misnamed, rates.misnamed), confirm)
     policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0)
     dissents = np.arange(0, confirm, STEP)
-    kept = [one for one in dissents if _alarms(replace(policy, zone_dissent=float(one)), known) <= rates.alarmed]
-    return replace(policy, zone_dissent=round(float(max(kept, default=0.0)), 4))
+    kept = []
+    for one in dissents:
+        tried = replace(policy, zone_dissent=round(float(one), 4))
+        if _alarms(tried, known) <= rates.alarmed and _cost(tried, clean) <= rates.cost:
+            kept.append(tried)
+    return kept[-1] if kept else policy
 
 
 def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None) -> dict[str, Any]:
@@ -145,7 +154,7 @@ def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None)
     for name, views in (("clean", clean), ("innocent", innocent), ("strangers", others)):
         if views is None:
             continue
-        states = [_state(policy, raw, zone) for raw, zone in zip(views.raw, views.zone, strict=True)]
+        states = _states(policy, views)
         right = [who == int(label) for (_, who), label in zip(states, views.labels, strict=True)]
         known = [state == "known" for state, _ in states]
         n = len(states)
@@ -154,24 +163,45 @@ def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None)
             "known_wrongly": proportion(sum(k and not r for k, r in zip(known, right, strict=True)), n),
             "alarms": proportion(sum(state == "suspected_attack" for state, _ in states), n),
         }
+        if name != "strangers":
+            words = _words(policy, views)
+            found[name] |= {
+                "raw": accuracy(views.raw, views.labels),
+                "last_word": accuracy(words, views.labels),
+                "last_word_calibration_error": round(expected_calibration_error(words, views.labels), 4),
+            }
     return found
 
 
-def _state(policy: Policy, raw: Floats, zone: Floats) -> tuple[str, int]:
-    """State and the index of the person known (-1: nobody), by the one rule that ``decide`` has."""
-    from models.evidence import CropEvidence
-    from models.policy import decide
+def _evidence(views: Views) -> list[CropEvidence]:
+    """As the policy takes it; people are called by their index."""
+    nothing, pictures = np.zeros((0, 0), np.float32), np.zeros((0, 0, 3), np.uint8)
+    labels = tuple(str(index) for index in range(views.raw.shape[1]))
+    return [
+        CropEvidence(labels, raw, nothing, nothing > 0, pictures, raw, zone[None], ("eyewear",))
+        for raw, zone in zip(views.raw, views.zone, strict=True)
+    ]
 
-    nothing = np.zeros((0, 0), np.float32)
-    labels = tuple(str(index) for index in range(len(raw)))
-    pictures = np.zeros((0, 0, 3), np.uint8)
-    evidence = CropEvidence(labels, raw, nothing, nothing > 0, pictures, raw, zone[None], ("eyewear",))
-    decision = decide(evidence, policy)
-    return decision.state, -1 if decision.identity is None else int(decision.identity)
+
+def _states(policy: Policy, views: Views) -> list[tuple[str, int]]:
+    """Of each face the state and the index of the person known (-1: nobody), by the one rule that ``decide`` has."""
+    decisions = [decide(one, policy) for one in _evidence(views)]
+    return [(one.state, -1 if one.identity is None else int(one.identity)) for one in decisions]
+
+
+def _words(policy: Policy, views: Views) -> Floats:
+    """(N, K) the last word on each face."""
+    return np.stack([last_word(one, policy) for one in _evidence(views)])
+
+
+def _cost(policy: Policy, clean: Views) -> float:
+    """The share of faces by which the last word is right on fewer than the raw view."""
+    right = [float((scores.argmax(axis=1) == clean.labels).mean()) for scores in (clean.raw, _words(policy, clean))]
+    return right[0] - right[1]
 
 
 def _alarms(policy: Policy, faces: list[Views]) -> float:
-    states = [_state(policy, raw, zone)[0] for views in faces for raw, zone in zip(views.raw, views.zone, strict=True)]
+    states = [state for views in faces for state, _ in _states(policy, views)]
     return states.count("suspected_attack") / len(states)
 
 

@@ -110,10 +110,29 @@ def test_whatever_glasses_do_to_the_other_views_a_name_that_the_zone_view_is_sur
     assert "Ann" in (decision.identity, decision.likely)
 
 
-def test_the_last_word_is_the_dissenting_zone_or_the_mean_of_those_that_agree() -> None:
-    dissent = evidence(ANN, ANN, eyewear=BOB)
-    np.testing.assert_allclose(last_word(dissent, decide(dissent, Policy())), BOB)
-    agreed = evidence(ANN, BOB, eyewear=[0.7, 0.2, 0.1])
-    np.testing.assert_allclose(last_word(agreed, decide(agreed, Policy())), [0.8, 0.125, 0.075], atol=1e-6)
-    published = evidence(ANN, BOB)
-    np.testing.assert_allclose(last_word(published, decide(published, Policy())), BOB)
+@pytest.mark.parametrize(
+    ("raw", "eyes", "word"),
+    [
+        (ANN, BOB, "eyes"),
+        (ANN, [0.2, 0.7, 0.1], "raw"),  # it leaves room for Ann
+        (UNSURE, BOB, "eyes"),  # whether the raw view is confident or not
+        (UNSURE, ANN, "raw"),
+    ],
+)
+def test_the_last_word_is_the_raw_view_s_unless_the_zone_speaks_against_its_name(
+    raw: list[float], eyes: list[float], word: str
+) -> None:
+    wanted = {"raw": raw, "eyes": eyes}[word]
+    np.testing.assert_allclose(last_word(evidence(raw, BOB, eyes=eyes), Policy(zone_dissent=0.1)), wanted)
+
+
+def test_without_zones_the_last_word_is_the_masked_view_s() -> None:
+    np.testing.assert_allclose(last_word(evidence(ANN, BOB), Policy()), BOB)
+
+
+@given(raw=probabilities, view=probabilities)
+def test_the_last_word_names_nobody_whom_the_zone_view_rules_out(raw: list[float], view: list[float]) -> None:
+    policy = Policy()
+    found = evidence(raw, raw, eyewear=view)
+    named = int(last_word(found, policy).argmax())
+    assert found.views[0, named] > policy.zone_dissent or named == int(np.argmax(found.views[0]))

@@ -22,7 +22,7 @@ from torch import nn
 from models.bundle import write_description
 from models.errors import BadInput
 from models.eyewear import SHAPES, frame_mask
-from models.policy import Decision
+from models.policy import Decision, Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
 from realtime.cli import typer as typer_of_cli
 from tools import evaluate as command
@@ -256,9 +256,8 @@ def test_a_finished_picture_keeps_its_last_loss_in_the_mean_curve():
 
 def test_success_by_iteration_counts_only_what_the_pictures_bear_out():
     some = faces([[1.0], [1.0, 1.0], [1.0, 1.0, 1.0]])
-    answered = Answered(
-        RAW[:3, :2], np.array([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1]]), np.zeros((3, 2, 2), np.bool_), np.zeros((3, 0, 2))
-    )
+    defended = np.array([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1]])
+    answered = Answered(RAW[:3, :2], defended, np.zeros((3, 2, 2), np.bool_), np.zeros((3, 0, 2)), defended)
     np.testing.assert_allclose(success_by_iteration(some, answered), [1 / 3, 2 / 3, 2 / 3, 2 / 3])
 
 
@@ -311,6 +310,19 @@ def test_no_classic_frame_leaves_the_hidden_band_and_so_none_can_move_its_answer
     after[:, band_mask(SIZE)] = 255 - after[:, band_mask(SIZE)]
     np.testing.assert_array_equal(row.answer(before).defended, row.answer(after).defended)
     assert (row.answer(before).raw != row.answer(after).raw).any()
+
+
+def test_the_row_over_zone_views_says_what_the_live_recogniser_says(tuned, zoned, tmp_path):
+    hardened = load_recogniser(zoned, "onnxruntime-cpu", threads=1)
+    hardened.policy = Policy(threshold=0.4, zone_threshold=0.99, zone_confirm=0.9, zone_dissent=0.5)
+    (row,) = make_rows(tuned, ["zones"], band_model=None, seed=0, hardened=hardened)
+    pictures = crops(8)
+    live = list(hardened.defend(pictures, quick=True))
+    assert "suspected_attack" in {decide(one, hardened.policy).state for one in live}
+    found = Asker(tuned, tmp_path)(row, pictures, "")
+    assert found.decisions(row, tuned.labels, tuned.policy) == [decide(one, hardened.policy) for one in live]
+    np.testing.assert_array_equal(found.defended, [last_word(one, hardened.policy) for one in live])
+    assert (found.defended != found.masked_view).any()
 
 
 def test_answers_come_from_disk_the_second_time_and_damage_is_noticed(tuned, tmp_path):

@@ -37,6 +37,7 @@ def test_the_calibrated_policy_keeps_the_stated_rates():
     assert alarms <= 0.03
     assert policy.zone_dissent < policy.zone_confirm <= policy.zone_threshold
     assert policy.threshold == Policy().threshold
+    assert figures["clean"]["last_word"]["right"] >= figures["clean"]["raw"]["right"] - 0.01 * 400
 
 
 def test_stricter_rates_give_higher_thresholds():
@@ -45,3 +46,10 @@ def test_stricter_rates_give_higher_thresholds():
     strict = calibrated(Policy(), *faces, Rates(impersonated=0.01, misnamed=0.01))
     assert strict.zone_confirm > loose.zone_confirm
     assert strict.zone_threshold >= strict.zone_confirm
+
+
+def test_who_allows_the_last_word_no_cost_gets_a_lower_threshold_of_dissent():
+    faces = views(0, 400), views(1, 400), None
+    free = calibrated(Policy(), *faces, Rates(alarmed=1, cost=1))
+    careful = calibrated(Policy(), *faces, Rates(alarmed=1, cost=0))
+    assert careful.zone_dissent < free.zone_dissent < free.zone_confirm

@@ -8,14 +8,14 @@ import json
 import statistics
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from models.errors import BadInput
 from models.evidence import Bools, Bytes, CropEvidence, Floats
-from models.policy import Decision, Policy
+from models.policy import Decision, Policy, last_word
 from models.recogniser import Recogniser
 from realtime.cli import write_whole
 from tools.attacked import Tick
@@ -29,24 +29,26 @@ class Answered:
     """N crops after one row: undefended and defended probabilities, and what was hidden."""
 
     raw: Floats  # (N, K)
-    defended: Floats  # (N, K)
+    defended: Floats  # (N, K), the last word of the row's policy
     mask: Bools  # (N, S, S)
     views: Floats  # (N, V, K), V = 0 for rows without zones
+    masked_view: Floats  # (N, K), the crops classified again with ``mask`` filled
 
     def first(self, count: int) -> Answered:
-        return Answered(self.raw[:count], self.defended[:count], self.mask[:count], self.views[:count])
+        return Answered(*(values[:count] for values in vars(self).values()))
 
-    def decisions(self, row: Row, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
-        """The policy's word on each crop."""
+    def evidence(self, row: Row, labels: tuple[str, ...]) -> list[CropEvidence]:
+        """What the row's policy is asked about, crop by crop; the pictures are left out."""
         nothing = np.zeros((0, 0), np.float32)
         pictures = np.zeros((0, 0, 3), np.uint8)
         return [
-            row.decide(
-                CropEvidence(labels, raw, nothing, mask, pictures, defended, views, row.zones),
-                row.policy or policy,
-            )
-            for raw, defended, mask, views in zip(self.raw, self.defended, self.mask, self.views, strict=True)
+            CropEvidence(labels, raw, nothing, mask, pictures, masked, views, row.zones)
+            for raw, masked, mask, views in zip(self.raw, self.masked_view, self.mask, self.views, strict=True)
         ]
+
+    def decisions(self, row: Row, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
+        """The policy's word on each crop."""
+        return [row.decide(one, row.policy or policy) for one in self.evidence(row, labels)]
 
 
 class Asker:
@@ -73,6 +75,7 @@ class Asker:
             np.concatenate([part.defended for part in parts]),
             np.concatenate([part.mask for part in parts]),
             np.concatenate([part.views for part in parts]),
+            np.concatenate([part.masked_view for part in parts]),
         )
 
     def milliseconds(self, row: Row, crops: Bytes) -> float:
@@ -94,11 +97,17 @@ class Asker:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 mask = np.unpackbits(archive["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
-                return Answered(archive["raw"], archive["defended"], mask, archive["views"])
+                return self._answered(row, archive["raw"], archive["masked_view"], mask, archive["views"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # absent or damaged: asked (again)
             evidence = row.answer(crops)
         content = io.BytesIO()
         mask = np.packbits(evidence.mask, axis=-1)
-        np.savez(content, raw=evidence.raw, defended=evidence.defended, mask=mask, views=evidence.views)
+        np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=mask, views=evidence.views)
         write_whole(path, content.getvalue())
-        return Answered(evidence.raw, evidence.defended, evidence.mask, evidence.views)
+        return self._answered(row, evidence.raw, evidence.defended, evidence.mask, evidence.views)
+
+    def _answered(self, row: Row, raw: Floats, masked_view: Floats, mask: Bools, views: Floats) -> Answered:
+        found = Answered(raw, masked_view, mask, views, masked_view)
+        policy = row.policy or self.recogniser.policy
+        words = [last_word(one, policy) for one in found.evidence(row, self.recogniser.labels)]
+        return replace(found, defended=np.stack(words))

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.errors import BadInput
 from models.evidence import Bools, Bytes, CropEvidence, Evidence, Floats
-from models.policy import Decision, Policy, decide, decide_undefended, last_word
+from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
 from models.vgg16 import VGG16
@@ -114,19 +114,17 @@ def make_rows(
         rows[ZONES] = Row(
             ZONES,
             "zone views, calibrated policy",
-            key | {"zones": hardened.zones, "parameters": asdict(hardened.mask_parameters)},
-            lambda crops: _by_zones(hardened, crops),
+            key
+            | {
+                "zones": hardened.zones,
+                "policy": asdict(hardened.policy),
+                "parameters": asdict(hardened.mask_parameters),
+            },
+            lambda crops: hardened.defend(crops, quick=True),  # as it is gathered live
             policy=hardened.policy,
             zones=hardened.zones,
         )
     return [rows[name] for name in NAMES if name in names and name in rows]
-
-
-def _by_zones(hardened: Recogniser, crops: Bytes) -> Evidence:
-    """The evidence as it is gathered live, with the policy's last word as the defended probabilities."""
-    found = hardened.defend(crops, quick=True)
-    words = [last_word(one, decide(one, hardened.policy)) for one in found]
-    return replace(found, defended=np.stack(words) if words else found.defended)
 
 
 def _digest(model: VGG16) -> str:
