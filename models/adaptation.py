@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models import augment
+from models.half_precision import bfloat16
 from models.vgg16 import VGG16, block_start, trunk_features
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class AdaptationSettings:
     For a share ``heads_first`` of the time only the fresh embedding and heads learn: their first gradients
     would tear a trunk that is already good. ``zone_share`` of the crops are seen without their eyewear zone,
     ``blob_share`` with islands filled as the saliency mask fills them, ``glasses_share`` with drawn glasses.
-    ``half_precision`` computes in bfloat16 (weights stay float32): twice as fast where the CPU has AVX-512 BF16.
+    ``half_precision`` computes in bfloat16 where the CPU can (weights stay float32).
     """
 
     seconds: float
@@ -212,7 +213,7 @@ def adapt_trunk(
         chosen = train[torch.randint(len(train), (settings.batch,), generator=generator)]
         net.train()
         x = _augmented(pixels[chosen], model, size, generator, settings)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.half_precision):
+        with bfloat16(settings.half_precision):
             embedding = net(x)
         embedding = embedding.float()
         margin_loss = cosface(

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from models import augment
+from models.half_precision import bfloat16
 from models.vgg16 import VGG16, block_start
 
 Bytes = npt.NDArray[np.uint8]
@@ -89,8 +90,7 @@ def trunk_features(
 ) -> Features:
     """(N, 3, S, S) float RGB on 0-255 -> float16 features; ``tick`` is told how many crops each batch had.
 
-    ``half_precision`` computes in bfloat16: twice as fast where the CPU has AVX-512 BF16, and good enough to
-    train on.
+    ``half_precision`` computes in bfloat16 where the CPU can: good enough to train on.
     """
     start = block_start(5)
     low, high = model.trunk[:start], model.trunk[start:]
@@ -98,7 +98,7 @@ def trunk_features(
     trunk: list[Halves] = []
     for first in range(0, len(pixels), batch):
         part = pixels[first : first + batch].contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision):
+        with bfloat16(half_precision):
             middle = low(model.normalise(part))
             block4.append(_half(middle))
             trunk.append(_half(high(middle)))

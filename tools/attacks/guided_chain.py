@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from models.half_precision import bfloat16
 from models.saliency_mask import rank_of_percentile
 from models.vgg16 import VGG16, Normalise
-from tools.attacks.half_precision import HalfPrecision, bfloat16
+from tools.attacks.half_precision import HalfPrecision
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,30 @@
+"""Computing in bfloat16, on CPUs that can.
+
+Twice as fast where the CPU has AVX-512 BF16. Where it has no AVX-512, torch emulates bfloat16: 0.33 instead of 4.3
+pictures per second through VGG16 at 112 and back, on two cores of an AMD EPYC with AVX2. There float32 is used.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import AbstractContextManager
+from functools import cache
+
+import torch
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16 at all; a warning is given once where it does not."""
+    try:
+        able = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    except (AttributeError, RuntimeError):  # a torch without oneDNN, or with another name for it
+        able = False
+    if not able:
+        warnings.warn("half precision: this CPU has no bfloat16 instructions, float32 is used", stacklevel=3)
+    return able
+
+
+def bfloat16(enabled: bool = True) -> AbstractContextManager[object]:
+    """Within the block convolutions and matrix products of the CPU are computed in bfloat16, if it can."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=enabled and has_bfloat16())
