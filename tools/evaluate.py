@@ -47,7 +47,7 @@ from tools.evaluation.wearers import wearers
 from tools.people import People, read_people
 from tools.prepare import find_faces
 from tools.provenance import command_line, commit_of_this_tree
-from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split
+from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split, unseen
 from tools.tune_defence import ticking
 
 RESULT = "evaluation.json"
@@ -87,6 +87,7 @@ def main(
         Path | None, typer.Option(help="What the crops were prepared from: glasses are worn there, faces found anew.")
     ] = None,
     detect: Annotated[bool, typer.Option(help="Look whether a detector still finds the attacked faces.")] = True,
+    certify: Annotated[bool, typer.Option(help="With --hardened: the certificates (ten minutes).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What counts; an ONNX Runtime engine.")] = "onnxruntime",
     threads: Annotated[int, typer.Option(min=1)] = 2,
@@ -127,7 +128,7 @@ def main(
     if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
         log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
     (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
-    others = None if strangers is None else _unseen(read_people([strangers], allow_single=True, aligned=True), bundles)
+    others = None if strangers is None else unseen(read_people([strangers], allow_single=True, aligned=True), bundles)
     training = people if choice is Split.validation else None
     if fitted:
         training = read_people(fitted, allow_single=True, aligned=aligned)
@@ -156,7 +157,9 @@ def main(
     missing = missing_of(recogniser, wanted, band_model, plan, strangers)
     if second is None and (HARDENED in wanted or ZONES in wanted):
         missing.append("zone views (no --hardened)")
-    if second is not None:
+    if second is not None and not certify:
+        missing.append("certificates (--no-certify)")
+    elif second is not None:
         crops, labels = found.clean
         found.figures["certificates"] = certificates(second, crops, labels)
         if others is not None:
@@ -221,21 +224,6 @@ def _hardened(plain: Recogniser, bundle: str, engine: str, threads: int) -> Reco
     if not second.zones:
         raise BadInput(f"--hardened {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
     return second
-
-
-def _unseen(strangers: People, bundles: list[Recogniser]) -> People:
-    """Those whom no bundle was shown in training as somebody not to be named.
-
-    Raises:
-        BadInput: nobody is left.
-    """
-    seen = {name for one in bundles for name in one.bundle.info.training.get("strangers_seen", [])}
-    left = [place for place, name in enumerate(strangers.names) if name not in seen]
-    if not left:
-        raise BadInput(
-            "--strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
-        )
-    return strangers.of(left)
 
 
 def _double_masking(recogniser: Recogniser, found: Evaluation, most: int = 60) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from tools.glasses.store import MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
 from tools.people import People, at_size, read_people
 from tools.prepare import choose_face, find_faces, read_picture
+from tools.splits import unseen
 
 __all__ = ["make_texture"]
 
@@ -218,6 +219,8 @@ def drawn_pairs(
     if strangers and dodge:
         raise BadInput("--dodge: strangers have no name to dodge; give --target or leave --dodge out")
     people = read_people([folder], allow_single=True, aligned=aligned)
+    if strangers:
+        people = unseen(people, [recogniser])
     digest = people.digest()
     if person:
         people = people.of([index_of(name, people.names, "attacker", where=str(folder)) for name in person])

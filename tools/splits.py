@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,21 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     except BadInput:
         return people
     raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
+
+
+def unseen(strangers: People, bundles: Sequence[Recogniser]) -> People:
+    """Those whom no bundle was shown in training as somebody not to be named.
+
+    Raises:
+        BadInput: nobody is left.
+    """
+    seen = {name for one in bundles for name in one.bundle.info.training.get("strangers_seen", [])}
+    left = [place for place, name in enumerate(strangers.names) if name not in seen]
+    if not left:
+        raise BadInput(
+            "strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
+        )
+    return strangers.of(left)
 
 
 def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:

@@ -34,7 +34,7 @@ from tools.evaluation.run import with_innocent_glasses
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
 from tools.report import accuracy, proportion
-from tools.splits import held_out
+from tools.splits import held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 STEP = 0.01
@@ -88,13 +88,9 @@ def main(
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
     others = None
     if strangers is not None:
-        seen = set(recogniser.bundle.info.training.get("strangers_seen", []))
-        folk = read_people([strangers], allow_single=True, aligned=True)
-        unseen = folk.of([place for place, name in enumerate(folk.names) if name not in seen])
-        if len(unseen) == 0:
-            raise BadInput(f"--strangers {strangers}: the bundle was trained on all of them")
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(unseen))[:most_strangers])
-        crops = at_size(unseen.crops[chosen], recogniser.input_size)
+        folk = unseen(read_people([strangers], allow_single=True, aligned=True), [recogniser])
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
+        crops = at_size(folk.crops[chosen], recogniser.input_size)
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
     rates = Rates(impersonated, misnamed, alarmed, cost)
     policy = calibrated(recogniser.policy, clean, innocent, others, rates)
