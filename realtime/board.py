@@ -26,7 +26,7 @@ class Board:
         for crop in found.crops:
             if crop.refusal is not None:
                 track = crop.track
-                keeper.refuse(track.track_id, track.epoch, crop.refusal, found.frame.captured_at, now)
+                keeper.refuse(track.track_id, track.epoch, crop.refusal, found.frame.moment, now)
         with self._changed:
             self._faces[found.frame.camera] = found
             self._news = True
@@ -35,7 +35,7 @@ class Board:
     def put_decision(self, crop: FaceCrop, decision: Decision, evidence: CropEvidence, now: float) -> None:
         """Note what was decided on a crop."""
         track, frame = crop.track, crop.frame
-        self._keepers[frame.camera].add(track.track_id, track.epoch, decision, evidence, frame.captured_at, now)
+        self._keepers[frame.camera].add(track.track_id, track.epoch, decision, evidence, frame.moment, now)
 
     def wait_for_faces(self, timeout: float) -> bool:
         """Wait until faces were noted since the last call; False where none came within ``timeout`` seconds."""

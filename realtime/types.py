@@ -17,6 +17,7 @@ class Frame:
 
     ``captured_at`` is ``time.monotonic()`` seconds at the moment the camera gave it, ``wall_time`` the same
     moment as seconds since the epoch; ``index`` counts the camera's frames from 0 (gaps are dropped frames).
+    ``file_time``: seconds of a file's own clock, where it is read as fast as it can be worked on; None live.
     """
 
     camera: str
@@ -24,6 +25,12 @@ class Frame:
     bgr: Bytes  # (H, W, 3)
     captured_at: float
     wall_time: float
+    file_time: float | None = None
+
+    @property
+    def moment(self) -> float:
+        """When it happened, in seconds: what is said of a file must not depend on how fast it was worked on."""
+        return self.captured_at if self.file_time is None else self.file_time
 
 
 @dataclass(frozen=True)

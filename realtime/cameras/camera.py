@@ -31,6 +31,6 @@ class Camera(Protocol):
         """Free the source; may be called twice."""
 
 
-def frame_now(camera: str, index: int, bgr: Bytes) -> Frame:
-    """A frame captured at this moment."""
-    return Frame(camera=camera, index=index, bgr=bgr, captured_at=time.monotonic(), wall_time=time.time())
+def frame_now(camera: str, index: int, bgr: Bytes, file_time: float | None = None) -> Frame:
+    """A frame captured at this moment; ``file_time`` as in ``Frame``."""
+    return Frame(camera, index, bgr, captured_at=time.monotonic(), wall_time=time.time(), file_time=file_time)

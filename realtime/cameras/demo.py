@@ -41,7 +41,8 @@ class DemoCamera:
             time.sleep(max(0.0, self._started_at + self._index / FPS - now))
         if self._frames is not None and self._index >= self._frames:
             raise CameraError(Cause.END_OF_FILE, "the demo scene has ended", permanent=True)
-        return frame_now(self.name, self._index, self._scene.frame(self._index))
+        file_time = None if self.real_time else self._index / FPS
+        return frame_now(self.name, self._index, self._scene.frame(self._index), file_time)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -56,7 +56,7 @@ class VideoFile:
             self._wait_until_due(at)
         self._last_time = max(self._last_time, at)
         self._index += 1
-        return frame_now(self.name, self._index - 1, picture.bgr)
+        return frame_now(self.name, self._index - 1, picture.bgr, None if self.real_time else at)
 
     def close(self) -> None:
         self._container.close()

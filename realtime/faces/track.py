@@ -71,13 +71,13 @@ class FaceTracker:
             The faces to decide on: those detected, with ``detected=True``, and those carried along. A frame not
             newer than the last one taken in changes nothing.
         """
-        if frame.captured_at <= self._updated_at:
+        if frame.moment <= self._updated_at:
             return self._current(set())
-        self._updated_at = frame.captured_at
+        self._updated_at = frame.moment
         self._move_to(frame)
         seen: set[int] = set()
-        for track_id, index in self._associate(faces, frame.captured_at):
-            self._see(track_id, faces[index], frame.captured_at)
+        for track_id, index in self._associate(faces, frame.moment):
+            self._see(track_id, faces[index], frame.moment)
             seen.add(track_id)
         for track_id in self._tracks.keys() - seen:
             self._tracks[track_id].missed += 1
@@ -106,9 +106,9 @@ class FaceTracker:
                 track.followed = False  # hidden until detection finds it: a crop from a stale place would mislead
             else:
                 track.face = moved
-        self._grey, self._time = grey, frame.captured_at
+        self._grey, self._time = grey, frame.moment
 
-    def _associate(self, faces: Sequence[DetectedFace], captured_at: float) -> list[tuple[int, int]]:
+    def _associate(self, faces: Sequence[DetectedFace], moment: float) -> list[tuple[int, int]]:
         """Pairs of track number and index into ``faces``."""
         detections = sv.Detections.empty()
         if faces:
@@ -117,21 +117,21 @@ class FaceTracker:
                 confidence=np.array([face.score for face in faces], dtype=np.float32),
                 data={"index": np.arange(len(faces))},
             )
-        tracked = self._tracker.update(detections, timestamp=captured_at)
+        tracked = self._tracker.update(detections, timestamp=moment)
         if tracked.tracker_id is None or len(tracked) == 0:
             return []
         pairs = zip(tracked.tracker_id, tracked.data["index"], strict=True)
         return [(int(track_id), int(index)) for track_id, index in pairs if track_id >= 0]
 
-    def _see(self, track_id: int, face: DetectedFace, captured_at: float) -> None:
+    def _see(self, track_id: int, face: DetectedFace, moment: float) -> None:
         track = self._tracks.get(track_id)
         if track is None:
-            self._tracks[track_id] = _Track(face=face, last_seen=captured_at)
+            self._tracks[track_id] = _Track(face=face, last_seen=moment)
             return
-        lost = track.missed > 0 and captured_at - track.last_seen > self._hold
+        lost = track.missed > 0 and moment - track.last_seen > self._hold
         if lost or not track.followed or overlap(track.face.box, face.box) < self._least_overlap:
             track.epoch += 1
-        track.face, track.last_seen, track.missed, track.followed = face, captured_at, 0, True
+        track.face, track.last_seen, track.missed, track.followed = face, moment, 0, True
 
     def _is_shown(self, track: _Track) -> bool:
         return track.followed and (track.missed == 0 or self._time - track.last_seen <= self._hold)

@@ -59,6 +59,17 @@ def test_capture_times_are_monotonic_and_wall_times_of_today(video):
     assert abs(frame.wall_time - time.time()) < 1
 
 
+def test_what_is_read_as_fast_as_it_goes_bears_the_files_own_clock(video):
+    camera = VideoFile(video, every_frame=True)
+    first = camera.read()
+    time.sleep(0.3)
+    second = camera.read()
+    assert second.captured_at - first.captured_at >= 0.3
+    assert second.moment - first.moment == pytest.approx(1 / camera.native_fps, abs=1e-3)
+    live = VideoFile(video).read()
+    assert live.moment == live.captured_at
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "ts", "avi"])
 def test_other_containers_are_read_too(kit, tmp_path, suffix):
     frames, error = kit.read_all(VideoFile(kit.write_video(tmp_path / f"clip.{suffix}"), every_frame=True))

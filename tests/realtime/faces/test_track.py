@@ -1,5 +1,7 @@
 """Tracks over made-up detections on a moving portrait: numbers, epochs, landmarks, and what is carried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,15 @@ def test_a_face_is_not_lost_because_detection_is_slow(scene):
         assert len(tracker.carry(scene.frame((100, 100)))) == 1
     (track,) = seen(tracker, scene, (100, 100))
     assert track.epoch == 0
+
+
+def test_a_face_of_a_file_is_not_lost_because_the_work_is_slow(scene):
+    tracker = FaceTracker()
+    for index in (1, 2):
+        place = scene.frame((100, 100), index=index)
+        slow = replace(place, captured_at=100 * index, file_time=index * STEP)
+        tracks = tracker.update([scene.face(100, 100)], slow)
+    assert [track.epoch for track in tracks] == [0]
 
 
 def test_a_lost_track_comes_back_under_a_new_epoch(scene):
