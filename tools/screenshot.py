@@ -1,6 +1,6 @@
 """Takes a picture of the live page with a headless Chromium, as the one in the README.
 
-    python -m realtime demo --web &
+    python -m realtime demo --headless --web --events events/ &
     python -m tools.screenshot --out page.png --wait-for suspected_attack
 
 Needs Debian's ``chromium`` and ``chromium-driver`` (or Chrome with its driver) and the extra ``test``.
