@@ -80,14 +80,14 @@ def realigner_of(config: Config) -> Realigner | None:
 
 
 def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
-    """Detection, tracking and the quality gate for one camera; offline nothing depends on the clock."""
+    """Detection, tracking and the quality gate for one camera; offline it detects in every frame, clock or no clock."""
     offline = config.cameras[0].every_frame
     return FaceFinder(
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
         limits=QualityLimits(**config.quality.model_dump()),
-        detect_every=config.detection.detect_every,
+        detect_every=1 if offline else config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),

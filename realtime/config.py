@@ -63,7 +63,9 @@ class DetectionConfig(Section):
         le=1,
         description="Faces scored below are dropped; empty: the detector's own (0.9, yunet 0.7)",
     )
-    detect_every: int = Field(default=3, ge=1, le=100, description="Detect on every n-th frame, track in between")
+    detect_every: int = Field(
+        default=3, ge=1, le=100, description="Detect on every n-th frame, track in between (every_frame: on all)"
+    )
     on_motion: bool = Field(default=True, description="Search only where something moved, everywhere once a second")
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: realtime.threads decides")
 
