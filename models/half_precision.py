@@ -1,7 +1,7 @@
 """Computing in bfloat16, on CPUs that can.
 
-Twice as fast where the CPU has AVX-512 BF16. Where it has no AVX-512, torch emulates bfloat16: 0.33 instead of 4.3
-pictures per second through VGG16 at 112 and back, on two cores of an AMD EPYC with AVX2. There float32 is used.
+Twice as fast where the CPU has AVX-512 BF16. Where it has no AVX-512, torch emulates bfloat16, more than ten
+times slower on two cores of an AMD EPYC with AVX2: there float32 is used.
 """
 
 from __future__ import annotations

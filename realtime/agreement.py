@@ -52,6 +52,8 @@ class VerdictRules:
 
 @dataclass(frozen=True)
 class Entry:
+    """One decision on a track: its crop's evidence (None where the gate refused it), its frame's moment, and when."""
+
     decision: Decision
     evidence: CropEvidence | None
     captured_at: float
@@ -120,6 +122,7 @@ def _name(decision: Decision) -> str | None:
 
 
 def mean_confidence(entries: Sequence[Entry]) -> float:
+    """Over at least one decision."""
     return math.fsum(entry.decision.confidence for entry in entries) / len(entries)
 
 

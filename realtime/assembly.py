@@ -80,7 +80,7 @@ def realigner_of(config: Config) -> Realigner | None:
 
 
 def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
-    """Detection, tracking and the quality gate for one camera; offline it detects in every frame, clock or no clock."""
+    """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock."""
     offline = config.cameras[0].every_frame
     return FaceFinder(
         detector,

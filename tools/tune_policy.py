@@ -30,6 +30,7 @@ from models.evidence import Bytes, CropEvidence, Floats
 from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
 from tools.attacked import NOBODY, Labels, labelled
+from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
@@ -171,12 +172,8 @@ def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None)
 
 def _evidence(views: Views) -> list[CropEvidence]:
     """As the policy takes it; people are called by their index."""
-    nothing, pictures = np.zeros((0, 0), np.float32), np.zeros((0, 0, 3), np.uint8)
     labels = tuple(str(index) for index in range(views.raw.shape[1]))
-    return [
-        CropEvidence(labels, raw, nothing, nothing > 0, pictures, raw, zone[None], ("eyewear",))
-        for raw, zone in zip(views.raw, views.zone, strict=True)
-    ]
+    return views_only(labels, views.raw, views.raw, views.zone[:, None], ("eyewear",))
 
 
 def _states(policy: Policy, views: Views) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ import json
 import statistics
 import time
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,17 @@ from tools.evaluation.defences import Row
 CHUNK = 16
 
 
+def views_only(
+    labels: tuple[str, ...], raw: Floats, masked_view: Floats, views: Floats, zones: tuple[str, ...]
+) -> list[CropEvidence]:
+    """What a policy is asked about, crop by crop: (N, K), (N, K) and (N, V, K) probabilities, without the pictures."""
+    nothing, picture = np.zeros((0, 0), np.float32), np.zeros((0, 0, 3), np.uint8)
+    return [
+        CropEvidence(labels, one, nothing, nothing > 0, picture, masked, hidden, zones)
+        for one, masked, hidden in zip(raw, masked_view, views, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class Answered:
     """N crops after one row: undefended and defended probabilities, and what was hidden."""
@@ -37,18 +48,10 @@ class Answered:
     def first(self, count: int) -> Answered:
         return Answered(*(values[:count] for values in vars(self).values()))
 
-    def evidence(self, row: Row, labels: tuple[str, ...]) -> list[CropEvidence]:
-        """What the row's policy is asked about, crop by crop; the pictures are left out."""
-        nothing = np.zeros((0, 0), np.float32)
-        pictures = np.zeros((0, 0, 3), np.uint8)
-        return [
-            CropEvidence(labels, raw, nothing, mask, pictures, masked, views, row.zones)
-            for raw, masked, mask, views in zip(self.raw, self.masked_view, self.mask, self.views, strict=True)
-        ]
-
     def decisions(self, row: Row, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
         """The policy's word on each crop."""
-        return [row.decide(one, row.policy or policy) for one in self.evidence(row, labels)]
+        each = views_only(labels, self.raw, self.masked_view, self.views, row.zones)
+        return [row.decide(one, row.policy or policy) for one in each]
 
 
 class Asker:
@@ -107,7 +110,6 @@ class Asker:
         return self._answered(row, evidence.raw, evidence.defended, evidence.mask, evidence.views)
 
     def _answered(self, row: Row, raw: Floats, masked_view: Floats, mask: Bools, views: Floats) -> Answered:
-        found = Answered(raw, masked_view, mask, views, masked_view)
         policy = row.policy or self.recogniser.policy
-        words = [last_word(one, policy) for one in found.evidence(row, self.recogniser.labels)]
-        return replace(found, defended=np.stack(words))
+        each = views_only(self.recogniser.labels, raw, masked_view, views, row.zones)
+        return Answered(raw, np.stack([last_word(one, policy) for one in each]), mask, views, masked_view)
