@@ -59,7 +59,7 @@ def make_trunk() -> nn.Sequential:
 
 def trunk_features(input_size: int) -> int:
     """How many numbers the trunk gives for one crop of side ``input_size``."""
-    return 512 * (input_size // 32) ** 2
+    return BLOCKS[-1][1] * (input_size // 32) ** 2
 
 
 def make_head(features: int, classes: int, *, hidden: int, dropout: float) -> nn.Sequential:

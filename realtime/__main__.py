@@ -63,7 +63,7 @@ def demo(
         seconds = 3 * ACT_SECONDS
     if not window and not web and record is None:
         record = DEMO_RECORDING
-    cli.check_writable(json_file)
+    cli.check_writable(json_file, record)
     length = seconds if seconds is not None else 3 * ACT_SECONDS
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
@@ -101,10 +101,10 @@ def run_sources(
     from realtime.session import Outputs, SourceFailed, run, window_wanted
 
     settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
-    cli.check_writable(json_file)
     record = record or (Path(settings.record.file) if settings.record.file else None)
-    window = settings.output.window and window_wanted(headless=headless)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
+    cli.check_writable(json_file, record)
+    window = settings.output.window and window_wanted(headless=headless)
     files = [] if record is None else recording_files(record, [camera.name for camera in settings.cameras]).values()
     try:
         summary = run(settings, Outputs(record=record, window=window, seconds=seconds))

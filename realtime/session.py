@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -164,14 +164,15 @@ def refuse_bad_files(config: Config) -> None:
     """Look at the files among the sources before a model is loaded for nothing.
 
     Raises:
-        BadInput: one is missing, or no video; or every frame is wanted of one of several.
+        BadInput: one is missing, or no video, or without a picture; or every frame is wanted of one of several.
     """
     if len(config.cameras) > 1 and any(camera.every_frame for camera in config.cameras):
         raise BadInput("every_frame takes as long as it takes and works with one camera only; run one file at a time")
     for camera in config.cameras:
         if is_file(camera.source):
             try:
-                open_camera(camera.source, name=camera.name, every_frame=camera.every_frame).close()
+                with closing(open_camera(camera.source, name=camera.name, every_frame=True)) as file:
+                    file.read()
             except CameraError as error:
                 raise error.as_bad_input() from None
 

@@ -29,7 +29,7 @@ def photos(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
+def base(narrow, tmp_path_factory) -> Path:
     return make_recogniser(tmp_path_factory.mktemp("base") / "small").bundle.folder
 
 

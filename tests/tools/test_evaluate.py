@@ -52,7 +52,7 @@ from tools.glasses.store import read_png
 
 
 @pytest.fixture(scope="module")
-def recogniser(tmp_path_factory) -> Recogniser:
+def recogniser(narrow, tmp_path_factory) -> Recogniser:
     return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
 
 

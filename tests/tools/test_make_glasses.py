@@ -39,7 +39,7 @@ NAMES = ("Ada Byron", "Grace Hopper", "Mary Ward", "Lise Meitner")
 
 
 @pytest.fixture(scope="module")
-def recogniser(tmp_path_factory) -> Recogniser:
+def recogniser(narrow, tmp_path_factory) -> Recogniser:
     """An untrained VGG16 whose head is spread out, so that it names different people with confidence."""
     torch.manual_seed(0)
     model = VGG16(classes=4, input_size=SIZE, hidden=16).eval()

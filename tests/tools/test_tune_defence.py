@@ -29,7 +29,7 @@ SMALL = Axes(thresholds=(0.3, 0.6, 0.9), iterations=(1, 2), min_areas=(2, 8), pe
 
 
 @pytest.fixture(scope="module")
-def recogniser(tmp_path_factory) -> Recogniser:
+def recogniser(narrow, tmp_path_factory) -> Recogniser:
     return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
 
 

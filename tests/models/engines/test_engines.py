@@ -163,7 +163,7 @@ def test_real_faces_are_decided_as_by_the_reference() -> None:
     except BadInput as error:
         pytest.skip(str(error))
     files = sorted(PREPARED.rglob("*.jpg"))
-    chosen = np.random.default_rng(0).choice(len(files), 24, replace=False)
+    chosen = np.random.default_rng(0).choice(len(files), 12, replace=False)
     side = bundle.info.input_size
     crops = np.stack([cv2.resize(cv2.imread(str(files[i])), (side, side))[..., ::-1] for i in sorted(chosen)])
     fast, reference = (Recogniser(bundle, make_engine(name, bundle)) for name in ("onnxruntime-cpu", "torch"))
@@ -177,9 +177,9 @@ def test_real_faces_are_decided_as_by_the_reference() -> None:
     assert np.mean(ious) >= 0.99
     assert same >= 0.97 * len(crops)
     # In float32 a gate at its rounding error may stand either way, in torch as well: float64 is the judge.
-    pixels = torch.from_numpy(crops[:8].copy()).permute(0, 3, 1, 2).double() / 255
+    pixels = torch.from_numpy(crops[:4].copy()).permute(0, 3, 1, 2).double() / 255
     gradient = guided_backprop(bundle.torch_model().double(), pixels).permute(0, 2, 3, 1).numpy()
     percentile = bundle.info.defence.percentile
-    difference = np.abs(fast.defend(crops[:8]).saliency - scale_saliency(gradient, percentile))
+    difference = np.abs(fast.defend(crops[:4]).saliency - scale_saliency(gradient, percentile))
     assert np.median(difference.max(axis=(1, 2))) < 1e-4
     assert (difference > 1e-4).mean() < 0.01
