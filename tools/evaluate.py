@@ -47,7 +47,7 @@ from tools.evaluation.wearers import wearers
 from tools.people import People, read_people
 from tools.prepare import find_faces
 from tools.provenance import command_line, commit_of_this_tree
-from tools.splits import TEST_LOG, Split, held_out, log_look, people_of_split, unseen
+from tools.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_split, unseen
 from tools.tune_defence import ticking
 
 RESULT = "evaluation.json"
@@ -128,7 +128,9 @@ def main(
     if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
         log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
     (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
-    others = None if strangers is None else unseen(read_people([strangers], allow_single=True, aligned=True), bundles)
+    others = None
+    if strangers is not None:
+        others = unseen(read_people([strangers], allow_single=True, aligned=True), bundles, Half.measuring)
     training = people if choice is Split.validation else None
     if fitted:
         training = read_people(fitted, allow_single=True, aligned=aligned)

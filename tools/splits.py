@@ -63,8 +63,15 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
 
 
-def unseen(strangers: People, bundles: Sequence[Recogniser]) -> People:
-    """Those whom no bundle was shown in training as somebody not to be named.
+class Half(StrEnum):
+    """Strangers whom thresholds are found with, and others whom they are measured on."""
+
+    calibration = "calibration"
+    measuring = "measuring"
+
+
+def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None = None) -> People:
+    """Those whom no bundle was shown in training as somebody not to be named; of these one ``half``, person by person.
 
     Raises:
         BadInput: nobody is left.
@@ -75,6 +82,11 @@ def unseen(strangers: People, bundles: Sequence[Recogniser]) -> People:
         raise BadInput(
             "strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
         )
+    if half is not None:
+        chosen = left[list(Half).index(half) :: 2]
+        if not chosen:
+            raise BadInput("strangers: only one is left whom the bundle was not trained on; give at least two")
+        left = chosen
     return strangers.of(left)
 
 

@@ -1,11 +1,11 @@
 """Calibrates a bundle's policy over zone views: ``python -m tools.tune_policy CROPS --bundle hardened``.
 
-Four rates are stated beforehand, the thresholds follow from validation faces (and strangers, where given):
-``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much on at most a share
-``--impersonated`` of the faces; ``zone_threshold`` the lowest at which what it names is wrong on at most
-``--misnamed``; ``zone_dissent`` the highest at which at most ``--alarmed`` of the clean faces (with innocent
-glasses among them) are taken for an attack, and the last word is wrong on at most ``--cost`` more of the clean
-ones than the raw view.
+Four rates are stated beforehand, the thresholds follow from validation faces (and strangers, where given: other
+people than the evaluation's): ``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much
+on at most a share ``--impersonated`` of the people's faces and of the strangers', each; ``zone_threshold`` the lowest
+at which what it names is wrong on at most ``--misnamed`` of either; ``zone_dissent`` the highest at which at most
+``--alarmed`` of the clean faces (with innocent glasses among them) are taken for an attack, and the last word is
+wrong on at most ``--cost`` more of the clean ones than the raw view.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tools.evaluation.run import with_innocent_glasses
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
 from tools.report import accuracy, proportion
-from tools.splits import held_out, unseen
+from tools.splits import Half, held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 STEP = 0.01
@@ -89,7 +89,7 @@ def main(
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
     others = None
     if strangers is not None:
-        folk = unseen(read_people([strangers], allow_single=True, aligned=True), [recogniser])
+        folk = unseen(read_people([strangers], allow_single=True, aligned=True), [recogniser], Half.calibration)
         chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
         crops = at_size(folk.crops[chosen], recogniser.input_size)
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
@@ -131,10 +131,9 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     """The policy whose zone thresholds keep the rates on these faces; ``threshold`` and ``confirm`` are kept."""
     known = [clean, innocent]
     faces = [*known, *([others] if others is not None else [])]
-    wrong = np.concatenate([_highest_wrong(views) for views in faces])
-    confirm = _lowest(wrong, rates.impersonated)
-    misnamed = np.concatenate([np.where(_named_wrongly(views), views.zone.max(axis=1), 0) for views in faces])
-    threshold = max(_lowest(misnamed, rates.misnamed), confirm)
+    confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
+    misnamed = [np.where(_named_wrongly(views), views.zone.max(axis=1), 0) for views in faces]
+    threshold = max(confirm, *(_lowest(one, rates.misnamed) for one in misnamed))
     policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0)
     dissents = np.arange(0, confirm, STEP)
     kept = []

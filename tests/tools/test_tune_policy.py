@@ -31,9 +31,9 @@ def test_the_calibrated_policy_keeps_the_stated_rates():
     policy = calibrated(Policy(), clean, innocent, others, rates)
     figures = json.loads(json.dumps(outcome(policy, clean, innocent, others)))
     alarms = sum(figures[kind]["alarms"]["right"] for kind in ("clean", "innocent")) / 800
-    wrong = np.concatenate([f.zone * (np.arange(5) != f.labels[:, None]) for f in (clean, innocent, others)])
-    assert (wrong.max(axis=1) >= policy.zone_confirm).mean() <= 0.05
-    assert (wrong.max(axis=1) >= policy.zone_confirm - 0.01).mean() > 0.05  # and no lower threshold does
+    wrong = [(f.zone * (np.arange(5) != f.labels[:, None])).max(axis=1) for f in (clean, innocent, others)]
+    assert max((one >= policy.zone_confirm).mean() for one in wrong) <= 0.05
+    assert max((one >= policy.zone_confirm - 0.01).mean() for one in wrong) > 0.05  # and no lower threshold does
     assert alarms <= 0.03
     assert policy.zone_dissent < policy.zone_confirm <= policy.zone_threshold
     assert policy.threshold == Policy().threshold

@@ -1,0 +1,40 @@
+"""Who may be measured on, and who not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from models.errors import BadInput
+from tools.people import People
+from tools.splits import Half, unseen
+
+
+def folk(count: int) -> People:
+    labels = np.repeat(np.arange(count), 2)
+    pictures = tuple(f"{number}.png" for number in range(len(labels)))
+    return People(
+        tuple(f"Person {number}" for number in range(count)), np.zeros((2 * count, 8, 8, 3), np.uint8), labels, pictures
+    )
+
+
+def bundle_that_saw(*names: str) -> SimpleNamespace:
+    info = SimpleNamespace(training={"strangers_seen": list(names)})
+    return SimpleNamespace(bundle=SimpleNamespace(info=info))
+
+
+def test_strangers_for_calibration_and_for_measuring_are_different_people_and_none_was_trained_on() -> None:
+    bundles = [bundle_that_saw("Person 0"), bundle_that_saw("Person 3")]
+    everybody = unseen(folk(7), bundles)
+    halves = [set(unseen(folk(7), bundles, half).names) for half in Half]
+    assert halves[0] & halves[1] == set()
+    assert halves[0] | halves[1] == set(everybody.names) == {f"Person {number}" for number in (1, 2, 4, 5, 6)}
+    assert len(unseen(folk(7), bundles, Half.measuring)) == 4
+
+
+@pytest.mark.parametrize(("saw", "half"), [(("Person 0", "Person 1"), None), (("Person 0",), Half.measuring)])
+def test_where_nobody_is_left_it_says_so(saw: tuple[str, ...], half: Half | None) -> None:
+    with pytest.raises(BadInput, match="left"):
+        unseen(folk(2), [bundle_that_saw(*saw)], half)
