@@ -7,6 +7,7 @@ the last convolution block and the head on what block 4 gives.
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -90,7 +91,7 @@ def fit(
         module: ends in ReLU, Dropout, Linear; its parameters with ``requires_grad`` are trained.
         validation: by name; "clean" counts half of the score, the others share the other half. Only version
             0 is looked at. Empty: the last weights are kept.
-        checkpoint: written every ``save_every`` epochs; an existing one of the same settings is resumed.
+        checkpoint: written every ``save_every`` epochs; an existing one of the same settings and data is resumed.
 
     Returns:
         One record per epoch: loss, and loss and accuracy of each validation set.
@@ -115,12 +116,13 @@ def fit(
         multi_avg_fn=get_ema_multi_avg_fn(settings.averaging),  # type: ignore[no-untyped-call]
     )
     parts: dict[str, Any] = {"module": module, "optimiser": optimiser, "average": average}
+    data = "" if checkpoint is None else _digest([train, *validation.values(), *([strangers] if strangers else [])])
     if to_teacher is not None:
         parts["to_teacher"] = to_teacher
     best: dict[str, torch.Tensor] = copy.deepcopy(module.state_dict())
     history: list[Record] = []
     if checkpoint is not None and checkpoint.exists():
-        history, best = _resume(checkpoint, settings, parts)
+        history, best = _resume(checkpoint, settings, data, parts) or (history, best)
     soft = _soft_labels(train, settings) if settings.soft_labels and train.teacher is not None else None
     for epoch in range(len(history), settings.epochs):
         if history and epoch - _best_epoch(history) > settings.patience:
@@ -138,7 +140,7 @@ def fit(
         if _best_epoch(history) == epoch:
             best = copy.deepcopy(shown.state_dict())
         if checkpoint is not None and ((epoch + 1) % save_every == 0 or epoch + 1 == settings.epochs):
-            _save(checkpoint, settings, parts, history, best)
+            _save(checkpoint, settings, data, parts, history, best)
         if on_epoch is not None:
             on_epoch(record)
     module.load_state_dict(best)
@@ -241,22 +243,40 @@ def _last(module: nn.Sequential) -> nn.Linear:
     return last
 
 
+def _digest(sets: Sequence[Examples]) -> str:
+    """Names what is trained and validated on."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in sets:
+        arrays: list[npt.NDArray[Any]] = [one.labels, *one.versions, *([] if one.teacher is None else [one.teacher])]
+        for array in arrays:
+            found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
 def _save(
-    path: Path, settings: FitSettings, parts: Mapping[str, Any], history: list[Record], best: dict[str, torch.Tensor]
+    path: Path,
+    settings: FitSettings,
+    data: str,
+    parts: Mapping[str, Any],
+    history: list[Record],
+    best: dict[str, torch.Tensor],
 ) -> None:
     partial = path.with_suffix(".part")
     states = {name: part.state_dict() for name, part in parts.items()}
     with partial.open("wb") as stream:  # a full disk is an OSError only through a stream
-        torch.save(states | {"settings": asdict(settings), "history": history, "best": best}, stream)
+        torch.save(states | {"settings": asdict(settings), "data": data, "history": history, "best": best}, stream)
     partial.replace(path)
 
 
 def _resume(
-    path: Path, settings: FitSettings, parts: Mapping[str, Any]
-) -> tuple[list[Record], dict[str, torch.Tensor]]:
+    path: Path, settings: FitSettings, data: str, parts: Mapping[str, Any]
+) -> tuple[list[Record], dict[str, torch.Tensor]] | None:
+    """What was reached, put into ``parts``; None where it was reached on other faces: it says nothing about these."""
     state = torch.load(path, weights_only=True)
     if state["settings"] != asdict(settings):
         raise ValueError(f"{path} was written with other settings; remove it to start afresh")
+    if state.get("data") != data:
+        return None
     for name, part in parts.items():
         part.load_state_dict(state[name])
     history: list[Record] = state["history"]

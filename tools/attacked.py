@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from models.saliency_mask import MaskParameters
 from tools.attacks import ADAPTIVE
 from tools.attacks.batch import MASK_LEVEL
 from tools.glasses.job import Settings, make_glasses
-from tools.glasses.pairs import STRANGER, draw_pairs, labels_of
+from tools.glasses.pairs import STRANGER, Pair, draw_pairs, labels_of
 from tools.glasses.store import Store, read_png
 from tools.people import People, at_size
 
@@ -92,6 +92,17 @@ def _known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
     return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
 
 
+def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser) -> list[Pair]:
+    """Who knows the policy chooses whom to be: of all but himself the one whom the first zone's view gives most."""
+    found = []
+    for pair in pairs:
+        given = recogniser.view(pair.crops[:1])[0, 0].copy()
+        if pair.label != STRANGER:
+            given[pair.label] = 0
+        found.append(replace(pair, target=int(given.argmax())))
+    return found
+
+
 def attacked_faces(
     recogniser: Recogniser,
     people: People,
@@ -135,6 +146,10 @@ def attacked_faces(
         targets=range(len(recogniser.labels)) if targets is None else targets,
         dodge=dodge,
     )
+    if settings.attack == "zones":
+        pairs = with_nearest_targets(pairs, recogniser)
+        job["targets"] = "whom the first zone's view gives most"
+        digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
     store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
     done = 0
 

@@ -198,7 +198,9 @@ def logits_of(model: VGG16, people: People, *, batch: int = 32) -> Floats:
 
 def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Floats:
     """The teacher's embedding of each crop, kept in ``work``."""
-    kept = work / f"teacher-{people.digest()[:12]}-{people.crops.shape[1]}.npy"
+    net = teacher.read_bytes() if teacher.is_file() else b""  # a missing one is told below
+    key = hashlib.sha256(np.ascontiguousarray(people.crops).tobytes() + net).hexdigest()
+    kept = work / f"teacher-{key[:16]}.npy"
     if kept.is_file():
         found: Floats = np.load(kept, allow_pickle=False)
         return found

@@ -71,7 +71,9 @@ class Half(StrEnum):
 
 
 def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None = None) -> People:
-    """Those whom no bundle was shown in training as somebody not to be named; of these one ``half``, person by person.
+    """Those whom no bundle's head was shown as somebody not to be named; of these one ``half``, person by person.
+
+    Nobody is measured on whose name is part of that of somebody in the other half, or the other way round.
 
     Raises:
         BadInput: nobody is left.
@@ -83,11 +85,18 @@ def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None =
             "strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
         )
     if half is not None:
-        chosen = left[list(Half).index(half) :: 2]
-        if not chosen:
-            raise BadInput("strangers: only one is left whom the bundle was not trained on; give at least two")
-        left = chosen
+        left = _half(left, strangers.names, half)
+        if not left:
+            raise BadInput("strangers: too few are left whom the bundle was not trained on; give more people")
     return strangers.of(left)
+
+
+def _half(left: Sequence[int], names: Sequence[str], half: Half) -> list[int]:
+    calibration, others = left[0::2], left[1::2]
+    if half is Half.calibration:
+        return list(calibration)
+    taken = [set(names[place].split()) for place in calibration]
+    return [p for p in others if not any(set(names[p].split()) <= one or one <= set(names[p].split()) for one in taken)]
 
 
 def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:

@@ -144,6 +144,13 @@ def test_an_interrupted_fit_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
         assert torch.equal(value, resumed.state_dict()[name]), name
     with pytest.raises(ValueError, match="other settings"):
         fit(head(), examples, validation, replace(settings, batch=16), checkpoint=tmp_path / "c.pt")
+    # of other faces it says nothing: as if there were no checkpoint
+    others = replace(examples, labels=np.roll(examples.labels, 1))
+    afresh, wanted = head(), head()
+    fit(afresh, others, validation, settings, checkpoint=tmp_path / "c.pt")
+    fit(wanted, others, validation, settings)
+    for name, value in wanted.state_dict().items():
+        assert torch.equal(value, afresh.state_dict()[name]), name
 
 
 def test_strangers_make_the_answer_on_strangers_less_sure() -> None:

@@ -36,5 +36,12 @@ def test_strangers_for_calibration_and_for_measuring_are_different_people_and_no
 
 @pytest.mark.parametrize(("saw", "half"), [(("Person 0", "Person 1"), None), (("Person 0",), Half.measuring)])
 def test_where_nobody_is_left_it_says_so(saw: tuple[str, ...], half: Half | None) -> None:
-    with pytest.raises(BadInput, match="left"):
+    with pytest.raises(BadInput, match=r"all of them|too few are left"):
         unseen(folk(2), [bundle_that_saw(*saw)], half)
+
+
+def test_nobody_is_measured_on_under_another_name_of_his() -> None:
+    people = folk(4)
+    people = People(("Ada", "Mary", "Mary Ward", "Zoe"), people.crops, people.labels, people.pictures)
+    assert unseen(people, [], Half.calibration).names == ("Ada", "Mary Ward")
+    assert unseen(people, [], Half.measuring).names == ("Zoe",)

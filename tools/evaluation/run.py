@@ -147,11 +147,14 @@ def evaluate(
             found = answers[name][row.name]
             one = attack_figures(raw, found.defended, faces.labels, faces.targets, threshold)
             decisions = found.decisions(row, names, recogniser.policy)
-            one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=lost)
+            gone = lost if (faces.targets == NOBODY).all() else None  # whom nobody sees has dodged, and is nobody
+            one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=gone)
             one["mask"] = mask_figures(found.mask, faces.region)
             one["goodness"] = goodness(figures["clean"][row.name], one)
             measured[row.name] = one
         figures["attacks"][name] = {"settings": asdict(faces.settings), "n": len(faces), "rows": measured}
+        if lost is not None:
+            figures["attacks"][name]["no_face_found"] = share(lost)
 
     def craft(
         name: str,

@@ -98,7 +98,7 @@ def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
             f" found on {shown(lost)}, which are not counted."
         )
     if "strangers" in figures:
-        note += " Strangers: people whom no bundle was shown."
+        note += " Strangers: people whom no head was shown as somebody not to be named (the trunk may have been)."
     return Table("Verdicts without an attack", note, columns, table)
 
 
@@ -107,13 +107,15 @@ def _certificates(found: Figures) -> Table:
     if "strangers" in found:
         kinds.insert(1, ("no impersonation by strangers", "no_impersonation", found["strangers"]))
     table = [[title, shown(of[key]), *(shown(one[key]) for one in of["jitters"].values())] for title, key, of in kinds]
+    table.append(["last word", shown(found["last_word"]), *("" for _ in found["jitters"])])
     reach = "; ".join(
         f"{name}: {one['shift of 224']:.1f} pixels of 224, {one['degrees']:g} degrees, {100 * one['scale']:.0f} %"
         for name, one in found["jitters"].items()
     )
     note = (
         f"Whatever pixels inside the {found['zone']} zone show. No impersonation: its view gives nobody but the true"
-        f" person {found['zone_confirm']:g}. Identity: it gives the true person {found['zone_threshold']:g}. Worst over"
+        f" person {found['zone_confirm']:g}. Identity: it gives the true person {found['zone_threshold']:g}. Last"
+        " word: it gives nobody else so much that the raw view's word would stand. Worst over"
         f" the crop as it is and eight similarities of it at once (shift, turn, size), on a sample: {reach}."
     )
     return Table(

@@ -129,7 +129,7 @@ def make_glasses(
     model = recogniser.torch_model().to(memory_format=torch.channels_last)
     model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
-    records = {pair.key: store.done(pair.key) for pair in pairs}
+    records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:
         finished(len(pairs) - len(missing))
@@ -162,6 +162,17 @@ def make_glasses(
         if finished is not None:
             finished(len(group))
     return [record for record in records.values() if record is not None]
+
+
+def _made(recogniser: Recogniser, store: Store, pair: Pair) -> dict[str, Any] | None:
+    """The record of this very pair from an earlier run; None also where other pictures lie under its number."""
+    record = store.done(pair.key)
+    target = None if pair.target is None else recogniser.labels[pair.target]
+    if record is None or record["pictures"] != list(pair.pictures) or record["target"] != target:
+        return None
+    originals = [store.place(pair.key) / f"original_{i}.png" for i in range(len(pair.crops))]
+    same = all(np.array_equal(read_png(path), crop) for path, crop in zip(originals, pair.crops, strict=True))
+    return record if same else None
 
 
 def _attacked(

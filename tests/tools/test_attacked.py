@@ -1,0 +1,54 @@
+"""Whom an attacker chooses to be, and which results on disk count."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from small_people import crops, make_recogniser, write_people
+
+from models.recogniser import Recogniser
+from tools.attacked import attacked_faces, with_nearest_targets
+from tools.glasses.job import Settings
+from tools.glasses.pairs import STRANGER, Pair
+from tools.people import read_people
+
+
+@pytest.fixture(scope="module")
+def recogniser(narrow, tmp_path_factory) -> Recogniser:
+    return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
+
+
+def test_who_knows_the_policy_chooses_whom_his_face_without_its_zone_is_taken_for_most(recogniser, monkeypatch):
+    monkeypatch.setattr(recogniser, "zones", ("eyewear",))
+    given = np.array([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]], np.float32)
+    seen = crops(2)
+    monkeypatch.setattr(recogniser, "view", lambda some: given[[int(np.array_equal(some[0], seen[1]))]][:, None])
+    pairs = [
+        Pair(0, "a", ("0.png",), seen[:1], 0, 3),  # himself is no target
+        Pair(1, "b", ("1.png",), seen[1:], 0, 1),
+        Pair(2, "stranger", ("2.png",), seen[:1], STRANGER, 3),
+    ]
+    assert [pair.target for pair in with_nearest_targets(pairs, recogniser)] == [1, 3, 0]
+
+
+def test_a_result_of_other_pictures_under_the_same_names_is_made_again(recogniser, tmp_path):
+    folder = write_people(recogniser, tmp_path / "people", count=8)
+    settings = Settings(steps=0)
+
+    def attacked():
+        people = read_people([folder], aligned=True, allow_single=True)
+        return attacked_faces(recogniser, people, settings, 4, tmp_path / "attacks", name="sharif")
+
+    first, again = attacked(), attacked()
+    assert [one["seconds"] for one in first.records] == [one["seconds"] for one in again.records]  # read, not made
+    for path in folder.rglob("*.png"):
+        picture = cv2.imread(str(path))
+        cv2.imwrite(str(path), np.where(picture < 255, picture + 1, picture))  # prepared anew, a little otherwise
+    changed = attacked()
+    assert len(list((tmp_path / "attacks").iterdir())) == 1
+    for one, pair in zip(changed.originals, changed.records, strict=True):
+        (name,) = pair["pictures"]
+        person, file = name.split("/")
+        shown = cv2.imread(str(folder / person.replace(" ", "_") / file))[..., ::-1]
+        np.testing.assert_array_equal(one, shown)
