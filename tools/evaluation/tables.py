@@ -237,6 +237,11 @@ def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
             " The glasses are worn on the whole photograph and the face is found and cut anew; no face was found on"
             f" {shown(attack['without_a_face'])}, which are not among them."
         )
+    if "no_face_found" in attack:
+        note += (
+            f" Looking at the attacked crops alone, a detector finds no face on {shown(attack['no_face_found'])};"
+            " only of those who dodge are these taken out of the other verdicts."
+        )
     return Table(f"Verdicts under {name}", note, columns, table)
 
 
