@@ -26,6 +26,7 @@ from tools.people import People, at_size
 
 Labels = npt.NDArray[np.int64]
 NOBODY = -1
+NEAREST = "whom the first zone's view gives most"
 #: Told which stage is at work, how much of it is done, and how much there is.
 Tick = Callable[[str, int, int], None]
 
@@ -125,13 +126,14 @@ def attacked_faces(
     Raises:
         BadInput: no pair is left, or a result cannot be written.
     """
+    nearest = settings.attack == "zones"
     job = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": asdict(settings),
         "people": people.digest(),
         "dodge": dodge,
         "strangers": strangers,
-        "targets": None if targets is None else list(targets),
+        "targets": NEAREST if nearest else None if targets is None else list(targets),
         "defence": _known_to(settings.attack, recogniser),
     }
     digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
@@ -146,10 +148,8 @@ def attacked_faces(
         targets=range(len(recogniser.labels)) if targets is None else targets,
         dodge=dodge,
     )
-    if settings.attack == "zones":
+    if nearest:
         pairs = with_nearest_targets(pairs, recogniser)
-        job["targets"] = "whom the first zone's view gives most"
-        digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
     store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
     done = 0
 

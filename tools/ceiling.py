@@ -53,9 +53,7 @@ def main(
     net, side = Teacher(teacher, threads=threads), people.crops.shape[1]
     found: dict[str, Any] = {}
     for name in ("nothing", *zones):
-        crops = people.crops
-        if name != "nothing":
-            crops = hide(crops, zone_mask(name, side), CAFFE_INPUT.fill_rgb)
+        crops = people.crops if name == "nothing" else hide(people.crops, zone_mask(name, side), CAFFE_INPUT.fill_rgb)
         seen = net.embed(crops, template(side).astype(np.float64))
         found[name] = told_apart(seen[fitted], people.labels[fitted], seen[held], people.labels[held], seed=seed)
         cli.console.print(f"hidden: {name}: {report.percent(found[name])}", highlight=False)

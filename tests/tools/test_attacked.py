@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pytest
-from small_people import crops, make_recogniser, write_people
+from small_people import crops, write_people
 
-from models.recogniser import Recogniser
 from tools.attacked import attacked_faces, with_nearest_targets
 from tools.glasses.job import Settings
 from tools.glasses.pairs import STRANGER, Pair
 from tools.people import read_people
-
-
-@pytest.fixture(scope="module")
-def recogniser(narrow, tmp_path_factory) -> Recogniser:
-    return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
 
 
 def test_who_knows_the_policy_chooses_whom_his_face_without_its_zone_is_taken_for_most(recogniser, monkeypatch):

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from small_people import make_recogniser
 from typer.testing import CliRunner
 
 from models.errors import BadInput
@@ -29,8 +28,8 @@ def photos(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(narrow, tmp_path_factory) -> Path:
-    return make_recogniser(tmp_path_factory.mktemp("base") / "small").bundle.folder
+def base(recogniser) -> Path:
+    return recogniser.bundle.folder
 
 
 def run(*arguments):

@@ -16,7 +16,7 @@ import torch
 from scipy.ndimage import sobel
 from scipy.stats import ttest_1samp
 from small_people import NAMES as PEOPLE
-from small_people import SIZE, crops, make_recogniser, trained_on, write_people
+from small_people import SIZE, crops, trained_on, write_people
 from torch import nn
 
 from models.bundle import write_description
@@ -49,16 +49,6 @@ from tools.evaluation.status import mean_curve, on_record, status
 from tools.evaluation.tables import Table, shown
 from tools.glasses.job import Settings
 from tools.glasses.store import read_png
-
-
-@pytest.fixture(scope="module")
-def recogniser(narrow, tmp_path_factory) -> Recogniser:
-    return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
-
-
-@pytest.fixture(scope="module")
-def people(recogniser, tmp_path_factory) -> Path:
-    return write_people(recogniser, tmp_path_factory.mktemp("people"))
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from small_people import SIZE, crops, make_recogniser, trained_on, write_people
+from small_people import SIZE, crops, trained_on, write_people
 
 from models.bundle import load_bundle
 from models.errors import BadInput
@@ -26,16 +25,6 @@ from tools.tuning.masks import mask_key, masks_of, representatives
 from tools.tuning.search import Faces, search
 
 SMALL = Axes(thresholds=(0.3, 0.6, 0.9), iterations=(1, 2), min_areas=(2, 8), percentiles=(99.0, 100.0))
-
-
-@pytest.fixture(scope="module")
-def recogniser(narrow, tmp_path_factory) -> Recogniser:
-    return make_recogniser(tmp_path_factory.mktemp("bundle") / "small")
-
-
-@pytest.fixture(scope="module")
-def people(recogniser, tmp_path_factory) -> Path:
-    return write_people(recogniser, tmp_path_factory.mktemp("people"))
 
 
 @pytest.fixture(scope="module")
