@@ -9,8 +9,7 @@ trunk to see through what hides part of a face.
 
 from __future__ import annotations
 
-import itertools
-import logging
+import hashlib
 import math
 import pickle
 import time
@@ -25,10 +24,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from models import augment
+from models.adaptation_net import AdaptationNet, cosface
 from models.half_precision import bfloat16
-from models.vgg16 import VGG16, block_start, trunk_features
-
-log = logging.getLogger(__name__)
+from models.vgg16 import VGG16
 
 
 @dataclass(frozen=True)
@@ -58,84 +56,6 @@ class AdaptationSettings:
     half_precision: bool = False
     held_out: float = 0.05
     seed: int = 0
-
-
-class AdaptationNet(nn.Module):
-    """The trunk with normalisation in the trained blocks, an embedding, and the two heads."""
-
-    def __init__(self, model: VGG16, *, people: int, teacher_width: int, first_block: int) -> None:
-        super().__init__()
-        self.size = model.input_size
-        self.normalise = model.normalise
-        start = block_start(first_block)
-        self.frozen = model.trunk[:start].requires_grad_(False)
-        layers: list[nn.Module] = []
-        for layer in model.trunk[start:]:
-            layers.append(layer)
-            if isinstance(layer, nn.Conv2d):
-                layers.append(nn.BatchNorm2d(layer.out_channels))
-        self.trained = nn.Sequential(*layers)
-        self.embed = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.3), nn.Linear(trunk_features(self.size), 512), nn.BatchNorm1d(512)
-        )
-        self.people = nn.Parameter(torch.randn(people, 512) * 0.05)
-        self.to_teacher = nn.Linear(512, teacher_width)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S', S') RGB on 0-255 -> embedding (N, 512); S' may be smaller than the trunk's size."""
-        with torch.no_grad():
-            low = self.frozen(self.normalise(pixels))
-        high = self.trained(low)
-        side = self.size // 32
-        if high.shape[-1] != side:
-            high = F.adaptive_avg_pool2d(high, side)
-        embedding: torch.Tensor = self.embed(high)
-        return embedding
-
-    @torch.no_grad()
-    def start_normalisation_from_data(self, pixels: torch.Tensor) -> None:
-        """Set each inserted layer to the identity on ``pixels``: its statistics, undone by scale and shift."""
-        x = self.frozen(self.normalise(pixels))
-        for layer in self.trained:
-            if isinstance(layer, nn.BatchNorm2d):
-                mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
-                assert layer.running_mean is not None
-                assert layer.running_var is not None
-                layer.running_mean.copy_(mean)
-                layer.running_var.copy_(variance)
-                layer.weight.copy_((variance + layer.eps).sqrt())
-                layer.bias.copy_(mean)
-            else:
-                x = layer(x)
-
-    @torch.no_grad()
-    def fold_into(self, model: VGG16) -> None:
-        """Write the trained convolutions, normalisation folded in, back into a plain VGG16."""
-        folded: list[nn.Conv2d] = []
-        layers = list(self.trained)
-        for conv, norm in itertools.pairwise(layers):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                assert conv.bias is not None
-                factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-                plain = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
-                plain.weight.copy_(conv.weight * factor.view(-1, 1, 1, 1))
-                assert plain.bias is not None
-                plain.bias.copy_((conv.bias - norm.running_mean) * factor + norm.bias)
-                folded.append(plain)
-        targets = list(model.convolutions().values())[-len(folded) :]
-        for source, target in zip(folded, targets, strict=True):
-            target.load_state_dict(source.state_dict())
-
-
-def cosface(
-    embedding: torch.Tensor, people: torch.Tensor, labels: torch.Tensor, *, scale: float, margin: float
-) -> torch.Tensor:
-    """CosFace loss (Wang et al. 2018, equation 4): the right cosine must win by ``margin``."""
-    cosines = F.normalize(embedding) @ F.normalize(people).T
-    cosines = cosines - margin * F.one_hot(labels, len(people))
-    return F.cross_entropy(scale * cosines, labels)
 
 
 def _schedule(share: float) -> float:
@@ -185,10 +105,13 @@ def adapt_trunk(
     )
     base = [group["lr"] for group in optimiser.param_groups]
     step, elapsed = 0, 0.0
+    faces = _digest(crops, labels, teacher)
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         if state["settings"] != asdict(settings) | {"seconds": state["settings"]["seconds"]}:
             raise ValueError(f"{checkpoint} was written with other settings; remove it to start afresh")
+        if state.get("faces") != faces:
+            raise ValueError(f"{checkpoint} was written with other faces; remove it to start afresh")
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
@@ -239,6 +162,7 @@ def adapt_trunk(
                 "step": step,
                 "elapsed": elapsed,
                 "settings": asdict(settings),
+                "faces": faces,
             }
             with partial.open("wb") as stream:
                 torch.save(state, stream)
@@ -254,6 +178,13 @@ def adapt_trunk(
             last = time.monotonic()  # the check is not training time
     net.eval()
     net.fold_into(model)
+
+
+def _digest(*arrays: npt.NDArray[np.generic]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _start_from(net: AdaptationNet, checkpoint: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.adaptation import AdaptationNet, AdaptationSettings, adapt_trunk, cosface
+from models.adaptation import AdaptationSettings, adapt_trunk
+from models.adaptation_net import AdaptationNet, cosface
 from models.vgg16 import VGG16
 
 SETTINGS = AdaptationSettings(
@@ -100,6 +101,13 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     other = replace(SETTINGS, margin=0.5)
     with pytest.raises(ValueError, match="other settings"):
         next(iter(adapt_trunk(small_model(), crops, labels, teacher, other, tmp_path / "c.pt")))
+
+
+def test_a_checkpoint_of_other_faces_is_refused(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    list(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt"))
+    with pytest.raises(ValueError, match="other faces"):
+        next(iter(adapt_trunk(small_model(), crops[::-1], labels[::-1], teacher, SETTINGS, tmp_path / "c.pt")))
 
 
 def test_at_first_only_the_heads_learn(tmp_path: Path) -> None:
