@@ -75,6 +75,7 @@ class PolicyInfo(_Strict):
     zone_threshold: float = Field(default=0.8, gt=0, lt=1)
     zone_confirm: float = Field(default=0.5, ge=0, lt=1)
     zone_dissent: float = Field(default=0.1, ge=0, lt=1)
+    further_confirm: float = Field(default=0.5, ge=0, lt=1)
     zones: tuple[Zone, ...] = Field(default=(), description="hidden one at a time in views of their own")
     record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
 

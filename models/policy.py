@@ -21,10 +21,11 @@ class Policy:
     ``threshold``: a view names somebody with confidence from this probability on.
     ``confirm``: the defended view bears the raw name out if it gives the same name at least this probability.
 
-    Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence,
-    whatever the other views say. ``zone_confirm``: what every zone view has to give a name that is to be
-    known. ``zone_dissent``: a zone view that gives the claimed name no more than this speaks against it;
-    between the two it is undecided, and so is the decision.
+    Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence.
+    ``zone_confirm``: what the first zone's view has to give a name that is to be known. ``zone_dissent``: if it
+    gives the claimed name no more than this it speaks against it; between the two it is undecided, and so is the
+    decision. ``further_confirm``: the view of any further zone speaks against a name to which it gives less. There
+    is no between for them: an undecided view would leave a name untold that the first zone's view is sure of.
     """
 
     threshold: float = 0.8
@@ -32,6 +33,11 @@ class Policy:
     zone_threshold: float = 0.8
     zone_confirm: float = 0.5
     zone_dissent: float = 0.1
+    further_confirm: float = 0.5
+
+    def confirm_of(self, number: int) -> float:
+        """What the view of zone ``number`` (0: the first) has to give a name that is to be known."""
+        return self.further_confirm if number else self.zone_confirm
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,11 @@ def decide(evidence: CropEvidence, policy: Policy) -> Decision:
 
 
 def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
-    """The decision where each zone's view has a veto; the first zone is the one whose name is told.
+    """The decision where each zone's view has a veto on ``known``; the first zone's view also tells the name.
 
-    Two things hold whatever the pixels of a zone show, given the crop: (a) nobody is ``known`` to whom that
-    zone's view gives less than ``zone_confirm``; (b) a name that the first zone's view gives
-    ``zone_threshold`` is told, as ``identity`` or as ``likely``, unless another zone's view speaks against it.
+    Two things hold, given the crop: (a) whatever the pixels of any one zone show, nobody is ``known`` to whom that
+    zone's view gives less than its ``confirm``; (b) whatever the pixels of the first zone show, a name that its view
+    gives ``zone_threshold`` is told, as ``identity`` or as ``likely``.
     """
     labels = evidence.labels
     raw = _view("raw", evidence.raw)
@@ -105,41 +111,46 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     if claim is None:
         return Decision("unknown", None, None, None, raw.probability, STRANGER)
     given = [float(view[claim.best]) for view in evidence.views]
-    if min(given) >= policy.zone_confirm:
+    lacking = [number for number, one in enumerate(given) if one < policy.confirm_of(number)]
+    if not lacking:
         return Decision("known", labels[claim.best], None, None, min(claim.probability, *given), "")
-    against = [
-        zone
-        for zone, probability in zip(zones, given, strict=True)
-        if probability <= policy.zone_dissent or (zone.best != claim.best and zone.probability >= policy.zone_threshold)
-    ]
+    undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)
+    against = [zones[number] for number in lacking if number > 0 or not undecided]
     if not against:
-        weakest = zones[int(np.argmin(given))]
-        return Decision("unknown", None, None, None, min(given), UNDECIDED.format(weakest.name.replace("_", " ")))
-    return _suspected(labels, claim, against[0], likely=_likely(evidence, policy, claim, against[0]))
+        return Decision("unknown", None, None, None, given[0], UNDECIDED.format(first.name.replace("_", " ")))
+    likely = first.best if sure else _likely(evidence, policy, claim)
+    return _suspected(labels, claim, against[0], likely=likely)
 
 
 def last_word(evidence: CropEvidence, policy: Policy) -> Floats:
     """The probabilities (K,) of who it is, after the defence.
 
-    The saliency-masked view's where the evidence has no zones. Otherwise the raw view's, unless a zone's view gives
-    the name that the raw view names no more than ``zone_dissent``: then that view's, whose zone no attacker reaches.
-    No mixture of the two: that view sees a part of the same picture, and is right less often on faces left alone.
+    The saliency-masked view's where the evidence has no zones. Otherwise the raw view's, unless the first zone's view
+    gives the name that the raw view names no more than ``zone_dissent``: then those of ``beneath``. Further zones have
+    no say here: whoever wears something in the first zone also draws on their views.
     """
     if not evidence.zones:
         return evidence.defended
-    best = int(np.argmax(evidence.raw))
-    against: list[Floats] = [view for view in evidence.views if view[best] <= policy.zone_dissent]
-    return against[0] if against else evidence.raw
+    contested = evidence.views[0][int(np.argmax(evidence.raw))] <= policy.zone_dissent
+    return beneath(evidence, policy) if contested else evidence.raw
 
 
-def _likely(evidence: CropEvidence, policy: Policy, claim: _View, dissenting: _View) -> int | None:
-    """Who it is if not the claimed: the dissenting zone's word, or what it and the saliency's view agree on."""
-    if dissenting.best == claim.best:
-        return None
-    if dissenting.probability >= policy.zone_confirm:
-        return dissenting.best
-    masked = _view("saliency", evidence.defended)
-    return dissenting.best if masked.best == dissenting.best else None
+def beneath(evidence: CropEvidence, policy: Policy) -> Floats:
+    """The probabilities (K,) of who it is beneath what is worn in the first zone.
+
+    The zone's view and the saliency-masked one as if they were independent witnesses: the product, among the names
+    that the zone's view gives more than ``zone_dissent``. So nothing in the zone brings up a name that this rules out.
+    """
+    first: Floats = evidence.views[0]
+    both: Floats = np.where(first > policy.zone_dissent, first * evidence.defended, np.float32(0))
+    total = float(both.sum())
+    return both / np.float32(total) if total > 0 else first
+
+
+def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
+    """Who it is if not the claimed, with as much confidence as the first zone's view alone would need."""
+    found = _view("beneath", beneath(evidence, policy))
+    return found.best if found.best != claim.best and found.probability >= policy.zone_threshold else None
 
 
 def _suspected(labels: tuple[str, ...], claim: _View, dissenting: _View, *, likely: int | None) -> Decision:

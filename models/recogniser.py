@@ -13,7 +13,7 @@ from models.engines import Engine, make_engine
 from models.evidence import Bools, Bytes, Evidence, Floats
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.zones import Zone, both_ways
+from models.zones import Zone, hidden_views, words_of_views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,7 +87,8 @@ class Recogniser:
         Args:
             crops: (N, S, S, 3) uint8 RGB.
             quick: where zones have the say, look at the saliency of suspected attacks only: it explains them, and
-                decides nothing else. Other crops then have an all-zero saliency and an empty mask.
+                helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
+                saliency and an empty mask.
             stage_ms: filled with the milliseconds of ``saliency`` (the first classification included; quick:
                 ``classify``, of the crops and their zone views), ``mask`` and ``reclassify``.
         """
@@ -138,14 +139,17 @@ class Recogniser:
         )
 
     def _hidden(self, crops: Bytes) -> Bytes:
-        """(N V 2, S, S, 3): every zone's view of every crop, and its mirror image."""
+        """Every crop's ``hidden_views`` as one batch."""
         side = self.input_size
-        return both_ways(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
+        return hidden_views(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
 
     def _views(self, logits: Floats, count: int) -> Floats:
         """Logits of ``_hidden`` of so many crops -> (N, V, K) probabilities."""
         zones, classes = len(self.zones), len(self.labels)
-        return softmax(logits.reshape(count * zones, 2, classes).mean(axis=1)).reshape(count, zones, classes)
+        if not zones:
+            return np.zeros((count, 0, classes), np.float32)
+        words = words_of_views(logits.reshape(count, zones + 1, classes))
+        return softmax(words.reshape(-1, classes)).reshape(count, zones, classes)
 
     def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
         mask = saliency_to_mask(saliency, self.mask_parameters)

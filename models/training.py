@@ -40,7 +40,9 @@ class TrainingSettings:
 
     ``least`` is the number to which the crops of a person with few are repeated (each copy is changed
     differently); ``glasses`` the share of crops that innocent glasses are drawn on. Of each of ``zones``,
-    ``zone_versions`` more versions with that zone hidden are trained on, and one is validated.
+    ``zone_versions`` more versions with that zone hidden are trained on, and one is validated; ``zone_glasses`` is
+    the share of glasses where the zone leaves them visible, for there they hide most of what is left of the face.
+    Beside further zones' versions all others count twice: those views only have a veto.
     ``half_precision``: what is trained on goes through the trunk in bfloat16; what is measured never does.
     """
 
@@ -51,6 +53,7 @@ class TrainingSettings:
     glasses: float = 0.2
     zones: tuple[Zone, ...] = ()
     zone_versions: int = 3
+    zone_glasses: float = 0.5
     augmentation: Augmentation = field(default_factory=Augmentation)
     head: FitSettings = field(default_factory=FitSettings)
     block: FitSettings | None = None
@@ -139,13 +142,20 @@ def train(
     for name, hide in augment.HIDDEN.items():
         checks[name] = work.version(crops[held], name=name, change=_hiding(hide, model.spec.fill_rgb))
     others = None if strangers is None else work.versions(strangers, settings.stranger_versions)
-    for zone in zones:
+    for number, zone in enumerate(zones):
         hide = partial(augment.hide_zone, zone=zone)
         change, name = _hiding(hide, model.spec.fill_rgb), zone
         checks[name] = work.version(crops[held], name=name, change=change)
-        known += [work.trained(crops[chosen], n, name=name, change=change) for n in range(settings.zone_versions)]
+        wear: dict[str, Any] = {}
+        if number == 1:
+            known, others = known * 2, others and others * 2
+        if zone != "eyewear":
+            name = f"{zone}, glasses {settings.zone_glasses}"
+            wear = {"wear": _wearing(settings.zone_glasses)}
+        each = range(settings.zone_versions)
+        known += [work.trained(crops[chosen], n, name=name, change=change, **wear) for n in each]
         if others is not None and strangers is not None:
-            others.append(work.trained(strangers, 1, name=name, change=change))
+            others.append(work.trained(strangers, 1, name=name, change=change, **wear))
 
     def examples(block: bool) -> tuple[Examples, dict[str, Examples], Examples | None]:
         return (
@@ -232,11 +242,7 @@ class _Work:
 
     def versions(self, crops: Bytes, count: int) -> list[Features]:
         share = self.settings.glasses
-
-        def wear(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-            return augment.innocent_glasses(pixels, generator, share=share)
-
-        name = f"glasses {share}"
+        name, wear = f"glasses {share}", _wearing(share)
         return [self.trained(crops, number, name=name, wear=wear) for number in range(count)]
 
     def fit(
@@ -263,6 +269,10 @@ class _Work:
     def _tick(self, crops: int) -> None:
         self._done += crops
         self.progress("cache", self._done / self._total, None)
+
+
+def _wearing(share: float) -> Change:
+    return lambda pixels, generator: augment.innocent_glasses(pixels, generator, share=share)
 
 
 def _hiding(

@@ -17,6 +17,7 @@ from models.evidence import Bools, Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
+from models.zones import zone_mask
 from tools.attacks import ADAPTIVE
 from tools.attacks.batch import MASK_LEVEL
 from tools.glasses.job import Settings, make_glasses
@@ -26,7 +27,7 @@ from tools.people import People, at_size
 
 Labels = npt.NDArray[np.int64]
 NOBODY = -1
-NEAREST = "whom the first zone's view gives most"
+NEAREST = "whom the views that the accessory cannot reach give most"
 #: Told which stage is at work, how much of it is done, and how much there is.
 Tick = Callable[[str, int, int], None]
 
@@ -93,11 +94,18 @@ def _known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
     return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
 
 
-def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser) -> list[Pair]:
-    """Who knows the policy chooses whom to be: of all but himself the one whom the first zone's view gives most."""
+def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bools) -> list[Pair]:
+    """Who knows the policy chooses whom to be: of all but himself the one nearest to what the zones' views ask for.
+
+    Of the zones' views those count that nothing in ``worn`` (S, S) reaches, for they stay as they are; all, where it
+    reaches every one. The smallest share of what its policy asks of a view decides.
+    """
+    masks = [zone_mask(zone, recogniser.input_size) for zone in recogniser.zones]
+    fixed = [number for number, mask in enumerate(masks) if not (worn & ~mask).any()] or list(range(len(masks)))
+    asked = np.array([recogniser.policy.confirm_of(number) for number in fixed])
     found = []
     for pair in pairs:
-        given = recogniser.view(pair.crops[:1])[0, 0].copy()
+        given = (recogniser.view(pair.crops[:1])[0, fixed] / asked[:, None]).min(axis=0)
         if pair.label != STRANGER:
             given[pair.label] = 0
         found.append(replace(pair, target=int(given.argmax())))
@@ -148,8 +156,9 @@ def attacked_faces(
         targets=range(len(recogniser.labels)) if targets is None else targets,
         dodge=dodge,
     )
+    region = np.asarray(frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL, dtype=np.bool_)
     if nearest:
-        pairs = with_nearest_targets(pairs, recogniser)
+        pairs = with_nearest_targets(pairs, recogniser, region)
     store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
     done = 0
 
@@ -160,7 +169,6 @@ def attacked_faces(
             tick(f"attack {name}", done, len(pairs))
 
     records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, finished=finished)
-    region = frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL
     return Attacked(
         name=name,
         settings=settings,
@@ -168,6 +176,6 @@ def attacked_faces(
         adversarial=np.stack([read_png(store.place(pair.key) / "adversarial_0.png") for pair in pairs]),
         labels=np.array([NOBODY if pair.label == STRANGER else pair.label for pair in pairs], dtype=np.int64),
         targets=np.array([NOBODY if pair.target is None else pair.target for pair in pairs], dtype=np.int64),
-        region=np.asarray(region, dtype=np.bool_),
+        region=region,
         records=tuple(records),
     )

@@ -44,7 +44,7 @@ class Answers:
     """What one engine says of N crops."""
 
     raw: Floats  # (N, K)
-    defended: Floats  # (N, K), the policy's last word: with zone views the saliency's mask decides nothing
+    defended: Floats  # (N, K), the policy's last word
     masks: Bools  # (N, S, S)
     decisions: tuple[tuple[str, str | None, str | None], ...]
 

@@ -5,7 +5,8 @@ people than the evaluation's): ``zone_confirm`` is the lowest at which the zone'
 on at most a share ``--impersonated`` of the people's faces and of the strangers', each; ``zone_threshold`` the lowest
 at which what it names is wrong on at most ``--misnamed`` of either; ``zone_dissent`` the highest at which at most
 ``--alarmed`` of the clean faces (with innocent glasses among them) are taken for an attack, and the last word is
-wrong on at most ``--cost`` more of the clean ones than the raw view.
+wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
+views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy.typing as npt
 import torch
 import typer
 
-from models.bundle import write_description
+from models.bundle import load_bundle, write_description
 from models.calibration import expected_calibration_error
 from models.errors import BadInput
 from models.evidence import Bytes, CropEvidence, Floats
@@ -44,20 +45,22 @@ STEP = 0.01
 @dataclass(frozen=True)
 class Rates:
     """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack, right
-    names lost to the last word."""
+    names lost to the last word, alarms raised by further zones."""
 
     impersonated: float = 0.05
     misnamed: float = 0.02
     alarmed: float = 0.02
     cost: float = 0.01
+    vetoed: float = 0.03
 
 
 @dataclass(frozen=True)
 class Views:
-    """N faces: what the raw view and the first zone's view give, and who it is (``NOBODY``: a stranger)."""
+    """N faces: what the raw, the masked and the V zones' views give, and who it is (``NOBODY``: a stranger)."""
 
     raw: Floats  # (N, K)
-    zone: Floats  # (N, K)
+    masked: Floats  # (N, K)
+    zones: Floats  # (N, V, K)
     labels: Labels  # (N,)
 
 
@@ -65,12 +68,16 @@ class Views:
 def main(
     data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
     bundle: Annotated[str, typer.Option(help="Bundle with a zone: a name or a folder.")] = "hardened",
+    mask_of: Annotated[
+        str | None, typer.Option("--mask-of", help="Take over the tuned saliency mask of this bundle.")
+    ] = None,
     strangers: Annotated[Path | None, typer.Option(help="Folder of other people's aligned crops.")] = None,
     most_strangers: Annotated[int, typer.Option(min=1)] = 600,
     impersonated: Annotated[float, typer.Option(min=0, max=1)] = Rates.impersonated,
     misnamed: Annotated[float, typer.Option(min=0, max=1)] = Rates.misnamed,
     alarmed: Annotated[float, typer.Option(min=0, max=1)] = Rates.alarmed,
     cost: Annotated[float, typer.Option(min=0, max=1)] = Rates.cost,
+    vetoed: Annotated[float, typer.Option(min=0, max=1)] = Rates.vetoed,
     write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
@@ -83,6 +90,12 @@ def main(
     recogniser = load_recogniser(bundle, engine, threads=threads)
     if not recogniser.zones:
         raise BadInput(f"--bundle {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
+    defence = recogniser.bundle.info.defence
+    if mask_of is not None:
+        defence = load_bundle(mask_of).info.defence
+        source = f"taken over from {mask_of}: {defence.record.get('source', 'no record')}"
+        defence = defence.model_copy(update={"record": {"source": source}})
+        recogniser.mask_parameters = defence.parameters
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     crops, labels = labelled(people, recogniser)
     clean = views_of(recogniser, crops, labels)
@@ -93,7 +106,7 @@ def main(
         chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
         crops = at_size(folk.crops[chosen], recogniser.input_size)
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
-    rates = Rates(impersonated, misnamed, alarmed, cost)
+    rates = Rates(impersonated, misnamed, alarmed, cost, vetoed)
     policy = calibrated(recogniser.policy, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
@@ -110,7 +123,7 @@ def main(
         info = recogniser.bundle.info
         stored = info.policy.model_copy(update={**asdict(policy), "record": report})
         try:
-            write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored}))
+            write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
         except OSError as error:
             raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
     if json_file is not None:
@@ -118,13 +131,10 @@ def main(
 
 
 def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int = 32) -> Views:
-    """Both views of crops (N, S, S, 3)."""
-    raw, zone = [], []
-    for first in range(0, len(crops), chunk):
-        part = crops[first : first + chunk]
-        raw.append(recogniser.classify(part))
-        zone.append(recogniser.view(part)[:, 0])
-    return Views(np.concatenate(raw), np.concatenate(zone), labels)
+    """All views of crops (N, S, S, 3)."""
+    found = [recogniser.defend(crops[first : first + chunk]) for first in range(0, len(crops), chunk)]
+    raw, masked, zones = (np.concatenate([getattr(e, n) for e in found]) for n in ("raw", "defended", "views"))
+    return Views(raw, masked, zones, labels)
 
 
 def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | None, rates: Rates) -> Policy:
@@ -132,16 +142,22 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     known = [clean, innocent]
     faces = [*known, *([others] if others is not None else [])]
     confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
-    misnamed = [np.where(_named_wrongly(views), views.zone.max(axis=1), 0) for views in faces]
+    misnamed = [np.where(_named_wrongly(views), views.zones[:, 0].max(axis=1), 0) for views in faces]
     threshold = max(confirm, *(_lowest(one, rates.misnamed) for one in misnamed))
-    policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0)
-    dissents = np.arange(0, confirm, STEP)
-    kept = []
-    for one in dissents:
-        tried = replace(policy, zone_dissent=round(float(one), 4))
-        if _alarms(tried, known) <= rates.alarmed and _cost(tried, clean) <= rates.cost:
-            kept.append(tried)
-    return kept[-1] if kept else policy
+    policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
+    tried = [replace(policy, zone_dissent=one) for one in _steps(confirm)]
+    kept = [one for one in tried if _alarms(one, known) <= rates.alarmed and _cost(one, clean) <= rates.cost]
+    policy = kept[-1] if kept else policy
+    if clean.zones.shape[1] == 1:
+        return replace(policy, further_confirm=start.further_confirm)
+    allowed = _alarms(policy, known) + rates.vetoed
+    tried = [replace(policy, further_confirm=one) for one in _steps(1)]
+    return [one for one in tried if _alarms(one, known) <= allowed][-1]
+
+
+def _steps(end: float) -> list[float]:
+    """Multiples of ``STEP`` from 0 to below ``end``."""
+    return [round(float(one), 4) for one in np.arange(0, end, STEP)]
 
 
 def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None) -> dict[str, Any]:
@@ -172,7 +188,8 @@ def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None)
 def _evidence(views: Views) -> list[CropEvidence]:
     """As the policy takes it; people are called by their index."""
     labels = tuple(str(index) for index in range(views.raw.shape[1]))
-    return views_only(labels, views.raw, views.raw, views.zone[:, None], ("eyewear",))
+    zones = tuple(str(number) for number in range(views.zones.shape[1]))
+    return views_only(labels, views.raw, views.masked, views.zones, zones)
 
 
 def _states(policy: Policy, views: Views) -> list[tuple[str, int]]:
@@ -198,15 +215,15 @@ def _alarms(policy: Policy, faces: list[Views]) -> float:
 
 
 def _highest_wrong(views: Views) -> npt.NDArray[np.float32]:
-    """(N,) the most that the zone's view gives to anybody but the true person."""
-    scores = views.zone.copy()
+    """(N,) the most that the first zone's view gives to anybody but the true person."""
+    scores = views.zones[:, 0].copy()
     known = views.labels != NOBODY
     scores[np.flatnonzero(known), views.labels[known]] = 0
     return scores.max(axis=1)
 
 
 def _named_wrongly(views: Views) -> npt.NDArray[np.bool_]:
-    return np.asarray(views.zone.argmax(axis=1) != views.labels)
+    return np.asarray(views.zones[:, 0].argmax(axis=1) != views.labels)
 
 
 def _lowest(scores: npt.NDArray[np.floating], share: float) -> float:

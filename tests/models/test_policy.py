@@ -71,8 +71,7 @@ def test_the_thresholds_are_those_of_the_policy() -> None:
         (ANN, [0.6, 0.2, 0.2], "known", "Ann", None, None),
         (ANN, [0.3, 0.4, 0.3], "unknown", None, None, None),  # neither bears Ann out nor speaks against her
         (ANN, BOB, "suspected_attack", None, "Ann", "Bob"),
-        (ANN, [0.05, 0.6, 0.35], "suspected_attack", None, "Ann", "Bob"),
-        (ANN, [0.05, 0.45, 0.5], "suspected_attack", None, "Ann", "Cid"),
+        (ANN, [0.05, 0.6, 0.35], "suspected_attack", None, "Ann", None),  # perhaps Bob: not confidently enough
         (UNSURE, ANN, "known", "Ann", None, None),  # dodging glasses do not hide who the rest of the face shows
         (UNSURE, [0.6, 0.2, 0.2], "unknown", None, None, None),
     ],
@@ -91,48 +90,96 @@ def test_an_undecided_zone_is_named_in_the_reason() -> None:
 probabilities = st.lists(st.floats(0.001, 1), min_size=3, max_size=3).map(lambda p: [x / sum(p) for x in p])
 
 
-@given(raw=probabilities, defended=probabilities, view=probabilities)
-def test_whatever_glasses_do_to_the_other_views_nobody_is_known_whom_the_zone_view_does_not_name(
-    raw: list[float], defended: list[float], view: list[float]
+@pytest.mark.parametrize(
+    ("raw", "eyes", "mouth", "state", "dissent", "claimed", "likely"),
+    [
+        (ANN, ANN, [0.3, 0.4, 0.3], "known", None, None, None),  # a further zone's own threshold, 0.25
+        (ANN, ANN, BOB, "suspected_attack", "mouth", "Ann", "Ann"),  # a mask, or glasses that draw on the mouth's view
+        (ANN, ANN, [0.2, 0.4, 0.4], "suspected_attack", "mouth", "Ann", "Ann"),  # undecided: told all the same
+        (ANN, BOB, ANN, "suspected_attack", "eyes", "Ann", "Bob"),
+        (ANN, BOB, BOB, "suspected_attack", "eyes", "Ann", "Bob"),
+        (ANN, [0.3, 0.4, 0.3], ANN, "unknown", None, None, None),
+        (UNSURE, ANN, BOB, "suspected_attack", "mouth", "Ann", "Ann"),
+    ],
+)
+def test_a_further_zone_s_view_has_a_veto_and_tells_no_name(
+    raw: list[float],
+    eyes: list[float],
+    mouth: list[float],
+    state: str,
+    dissent: str | None,
+    claimed: str | None,
+    likely: str | None,
 ) -> None:
-    policy = Policy()
-    decision = decide(evidence(raw, defended, eyewear=view), policy)
+    decision = decide(evidence(raw, raw, eyes=eyes, mouth=mouth), Policy(further_confirm=0.25))
+    found = (decision.state, decision.dissent, decision.claimed, decision.likely)
+    assert found == (state, dissent, claimed, likely)
+    assert decision.identity == ("Ann" if state == "known" else None)
+
+
+@given(raw=probabilities, defended=probabilities, eyes=probabilities, mouth=probabilities)
+def test_whatever_is_done_to_the_other_views_nobody_is_known_whom_a_zone_s_view_does_not_name(
+    raw: list[float], defended: list[float], eyes: list[float], mouth: list[float]
+) -> None:
+    policy = Policy(zone_confirm=0.5, further_confirm=0.3)
+    decision = decide(evidence(raw, defended, eyewear=eyes, lower_face=mouth), policy)
     if decision.state == "known":
-        assert view[LABELS.index(str(decision.identity))] >= policy.zone_confirm - 1e-6
+        who = LABELS.index(str(decision.identity))
+        assert eyes[who] >= policy.zone_confirm - 1e-6
+        assert mouth[who] >= policy.further_confirm - 1e-6
 
 
-@given(raw=probabilities, defended=probabilities, other=st.floats(0, 1))
+@given(raw=probabilities, defended=probabilities, other=st.floats(0, 1), mouth=probabilities)
 def test_whatever_glasses_do_to_the_other_views_a_name_that_the_zone_view_is_sure_of_is_told(
-    raw: list[float], defended: list[float], other: float
+    raw: list[float], defended: list[float], other: float, mouth: list[float]
 ) -> None:
     view = [0.85, 0.15 * other, 0.15 * (1 - other)]
-    decision = decide(evidence(raw, defended, eyewear=view), Policy())
-    assert "Ann" in (decision.identity, decision.likely)
+    for views in ({"eyewear": view}, {"eyewear": view, "lower_face": mouth}):
+        decision = decide(evidence(raw, defended, **views), Policy())
+        assert "Ann" in (decision.identity, decision.likely)
+
+
+@pytest.mark.parametrize(
+    ("eyes", "masked", "likely"),
+    [
+        ([0.05, 0.6, 0.35], [0.2, 0.7, 0.1], "Bob"),  # 0.42 against 0.035: together they are sure
+        ([0.05, 0.6, 0.35], [0.3, 0.2, 0.5], None),  # 0.12 against 0.175
+        ([0.05, 0.6, 0.35], [1.0, 0.0, 0.0], None),  # only who is ruled out: nobody is left but by the zone's word
+        (BOB, [0.0, 0.0, 1.0], "Bob"),  # the zone's view needs no witness
+    ],
+)
+def test_zone_and_saliency_view_are_two_witnesses_of_who_is_beneath(
+    eyes: list[float], masked: list[float], likely: str | None
+) -> None:
+    assert decide(evidence(ANN, masked, eyes=eyes), Policy()).likely == likely
 
 
 @pytest.mark.parametrize(
     ("raw", "eyes", "word"),
     [
-        (ANN, BOB, "eyes"),
-        (ANN, [0.2, 0.7, 0.1], "raw"),  # it leaves room for Ann
-        (UNSURE, BOB, "eyes"),  # whether the raw view is confident or not
-        (UNSURE, ANN, "raw"),
+        (ANN, BOB, [0, 0.9 * 0.6, 0]),  # nobody but Bob gets more than 0.1
+        (ANN, [0.05, 0.6, 0.35], [0, 0.6 * 0.6, 0.35 * 0.3]),
+        (ANN, [0.2, 0.7, 0.1], ANN),  # the zone's view leaves room for Ann
+        (UNSURE, BOB, [0, 0.9 * 0.6, 0]),  # whether the raw view is confident or not
+        (UNSURE, ANN, UNSURE),
     ],
 )
 def test_the_last_word_is_the_raw_view_s_unless_the_zone_speaks_against_its_name(
-    raw: list[float], eyes: list[float], word: str
+    raw: list[float], eyes: list[float], word: list[float]
 ) -> None:
-    wanted = {"raw": raw, "eyes": eyes}[word]
-    np.testing.assert_allclose(last_word(evidence(raw, BOB, eyes=eyes), Policy(zone_dissent=0.1)), wanted)
+    found = last_word(evidence(raw, [0.1, 0.6, 0.3], eyes=eyes), Policy(zone_dissent=0.1))
+    np.testing.assert_allclose(found, np.array(word) / sum(word), rtol=1e-6)
 
 
 def test_without_zones_the_last_word_is_the_masked_view_s() -> None:
     np.testing.assert_allclose(last_word(evidence(ANN, BOB), Policy()), BOB)
 
 
-@given(raw=probabilities, view=probabilities)
-def test_the_last_word_names_nobody_whom_the_zone_view_rules_out(raw: list[float], view: list[float]) -> None:
+@given(raw=probabilities, masked=probabilities, view=probabilities, mouth=probabilities)
+def test_the_last_word_names_nobody_whom_the_zone_view_rules_out(
+    raw: list[float], masked: list[float], view: list[float], mouth: list[float]
+) -> None:
     policy = Policy()
-    found = evidence(raw, raw, eyewear=view)
+    found = evidence(raw, masked, eyewear=view, lower_face=mouth)
     named = int(last_word(found, policy).argmax())
     assert found.views[0, named] > policy.zone_dissent or named == int(np.argmax(found.views[0]))

@@ -276,3 +276,30 @@ def test_a_person_without_a_crop_is_refused() -> None:
     crops, labels = drawn_people(2, 2)
     with pytest.raises(BadInput, match="at least one crop of each of the 3 people"):
         train(small_model(3), crops, labels, TrainingSettings())
+
+
+def test_beside_a_further_zone_which_is_learnt_with_glasses_on_all_else_counts_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crops, labels = drawn_people(2, 6, size=32)
+    shown: list[tuple[Examples, Examples | None]] = []
+    fitted = training.fit
+
+    def watched(module: nn.Sequential, known: Examples, *rest: object, **more: object) -> object:
+        shown.append((known, more["strangers"]))  # type: ignore[arg-type]
+        return fitted(module, known, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "fit", watched)
+    settings = TrainingSettings(
+        versions=1, zones=("eyewear", "lower_face"), zone_versions=2, head=replace(QUICK, epochs=1)
+    )
+    for share in (0.0, 1.0):
+        train(
+            small_model(2), crops, labels, replace(settings, zone_glasses=share, stranger_versions=1), strangers=crops
+        )
+    (without, strangers), (worn, _) = shown
+    assert len(without.versions) == 2 * (2 + 2) + 2
+    assert strangers is not None
+    assert len(strangers.versions) == 2 * (1 + 1) + 1
+    alike = [np.array_equal(a, b) for a, b in zip(without.versions, worn.versions, strict=True)]
+    assert alike == [True] * 9 + [False]  # a zone's first version shows the faces as they are

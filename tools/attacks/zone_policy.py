@@ -1,7 +1,7 @@
 """The attack on the policy over zone views: what it optimises is the policy's own decision.
 
 There are two ways to ``Known(target)``: the raw view gives the target ``threshold``, or it gives nobody that much and
-the first zone's view gives the target ``zone_threshold``; either way every zone's view has to give ``zone_confirm``.
+the first zone's view gives the target ``zone_threshold``; either way every zone's view has to confirm the target.
 At every step the nearer way is taken, and on it the view that is farthest from what it has to give is pushed, and not
 a sum of logits that one view could buy alone. A view whose zone holds every pixel that may change has no gradient (a
 test shows that it is exactly zero): it is looked at once, without a backward pass, and a picture that fails there is
@@ -34,7 +34,8 @@ class ZonePolicy(MaskedPGD):
 
     Args:
         zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
-        policy: ``threshold`` for the raw view, ``zone_confirm`` and ``zone_threshold`` for the zones'.
+        policy: ``threshold`` for the raw view, ``zone_confirm``, ``zone_threshold`` and ``further_confirm`` for the
+            zones'.
         restarts: runs from different textures (the best of five colours first, then noise); each picture keeps
             its best.
     """
@@ -101,7 +102,7 @@ class ZonePolicy(MaskedPGD):
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
         moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
-        logits = self._looked_at(model, pixels, [self.zones[number] for number in moving], raw=True)
+        logits = self._looked_at(model, pixels, moving, raw=True)
         given = logits.log_softmax(dim=2)
         wanted = torch.stack([_of(given[0], batch.goal), -given[0].amax(dim=1)])  # the target, or nobody
         least = torch.log(wanted.new_tensor([self.policy.threshold, 1 / self.policy.threshold]))
@@ -124,30 +125,33 @@ class ZonePolicy(MaskedPGD):
         if not still:
             return batch.crops.new_full((len(batch), 2), torch.inf)
         with torch.no_grad():
-            logits = self._looked_at(model, batch.crops, [self.zones[number] for number in still], raw=False)
+            logits = self._looked_at(model, batch.crops, still, raw=False)
             return self._ways(logits.log_softmax(dim=2), batch.goal, still).T
 
     def _ways(self, given: torch.Tensor, goal: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
         """(2, n): what the zones ``numbers``, whose log probabilities are ``given`` (V, n, K), leave of either way."""
         ways = given.new_full((2, len(goal)), torch.inf)
         for number, view in zip(numbers, given, strict=True):
-            told = (
-                max(self.policy.zone_threshold, self.policy.zone_confirm) if number == 0 else self.policy.zone_confirm
-            )
-            least = torch.log(view.new_tensor([self.policy.zone_confirm, told]))
+            confirm = self.policy.confirm_of(number)
+            told = confirm if number else max(self.policy.zone_threshold, confirm)
+            least = torch.log(view.new_tensor([confirm, told]))
             ways = torch.minimum(ways, _of(view, goal) - least.view(2, 1))
         return ways
 
-    def _looked_at(
-        self, model: nn.Module, pixels: torch.Tensor, zones: Sequence[torch.Tensor], *, raw: bool
-    ) -> torch.Tensor:
-        """(V, n, K) logits as the recogniser has them: raw, then each zone's view, the mean with its mirror image."""
-        hidden = [self._hidden(pixels, zone) for zone in zones]
-        seen = ([pixels] if raw else []) + [view for one in hidden for view in (one, one.flip(3))]
+    def _looked_at(self, model: nn.Module, pixels: torch.Tensor, numbers: Sequence[int], *, raw: bool) -> torch.Tensor:
+        """(V, n, K) logits as the recogniser has them: raw, then the views of these zones, in their order.
+
+        The first zone's is the mean with its mirror image (``models.zones.words_of_views``).
+        """
+        hidden = [self._hidden(pixels, self.zones[number]) for number in numbers]
+        mirrored = [hidden[0].flip(3)] if 0 in numbers else []
+        seen = [*([pixels] if raw else []), *hidden, *mirrored]
         logits = model(torch.cat(seen).contiguous(memory_format=torch.channels_last) / 255)
-        each = logits.view(len(seen), len(pixels), -1)
-        first = 1 if raw else 0
-        return torch.cat([each[:first], each[first:].unflatten(0, (len(zones), 2)).mean(dim=1)]) if zones else each
+        each = list(logits.view(len(seen), len(pixels), -1))
+        if mirrored:
+            first = 1 if raw else 0
+            each[first] = (each[first] + each.pop()) / 2
+        return torch.stack(each)
 
     def _hidden(self, pixels: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
         fill = pixels.new_tensor(self.fill_rgb).view(1, 3, 1, 1)

@@ -1,10 +1,10 @@
 """What no pixel inside a hidden zone can change, counted: the two certificates, given the crop and over a jitter of it.
 
-(a) *no impersonation*: ``Known(X)`` needs the zone's view to give X ``zone_confirm``. A face is certified when
-its zone view gives that to nobody but the true person (to nobody at all for a stranger): glasses can then make
-it unknown or an alarm, never Known(somebody else).
-(b) *identity*: a face is certified when its zone view gives the true name ``zone_threshold``: that name is told
-whatever the glasses show, as ``Known`` or as ``SuspectedAttack(likely=...)``.
+(a) *no impersonation*, of each zone: ``Known(X)`` needs the zone's view to confirm X. A face is certified when
+its zone view does that for nobody but the true person (for nobody at all for a stranger): what is worn there can then
+make it unknown or an alarm, never Known(somebody else).
+(b) *identity*, of the first zone: a face is certified when that zone's view gives the true name ``zone_threshold``:
+that name is told whatever the glasses show, as ``Known`` or as ``SuspectedAttack(likely=...)``.
 
 Alarms are not certified, nor is anything that reaches beyond the zone: in a crop that is cut wrongly the zone lies
 elsewhere on the face, and the certificate is of the pixels in it, not of the glasses, whose edges then stick out.
@@ -96,36 +96,52 @@ def certificates(
     """Both certificates of the first zone on faces (N, S, S, 3); on ``most`` of them also at each jitter's worst.
 
     ``last_word``: nobody else gets more than ``zone_dissent``, so that the last word of an attacked face cannot be
-    another's either.
+    another's either. ``further``: the first certificate of every further zone.
     """
-    policy = recogniser.policy
+    policy, zones = recogniser.policy, recogniser.zones
     known = bool((labels != NOBODY).any())
     drawn = np.sort(np.random.default_rng(seed).permutation(len(crops))[:most])
 
     def seen(some: Bytes) -> Floats:
-        return np.concatenate([recogniser.view(some[i : i + CHUNK])[:, 0] for i in range(0, len(some), CHUNK)])
+        return np.concatenate([recogniser.view(some[i : i + CHUNK]) for i in range(0, len(some), CHUNK)])
 
-    def held(views: Floats, who: Labels) -> tuple[Flags, Flags]:
-        return no_impersonation(views, who, policy.zone_confirm), identity(views, who, policy.zone_threshold)
+    def refused(views: Floats, who: Labels) -> Flags:
+        """(N, V)"""
+        each = [no_impersonation(views[:, i], who, policy.confirm_of(i)) for i in range(len(zones))]
+        return np.stack(each, axis=1)
 
     whole = seen(crops)
-    refused, told = held(whole, labels)
-    found: dict[str, Any] = {
-        "zone": recogniser.zones[0],
-        "zone_confirm": policy.zone_confirm,
-        "zone_threshold": policy.zone_threshold,
-        "no_impersonation": share(refused),
-        "identity": share(told) if known else None,
-        "last_word": share(no_impersonation(whole, labels, float(np.nextafter(np.float32(policy.zone_dissent), 1)))),
-        "jitters": {},
-    }
+    held, told = refused(whole, labels), identity(whole[:, 0], labels, policy.zone_threshold)
+    jittered_held, jittered_told = {}, {}
     for name, moves in jitters.items():
-        each = [held(seen(jittered(crops[drawn], move)), labels[drawn]) for move in moves]
-        found["jitters"][name] = {
-            "shift of 224": round(max(math.hypot(m.x, m.y) for m in moves), 2),
-            "degrees": max(abs(m.degrees) for m in moves),
-            "scale": round(max(abs(m.scale - 1) for m in moves), 4),
-            "no_impersonation": share(np.all([refused[drawn], *(one for one, _ in each)], axis=0)),
-            "identity": share(np.all([told[drawn], *(one for _, one in each)], axis=0)) if known else None,
+        views = [seen(jittered(crops[drawn], move)) for move in moves]
+        jittered_held[name] = np.all([held[drawn], *(refused(one, labels[drawn]) for one in views)], axis=0)
+        sure = [identity(one[:, 0], labels[drawn], policy.zone_threshold) for one in views]
+        jittered_told[name] = np.all([told[drawn], *sure], axis=0)
+
+    def stated(number: int) -> dict[str, Any]:
+        return {
+            "zone": zones[number],
+            "confirm": policy.confirm_of(number),
+            "no_impersonation": share(held[:, number]),
+            "jitters": {
+                name: {
+                    "shift of 224": round(max(math.hypot(m.x, m.y) for m in moves), 2),
+                    "degrees": max(abs(m.degrees) for m in moves),
+                    "scale": round(max(abs(m.scale - 1) for m in moves), 4),
+                    "no_impersonation": share(jittered_held[name][:, number]),
+                }
+                for name, moves in jitters.items()
+            },
         }
-    return found
+
+    first = stated(0)
+    for name, flags in jittered_told.items():
+        first["jitters"][name]["identity"] = share(flags) if known else None
+    dissent = float(np.nextafter(np.float32(policy.zone_dissent), 1))
+    return first | {
+        "zone_threshold": policy.zone_threshold,
+        "identity": share(told) if known else None,
+        "last_word": share(no_impersonation(whole[:, 0], labels, dissent)),
+        "further": [stated(number) for number in range(1, len(zones))],
+    }

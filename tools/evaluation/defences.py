@@ -31,7 +31,7 @@ class Row:
 
     ``settings`` is everything that the answers depend on beside the bundle; ``parameters`` the saliency
     mask's, where an adaptive attacker has to know them; ``policy`` is the row's own, None: the undefended
-    bundle's; ``zones`` those of its evidence's views.
+    bundle's; ``zones`` those of its evidence's views; ``live`` what is timed, None: ``answer``.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Row:
     parameters: MaskParameters | None = None
     policy: Policy | None = None
     zones: tuple[str, ...] = ()
+    live: Callable[[Bytes], Evidence] | None = None
 
 
 def is_tuned(recogniser: Recogniser) -> bool:
@@ -120,9 +121,10 @@ def make_rows(
                 "policy": asdict(hardened.policy),
                 "parameters": asdict(hardened.mask_parameters),
             },
-            lambda crops: hardened.defend(crops, quick=True),  # as it is gathered live
+            hardened.defend,  # the same decisions as live, and the last word wherever the views differ
             policy=hardened.policy,
             zones=hardened.zones,
+            live=lambda crops: hardened.defend(crops, quick=True),
         )
     return [rows[name] for name in NAMES if name in names and name in rows]
 

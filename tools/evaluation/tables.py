@@ -103,20 +103,23 @@ def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
 
 
 def _certificates(found: Figures) -> Table:
-    kinds = [("no impersonation", "no_impersonation", found), ("identity", "identity", found)]
-    if "strangers" in found:
-        kinds.insert(1, ("no impersonation by strangers", "no_impersonation", found["strangers"]))
+    groups = [("", found), *([(" by strangers", found["strangers"])] if "strangers" in found else [])]
+    kinds = [(f"no impersonation{who}", "no_impersonation", of) for who, of in groups]
+    kinds.append(("identity", "identity", found))
+    for who, of in groups:
+        kinds += [(f"{one['zone']}: no impersonation{who}", "no_impersonation", one) for one in of["further"]]
     table = [[title, shown(of[key]), *(shown(one[key]) for one in of["jitters"].values())] for title, key, of in kinds]
     table.append(["last word", shown(found["last_word"]), *("" for _ in found["jitters"])])
     reach = "; ".join(
         f"{name}: {one['shift of 224']:.1f} pixels of 224, {one['degrees']:g} degrees, {100 * one['scale']:.0f} %"
         for name, one in found["jitters"].items()
     )
+    further = "".join(f", {one['zone']} {one['confirm']:g}" for one in found["further"])
     note = (
-        f"Whatever pixels inside the {found['zone']} zone show. No impersonation: its view gives nobody but the true"
-        f" person {found['zone_confirm']:g}. Identity: it gives the true person {found['zone_threshold']:g}. Last"
-        " word: it gives nobody else so much that the raw view's word would stand. Worst over"
-        f" the crop as it is and eight similarities of it at once (shift, turn, size), on a sample: {reach}."
+        f"Whatever pixels inside the {found['zone']} zone (or the one named) show. No impersonation: its view gives"
+        f" nobody but the true person {found['confirm']:g}{further}. Identity: it gives the true person"
+        f" {found['zone_threshold']:g}. Last word: it gives nobody else so much that the raw view's word would stand."
+        f" Worst over the crop as it is and eight similarities of it at once (shift, turn, size), on a sample: {reach}."
     )
     return Table(
         "Certificates", note, ["certificate", "given the crop", *(f"worst: {n}" for n in found["jitters"])], table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,18 @@ def test_beyond_the_zone_both_views_are_convinced_and_the_smaller_share_is_judge
     assert (after[found.reached] >= 1).all()
     start = attack(steps=0).run(net, crops, own, other, mask=BEYOND)
     assert (found.confidences >= start.confidences - 1e-6).all()
+
+
+def test_a_further_zone_s_view_is_asked_for_its_own_share_and_only_seen_one_way():
+    net, crops, own, other = scene()
+    below = np.zeros((SIZE, SIZE), bool)
+    below[6:12] = True
+    both = ZonePolicy(zones=[ZONE, below], fill_rgb=FILL, policy=replace(POLICY, further_confirm=0.2), steps=0)
+    found = both.run(net, crops, own, other, mask=BEYOND)
+    further = named(net, hide(found.adversarial, below, FILL))[np.arange(len(crops)), other] / 0.2
+    first_ways = shares(net, found.adversarial, other).min(axis=1)
+    np.testing.assert_allclose(found.confidences, np.minimum(first_ways, further).max(axis=0), rtol=1e-5)
+    assert (further < first_ways.max(axis=0)).any()
 
 
 def test_a_raw_view_that_names_nobody_is_a_way_too():
