@@ -19,7 +19,8 @@ class Policy:
     """When a name is believed.
 
     ``threshold``: a view names somebody with confidence from this probability on.
-    ``confirm``: the defended view bears the raw name out if it gives the same name at least this probability.
+    ``confirm``: the defended view bears the raw name out if it gives the same name at least this probability; with
+    zone views, who has this probability beneath what is worn is ``likely``.
 
     Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence.
     ``zone_confirm``: what the first zone's view has to give a name that is to be known. ``zone_dissent``: if it
@@ -148,9 +149,9 @@ def beneath(evidence: CropEvidence, policy: Policy) -> Floats:
 
 
 def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
-    """Who it is if not the claimed, with as much confidence as the first zone's view alone would need."""
+    """Who it is if not the claimed: ``confirm``, more likely than not, is enough, for nobody is let in by this."""
     found = _view("beneath", beneath(evidence, policy))
-    return found.best if found.best != claim.best and found.probability >= policy.zone_threshold else None
+    return found.best if found.best != claim.best and found.probability >= policy.confirm else None
 
 
 def _suspected(labels: tuple[str, ...], claim: _View, dissenting: _View, *, likely: int | None) -> Decision:

@@ -71,7 +71,7 @@ def test_the_thresholds_are_those_of_the_policy() -> None:
         (ANN, [0.6, 0.2, 0.2], "known", "Ann", None, None),
         (ANN, [0.3, 0.4, 0.3], "unknown", None, None, None),  # neither bears Ann out nor speaks against her
         (ANN, BOB, "suspected_attack", None, "Ann", "Bob"),
-        (ANN, [0.05, 0.6, 0.35], "suspected_attack", None, "Ann", None),  # perhaps Bob: not confidently enough
+        (ANN, [0.05, 0.6, 0.35], "suspected_attack", None, "Ann", "Bob"),  # more likely than not
         (UNSURE, ANN, "known", "Ann", None, None),  # dodging glasses do not hide who the rest of the face shows
         (UNSURE, [0.6, 0.2, 0.2], "unknown", None, None, None),
     ],
@@ -140,18 +140,26 @@ def test_whatever_glasses_do_to_the_other_views_a_name_that_the_zone_view_is_sur
 
 
 @pytest.mark.parametrize(
-    ("eyes", "masked", "likely"),
+    ("masked", "likely"),
     [
-        ([0.05, 0.6, 0.35], [0.2, 0.7, 0.1], "Bob"),  # 0.42 against 0.035: together they are sure
-        ([0.05, 0.6, 0.35], [0.3, 0.2, 0.5], None),  # 0.12 against 0.175
-        ([0.05, 0.6, 0.35], [1.0, 0.0, 0.0], None),  # only who is ruled out: nobody is left but by the zone's word
-        (BOB, [0.0, 0.0, 1.0], "Bob"),  # the zone's view needs no witness
+        ([0.2, 0.7, 0.1], "Bob"),  # 0.42 against 0.035
+        ([0.2, 0.1, 0.7], "Cid"),  # 0.06 against 0.245
+        ([0.2, 0.3, 0.5], "Bob"),  # 0.18 against 0.175: the zone's view tips the scales
+        ([1.0, 0.0, 0.0], "Bob"),  # it only names who is ruled out: the zone's word alone
     ],
 )
-def test_zone_and_saliency_view_are_two_witnesses_of_who_is_beneath(
-    eyes: list[float], masked: list[float], likely: str | None
-) -> None:
-    assert decide(evidence(ANN, masked, eyes=eyes), Policy()).likely == likely
+def test_zone_and_saliency_view_are_two_witnesses_of_who_is_beneath(masked: list[float], likely: str) -> None:
+    assert decide(evidence(ANN, masked, eyes=[0.05, 0.6, 0.35]), Policy()).likely == likely
+
+
+def test_where_the_zone_s_view_is_sure_it_needs_no_witness() -> None:
+    assert decide(evidence(ANN, [0.0, 0.0, 1.0], eyes=BOB), Policy(zone_dissent=0.01)).likely == "Bob"
+
+
+def test_nobody_is_likely_whom_the_witnesses_do_not_make_more_likely_than_not_nor_the_claimed() -> None:
+    policy = Policy(confirm=0.52)
+    assert decide(evidence(ANN, [0.2, 0.3, 0.5], eyes=[0.05, 0.6, 0.35]), policy).likely is None
+    assert decide(evidence(ANN, ANN, eyes=[0.3, 0.4, 0.3], mouth=BOB), policy).likely is None  # still most likely Ann
 
 
 @pytest.mark.parametrize(

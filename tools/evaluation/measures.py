@@ -106,7 +106,7 @@ def state_figures(
     """What the policy says of N faces; the parts add up to all of them.
 
     ``lost`` (N,): the detector finds a face on the original but none on the attacked picture.
-    ``known_target`` is part of ``known_other``; ``likely_true`` part of ``suspected_attack``;
+    ``known_target`` is part of ``known_other``; ``likely_true`` and ``likely_other`` of ``suspected_attack``;
     ``right_name_told`` is ``known_true`` and ``likely_true`` together.
     """
     n = len(decisions)
@@ -126,6 +126,9 @@ def state_figures(
         "suspected_attack": count(suspected),
         "likely_true": count(
             [s and t is not None and d.likely == t for s, d, t in zip(suspected, decisions, truth, strict=True)]
+        ),
+        "likely_other": count(
+            [s and d.likely not in (None, t) for s, d, t in zip(suspected, decisions, truth, strict=True)]
         ),
         "right_name_told": count(
             [t is not None and t in (d.identity, d.likely) for d, t in zip(decisions, truth, strict=True)]

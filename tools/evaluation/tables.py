@@ -226,11 +226,11 @@ def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], t
 
 
 def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
-    keys = ["known_true", "known_other", "known_target", "suspected_attack", "likely_true", "right_name_told"]
-    keys += ["unknown", "no_face_found"]
+    keys = ["known_true", "known_other", "known_target", "suspected_attack", "likely_true", "likely_other"]
+    keys += ["right_name_told", "unknown", "no_face_found"]
     table = [[row.title, *(shown(attack["rows"][row.name]["states"][key]) for key in keys)] for row in rows]
     columns = ["defence", "Known(true)", "Known(other)", "of these Known(target)", "SuspectedAttack"]
-    columns += ["of these likely = true", "right name told", "Unknown", "no face found"]
+    columns += ["of these likely = true", "likely = other", "right name told", "Unknown", "no face found"]
     note = (
         f"What the policy says of the {attack['n']} attacked faces;"
         " Known, SuspectedAttack, Unknown and no face found add up to all of them."

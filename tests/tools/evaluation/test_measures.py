@@ -128,6 +128,7 @@ def test_the_verdicts_of_a_dodge_add_up_to_all_faces():
         "known_target": 0,  # the fifth says c, but no face would have been found
         "suspected_attack": 2,
         "likely_true": 1,
+        "likely_other": 1,
         "right_name_told": 2,
         "unknown": 1,
         "no_face_found": 1,
