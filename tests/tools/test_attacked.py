@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from small_people import crops, write_people
 
+from models.eyewear import frame_mask
+from models.policy import Policy
 from tools.attacked import attacked_faces, with_nearest_targets
 from tools.glasses.job import Settings
 from tools.glasses.pairs import STRANGER, Pair
@@ -22,7 +25,21 @@ def test_who_knows_the_policy_chooses_whom_his_face_without_its_zone_is_taken_fo
         Pair(1, "b", ("1.png",), seen[1:], 0, 1),
         Pair(2, "stranger", ("2.png",), seen[:1], STRANGER, 3),
     ]
-    assert [pair.target for pair in with_nearest_targets(pairs, recogniser)] == [1, 3, 0]
+    glasses = frame_mask("classic", recogniser.input_size) > 0
+    assert [pair.target for pair in with_nearest_targets(pairs, recogniser, glasses)] == [1, 3, 0]
+
+
+@pytest.mark.parametrize(("worn", "target"), [("classic", 1), ("face_mask", 2), ("forehead_sticker", 3)])
+def test_of_the_views_those_count_that_what_is_worn_cannot_reach_and_all_where_it_reaches_all(
+    recogniser, monkeypatch, worn, target
+):
+    monkeypatch.setattr(recogniser, "zones", ("eyewear", "lower_face"))
+    monkeypatch.setattr(recogniser, "policy", Policy(zone_confirm=0.5, further_confirm=0.25))
+    views = np.array([[[0.1, 0.45, 0.15, 0.3], [0.55, 0.05, 0.2, 0.15]]], np.float32)
+    monkeypatch.setattr(recogniser, "view", lambda some: views)
+    pair = Pair(0, "a", ("0.png",), crops(1), 0, 3)
+    region = frame_mask(worn, recogniser.input_size) > 0
+    assert [one.target for one in with_nearest_targets([pair], recogniser, region)] == [target]
 
 
 def test_a_result_of_other_pictures_under_the_same_names_is_made_again(recogniser, tmp_path):
