@@ -9,7 +9,6 @@ trunk to see through what hides part of a face.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import pickle
 import time
@@ -25,6 +24,7 @@ from torch import nn
 
 from models import augment
 from models.adaptation_net import AdaptationNet, cosface
+from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16
 
@@ -105,7 +105,7 @@ def adapt_trunk(
     )
     base = [group["lr"] for group in optimiser.param_groups]
     step, elapsed = 0, 0.0
-    faces = _digest(crops, labels, teacher)
+    faces = digest_of([crops, labels, teacher])
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         if state["settings"] != asdict(settings) | {"seconds": state["settings"]["seconds"]}:
@@ -178,13 +178,6 @@ def adapt_trunk(
             last = time.monotonic()  # the check is not training time
     net.eval()
     net.fold_into(model)
-
-
-def _digest(*arrays: npt.NDArray[np.generic]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _start_from(net: AdaptationNet, checkpoint: Path) -> None:

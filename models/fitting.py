@@ -7,7 +7,6 @@ the last convolution block and the head on what block 4 gives.
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.digest import digest_of
 from models.features import Halves
 
 Labels = npt.NDArray[np.int64]
@@ -245,12 +245,10 @@ def _last(module: nn.Sequential) -> nn.Linear:
 
 def _digest(sets: Sequence[Examples]) -> str:
     """Names what is trained and validated on."""
-    found = hashlib.blake2b(digest_size=16)
+    arrays: list[npt.NDArray[Any]] = []
     for one in sets:
-        arrays: list[npt.NDArray[Any]] = [one.labels, *one.versions, *([] if one.teacher is None else [one.teacher])]
-        for array in arrays:
-            found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        arrays += [one.labels, *one.versions, *([] if one.teacher is None else [one.teacher])]
+    return digest_of(arrays)
 
 
 def _save(

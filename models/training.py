@@ -144,18 +144,16 @@ def train(
     others = None if strangers is None else work.versions(strangers, settings.stranger_versions)
     for number, zone in enumerate(zones):
         hide = partial(augment.hide_zone, zone=zone)
-        change, name = _hiding(hide, model.spec.fill_rgb), zone
-        checks[name] = work.version(crops[held], name=name, change=change)
-        wear: dict[str, Any] = {}
+        change = _hiding(hide, model.spec.fill_rgb)
+        checks[zone] = work.version(crops[held], name=zone, change=change)
         if number == 1:
             known, others = known * 2, others and others * 2
-        if zone != "eyewear":
-            name = f"{zone}, glasses {settings.zone_glasses}"
-            wear = {"wear": _wearing(settings.zone_glasses)}
+        wear = None if zone == "eyewear" else _wearing(settings.zone_glasses)
+        name = zone if wear is None else f"{zone}, glasses {settings.zone_glasses}"
         each = range(settings.zone_versions)
-        known += [work.trained(crops[chosen], n, name=name, change=change, **wear) for n in each]
+        known += [work.trained(crops[chosen], n, name=name, change=change, wear=wear) for n in each]
         if others is not None and strangers is not None:
-            others.append(work.trained(strangers, 1, name=name, change=change, **wear))
+            others.append(work.trained(strangers, 1, name=name, change=change, wear=wear))
 
     def examples(block: bool) -> tuple[Examples, dict[str, Examples], Examples | None]:
         return (

@@ -28,7 +28,7 @@ MAX_TRACKS = 128  # a history holds up to eight crops' evidence (about 100 kB ea
 class Verdict:
     """What a track is taken to be at the moment ``asked_at``.
 
-    ``identity`` is set when known, ``claimed`` (and ``likely``, where a view gives another name with confidence)
+    ``identity`` is set when known, ``claimed`` (and ``likely``, where ``models.policy`` tells who it is all the same)
     when attacked. ``confidence`` is the mean confidence of the agreeing decisions. ``raw_confidence`` is the
     probability of the undefended view's best name, ``defended_confidence`` that of the view which was asked about
     it: the dissenting zone's, or the first one's, or the saliency-masked one where there are no zones; both None
