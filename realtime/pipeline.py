@@ -31,7 +31,7 @@ from realtime.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-_FAREWELL = 1.0  # seconds that cameras, and then threads, have to end when it is stopped
+_FAREWELL = 0.5  # seconds that cameras, and then threads, have to end when it is stopped
 _PATIENCE = 0.2  # seconds a thread waits for news before it looks whether to stop, or redraws an ageing picture
 _NAP = 0.004  # seconds between two looks at several cameras of which none has news
 

@@ -77,7 +77,7 @@ def test_four_cameras_of_which_two_are_away_run_on_one_page_and_stop_in_good_ord
                 time.sleep(1.0)
                 took = run.terminate()
             assert run.process.returncode == 0, run.err
-        assert took < 3.0
+        assert took < 10  # not the 20 s of the camera that hangs; about 1.3 s where nothing else runs
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["frames_displayed"] > 50
     assert "Traceback" not in run.err
