@@ -27,15 +27,17 @@ from models.adaptation_net import AdaptationNet, cosface
 from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16
+from models.zones import Zone
 
 
 @dataclass(frozen=True)
 class AdaptationSettings:
     """How long and how to adapt; times are seconds of wall clock, summed over resumed runs.
 
-    For a share ``heads_first`` of the time only the fresh embedding and heads learn: their first gradients
-    would tear a trunk that is already good. ``zone_share`` of the crops are seen without their eyewear zone,
-    ``blob_share`` with islands filled as the saliency mask fills them, ``glasses_share`` with drawn glasses.
+    For a share ``heads_first`` of the time only the fresh embedding and heads learn, from each crop's features
+    ``repeats`` times: their first gradients would tear a trunk that is already good. ``zone_share`` of the crops
+    are seen without one of ``zones``, ``blob_share`` with islands filled as the saliency mask fills them,
+    ``glasses_share`` with drawn glasses.
     ``half_precision`` computes in bfloat16 where the CPU can (weights stay float32).
     """
 
@@ -49,7 +51,9 @@ class AdaptationSettings:
     head_learning_rate: float = 1e-3
     small_size: int = 96
     small_share: float = 0.6
-    heads_first: float = 0.04
+    heads_first: float = 0.08
+    repeats: int = 8
+    zones: tuple[Zone, ...] = ("eyewear",)
     zone_share: float = 0.25
     blob_share: float = 0.2
     glasses_share: float = 0.15
@@ -125,6 +129,7 @@ def adapt_trunk(
     generator.manual_seed(settings.seed + 1000 + step)
     last = time.monotonic()
     last_record, running = last, 0.0
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     while elapsed < settings.seconds:
         share = elapsed / settings.seconds
         heads_only = share < settings.heads_first
@@ -137,17 +142,24 @@ def adapt_trunk(
         net.train()
         x = _augmented(pixels[chosen], model, size, generator, settings)
         with bfloat16(settings.half_precision):
-            embedding = net(x)
-        embedding = embedding.float()
-        margin_loss = cosface(
-            embedding, net.people, people[chosen], scale=settings.cosine_scale, margin=settings.margin
-        )
-        agreement = F.cosine_similarity(net.to_teacher(embedding), wanted[chosen]).mean()
-        loss = margin_loss + settings.distillation * (1 - agreement)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        optimiser.step()
+            features = net.features(x)
+        if heads_only:
+            seen.append((features.detach(), chosen))
+        for repeat in range(settings.repeats if heads_only else 1):
+            if repeat:
+                features, chosen = _drawn_from(seen, settings.batch, generator)
+            with bfloat16(settings.half_precision):
+                embedding = net.embed(features)
+            embedding = embedding.float()
+            margin_loss = cosface(
+                embedding, net.people, people[chosen], scale=settings.cosine_scale, margin=settings.margin
+            )
+            agreement = F.cosine_similarity(net.to_teacher(embedding), wanted[chosen]).mean()
+            loss = margin_loss + settings.distillation * (1 - agreement)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimiser.step()
         step += 1
         running = 0.95 * running + 0.05 * float(loss.detach()) if running else float(loss.detach())
         now = time.monotonic()
@@ -195,6 +207,16 @@ def _start_from(net: AdaptationNet, checkpoint: Path) -> None:
         raise ValueError(f"{checkpoint}: no checkpoint of such a run to go on from ({error})") from error
 
 
+def _drawn_from(
+    seen: list[tuple[torch.Tensor, torch.Tensor]], count: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """``count`` of the features that the fresh heads have seen, and whose they are."""
+    batches = torch.randint(len(seen), (count,), generator=generator).tolist()
+    rows = torch.randint(len(seen[0][1]), (count,), generator=generator).tolist()
+    pairs = list(zip(batches, rows, strict=True))
+    return torch.stack([seen[b][0][r] for b, r in pairs]), torch.stack([seen[b][1][r] for b, r in pairs])
+
+
 def _augmented(
     crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator, settings: AdaptationSettings
 ) -> torch.Tensor:
@@ -205,9 +227,11 @@ def _augmented(
     x = augment.innocent_glasses(x, generator, share=settings.glasses_share)
     x = augment.occlusions(x, generator, fill=model.spec.fill_rgb)
     x = augment.blobs(x, generator, fill=model.spec.fill_rgb, share=settings.blob_share)
-    without = augment.hide_zone(x, generator, zone="eyewear", fill=model.spec.fill_rgb)
-    chosen = torch.rand(len(x), generator=generator) < settings.zone_share
-    x = torch.where(chosen.view(-1, 1, 1, 1), without, x)
+    drawn = torch.rand(len(x), generator=generator) * len(settings.zones) / max(settings.zone_share, 1e-9)
+    for number, zone in enumerate(settings.zones):
+        chosen = (number <= drawn) & (drawn < number + 1)
+        without = augment.hide_zone(x, generator, zone=zone, fill=model.spec.fill_rgb)
+        x = torch.where(chosen.view(-1, 1, 1, 1), without, x)
     return x.contiguous(memory_format=torch.channels_last)
 
 

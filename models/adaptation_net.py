@@ -32,15 +32,17 @@ class AdaptationNet(nn.Module):
         self.people = nn.Parameter(torch.randn(people, 512) * 0.05)
         self.to_teacher = nn.Linear(512, teacher_width)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S', S') RGB on 0-255 -> embedding (N, 512); S' may be smaller than the trunk's size."""
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S', S') RGB on 0-255 -> (N, 512, s, s), what the trunk gives; S' may be smaller than its size."""
         with torch.no_grad():
             low = self.frozen(self.normalise(pixels))
-        high = self.trained(low)
+        high: torch.Tensor = self.trained(low)
         side = self.size // 32
-        if high.shape[-1] != side:
-            high = F.adaptive_avg_pool2d(high, side)
-        embedding: torch.Tensor = self.embed(high)
+        return high if high.shape[-1] == side else F.adaptive_avg_pool2d(high, side)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S', S') RGB on 0-255 -> embedding (N, 512)."""
+        embedding: torch.Tensor = self.embed(self.features(pixels))
         return embedding
 
     @torch.no_grad()

@@ -123,8 +123,12 @@ def adapt(
         Path | None, typer.Option(help="Checkpoint (adapt.pt) of a run on the same DATA to start from, heads and all.")
     ] = None,
     enrolled_times: Annotated[int, typer.Option(min=1, help="How often their crops are repeated.")] = 3,
-    zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without their eyewear zone.")] = (
+    zone: Annotated[list[str] | None, typer.Option(help="Zones that some crops are seen without; eyewear.")] = None,
+    zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without one of them.")] = (
         AdaptationSettings.zone_share
+    ),
+    glasses: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with drawn glasses.")] = (
+        AdaptationSettings.glasses_share
     ),
     work: Work = Path("runs/adapt"),
     input_size: InputSize = 112,
@@ -149,7 +153,9 @@ def adapt(
         small_size=small_size,
         small_share=small_share,
         learning_rate=learning_rate,
+        zones=checked_zones(zone or ["eyewear"]),
         zone_share=zone_share,
+        glasses_share=glasses,
         half_precision=half_precision,
         seed=seed,
     )

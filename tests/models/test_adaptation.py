@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from models import adaptation
 from models.adaptation import AdaptationSettings, adapt_trunk
 from models.adaptation_net import AdaptationNet, cosface
 from models.vgg16 import VGG16
+from models.zones import zone_mask
 
 SETTINGS = AdaptationSettings(
     seconds=6, batch=8, first_block=5, small_size=32, small_share=1.0, held_out=0.1, head_learning_rate=1e-2
@@ -126,6 +128,29 @@ def test_at_first_only_the_heads_learn(tmp_path: Path) -> None:
     assert {name for name, layer in model.convolutions().items() if torch.equal(layer.weight, before[name])} == {
         name for name in before if not name.startswith("block5")
     }
+
+
+def test_repeated_features_teach_the_heads_more_in_the_same_time(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    agreement = []
+    for repeats in (1, 8):
+        settings = replace(SETTINGS, heads_first=0.99, repeats=repeats)
+        checkpoint = tmp_path / f"{repeats}.pt"
+        *_, last = adapt_trunk(small_model(), crops, labels, teacher, settings, checkpoint)
+        agreement.append(last["held_out_teacher_cosine"])
+    assert agreement[1] > agreement[0] + 0.1
+
+
+def test_crops_without_a_zone_lack_one_of_those_asked_for_each_about_as_often() -> None:
+    settings = replace(SETTINGS, zones=("eyewear", "lower_face"), zone_share=0.6, blob_share=0.0, glasses_share=0.0)
+    crops = torch.randint(0, 255, (400, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    model, generator = small_model(), torch.Generator().manual_seed(1)
+    x = adaptation._augmented(crops, model, 32, generator, settings)
+    filled = (x == torch.tensor(model.spec.fill_rgb).view(1, 3, 1, 1)).all(1)
+    lacking = [filled[:, torch.from_numpy(zone_mask(zone, 32).copy())].all(1) for zone in settings.zones]
+    assert not (lacking[0] & lacking[1]).any()
+    for one in lacking:
+        assert 0.23 < float(one.float().mean()) < 0.37
 
 
 def test_a_run_can_go_on_from_anothers_net_with_more_people(tmp_path: Path) -> None:
