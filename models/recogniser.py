@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,14 @@ class Recogniser:
         """(N, S, S, 3) uint8 -> probabilities (N, K) float32, undefended."""
         return softmax(self._engine.logits(self._checked(crops)))
 
-    def defend(self, crops: Bytes, *, quick: bool = False, stage_ms: dict[str, float] | None = None) -> Evidence:
+    def defend(
+        self,
+        crops: Bytes,
+        *,
+        quick: bool = False,
+        held: Sequence[Floats | None] | None = None,
+        stage_ms: dict[str, float] | None = None,
+    ) -> Evidence:
         """Classify, mask what is unnaturally salient, classify again, with the views that have a zone hidden.
 
         Args:
@@ -89,13 +97,15 @@ class Recogniser:
             quick: where zones have the say, look at the saliency of suspected attacks only: it explains them, and
                 helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
                 saliency and an empty mask.
+            held: quick: per crop the further zones' views (V - 1, K) that a recent look at the same person gave and
+                that still hold; None: look now.
             stage_ms: filled with the milliseconds of ``saliency`` (the first classification included; quick:
                 ``classify``, of the crops and their zone views), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
         stages = _Stages(stage_ms)
         if quick and self.zones:
-            return self._defend_alarms(crops, stages)
+            return self._defend_alarms(crops, held or [None] * len(crops), stages)
         logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile)
         stages.end("saliency")
         raw = softmax(logits)
@@ -111,10 +121,18 @@ class Recogniser:
         stages.end("reclassify")
         return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
 
-    def _defend_alarms(self, crops: Bytes, stages: _Stages) -> Evidence:
+    def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
         """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
-        logits = self._engine.logits(np.concatenate([crops, self._hidden(crops)]))
-        raw, views = softmax(logits[: len(crops)]), self._views(logits[len(crops) :], len(crops))
+        looked = np.ones((len(crops), len(self.zones) + 1), np.bool_)  # as ``hidden_views``
+        looked[[views is not None for views in held], 1:-1] = False
+        shown = hidden_views(crops, self.zones, self.fill_rgb)[looked]
+        logits = self._engine.logits(np.concatenate([crops, shown]))
+        hidden = np.zeros((*looked.shape, len(self.labels)), np.float32)
+        hidden[looked] = logits[len(crops) :]
+        raw, views = softmax(logits[: len(crops)]), self._views(hidden, len(crops))
+        for number, further in enumerate(held):
+            if further is not None:
+                views[number, 1:] = further
         saliency = np.zeros(crops.shape[:3], np.float32)
         mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
         found = Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)

@@ -53,7 +53,8 @@ class Faces(TypedDict):
 class Summary(TypedDict):
     """The result of a run, ready for JSON. Times in milliseconds, rates per second.
 
-    ``full_decisions`` are those whose saliency was computed; with zone views the others did without.
+    ``full_decisions`` are those whose saliency was computed; with zone views the others did without, and
+    ``light_decisions`` relied on an earlier look at the further zones.
     ``verdict_age_ms`` is the age of verdicts (since their newest decision) at the moments they were drawn,
     ``stale_verdicts`` the share of them that was too old by then and drawn as not current.
     """
@@ -67,6 +68,7 @@ class Summary(TypedDict):
     stale_verdicts: float
     decisions: int
     full_decisions: int
+    light_decisions: int
     decisions_per_second: float
     stage_ms: dict[str, float | None]
     verdicts: dict[str, int]
@@ -121,7 +123,7 @@ class Meter:
     def __init__(self, engine: str = "") -> None:
         self.engine = engine
         self._lock = threading.Lock()
-        self._captured = self._displayed = self._decisions = self._full_decisions = 0
+        self._captured = self._displayed = self._decisions = self._full_decisions = self._light_decisions = 0
         self._dropped: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._ages = Histogram()
@@ -166,12 +168,13 @@ class Meter:
             self._verdict_ages.add(age * 1000)
             self._stale_verdicts += stale
 
-    def decided(self, decision: Decision, now: float | None = None, *, full: bool = True) -> None:
-        """One crop was decided on; ``full``: with its saliency."""
+    def decided(self, decision: Decision, now: float | None = None, *, full: bool = True, light: bool = False) -> None:
+        """One crop was decided on; ``full``: with its saliency; ``light``: with an earlier look at further zones."""
         self._moment(now)
         with self._lock:
             self._decisions += 1
             self._full_decisions += full
+            self._light_decisions += light
             self._verdicts[_bounded(verdict_name(decision), self._verdicts, limit=4096)] += 1
 
     def searched(self, faces: int) -> None:
@@ -238,6 +241,7 @@ class Meter:
                 stale_verdicts=round(self._stale_verdicts / max(1, len(self._verdict_ages)), 4),
                 decisions=self._decisions,
                 full_decisions=self._full_decisions,
+                light_decisions=self._light_decisions,
                 decisions_per_second=_rate(self._decisions, seconds),
                 stage_ms={name: self._stage_p50(name) for name in (*STAGES, *self._further_stages())},
                 verdicts=_ranked(self._verdicts),

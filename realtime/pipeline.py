@@ -160,9 +160,7 @@ class Pipeline:
                 chosen = self._schedule.pick(crops, time.monotonic())
                 if not chosen:
                     break
-                decisions = decide_crops(self._recogniser, chosen, self.board, self.meter, self._on_decision)
-                for crop, decision in zip(chosen, decisions, strict=True):
-                    self._schedule.note(crop, verdict_name(decision))
+                decide_crops(self._recogniser, chosen, self.board, self.meter, self._on_decision, self._schedule)
                 self._tell_verdicts({crop.frame.camera for crop in chosen})
 
     def _tell_verdicts(self, cameras: set[str]) -> None:
@@ -214,21 +212,25 @@ def decide_crops(
     board: Board,
     meter: Meter,
     listeners: Sequence[OnDecision] = (),
-) -> list[Decision]:
-    """Decide on crops in one batch, note the results, and return them in the crops' order."""
+    schedule: Schedule | None = None,
+) -> None:
+    """Decide on crops in one batch and note the results; without a schedule every zone is looked at each time."""
     stage_ms: dict[str, float] = {}
-    evidence = recogniser.defend(np.stack([crop.pixels for crop in crops]), quick=True, stage_ms=stage_ms)
+    started = time.monotonic()
+    held = [None if schedule is None else schedule.held(crop, started) for crop in crops]
+    pixels = np.stack([crop.pixels for crop in crops])
+    evidence = recogniser.defend(pixels, quick=True, held=held, stage_ms=stage_ms)
     meter.stages({stage: value / len(crops) for stage, value in stage_ms.items()})
     now = time.monotonic()
-    decisions = []
-    for crop, one in zip(crops, evidence, strict=True):
+    for crop, one, further in zip(crops, evidence, held, strict=True):
         decision = decide(one, recogniser.policy)
-        decisions.append(decision)
         board.put_decision(crop, decision, one, now)
-        meter.decided(decision, now, full=bool(one.saliency.any()))
+        meter.decided(decision, now, full=bool(one.saliency.any()), light=further is not None)
+        if schedule is not None:
+            looked = further is None and len(one.views) > 1
+            schedule.note(crop, verdict_name(decision), one.views[1:] if looked else None, started)
         for listener in listeners:
             listener(crop, one, decide_undefended(one, recogniser.policy), decision)
-    return decisions
 
 
 def run_every_frame(

@@ -5,6 +5,8 @@ re-associated face as soon as it is seen, a face whose last decisions did not ag
 for which its verdict counts as current. So new and changed faces come first, a known face that is overdue comes
 before them, and what time is left is spent evenly. With n faces and r decisions a second nobody waits longer than
 about n / r seconds beyond that time, however many new faces come.
+
+A settled face's further zones are looked at on a slower beat: for ``HOLD`` seconds what they said goes on to hold.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
+from models.evidence import Floats
 from realtime.types import FaceCrop
 
 #: A track of one camera: (camera, track number).
@@ -19,6 +22,7 @@ TrackKey = tuple[str, int]
 
 SETTLED = 5  # decisions in a row with the same outcome, from which on a face is settled
 SOON = 0.15  # seconds until an unsettled face's next decision
+HOLD = 2.0  # seconds for which a look at a settled face's further zones holds
 
 
 def key_of(crop: FaceCrop) -> TrackKey:
@@ -36,6 +40,8 @@ class _Turns:
     at: float = 0.0
     outcome: Hashable = None
     agreeing: int = 0
+    further: Floats | None = None  # (V - 1, K), the further zones' views when they were last looked at
+    looked_at: float = 0.0
 
     def due(self, within: float) -> float:
         if self.frame < 0:
@@ -72,12 +78,28 @@ class Schedule:
             turns.frame, turns.at = crop.frame.index, now
         return [crop for _, _, crop in waiting[: self.batch]]
 
-    def note(self, crop: FaceCrop, outcome: Hashable) -> None:
-        """What was decided on a crop: equal outcomes in a row make its track settled."""
-        turns = self._turns.get(key_of(crop))
-        if turns is not None and turns.epoch == crop.track.epoch:
+    def held(self, crop: FaceCrop, now: float) -> Floats | None:
+        """The further zones' views (V - 1, K) that still hold for the crop's face; None: they have to be looked at."""
+        turns = self._of(crop)
+        if turns is None or turns.agreeing < SETTLED or now - turns.looked_at >= HOLD:
+            return None
+        return turns.further
+
+    def note(self, crop: FaceCrop, outcome: Hashable, further: Floats | None = None, now: float = 0.0) -> None:
+        """What was decided on a crop: equal outcomes in a row make its track settled.
+
+        ``further`` (V - 1, K) are the further zones' views, where they were looked at for this decision.
+        """
+        turns = self._of(crop)
+        if turns is not None:
             turns.agreeing = turns.agreeing + 1 if outcome == turns.outcome else 1
             turns.outcome = outcome
+            if further is not None:
+                turns.further, turns.looked_at = further, now
+
+    def _of(self, crop: FaceCrop) -> _Turns | None:
+        turns = self._turns.get(key_of(crop))
+        return turns if turns is not None and turns.epoch == crop.track.epoch else None
 
     def keep_only(self, tracks: Iterable[TrackKey]) -> None:
         """Forget every track but these."""

@@ -151,6 +151,26 @@ def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms(
     np.testing.assert_array_equal(quick.masked_crops[~alarms], crops[~alarms])
 
 
+def test_a_quick_defence_takes_held_views_for_the_further_zones_and_looks_at_the_first(
+    recogniser: Recogniser, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recogniser.zones = ("eyewear", "lower_face")
+    held = np.full((1, len(recogniser.labels)), 0.25, np.float32)
+    batches: list[int] = []
+    original = recogniser._engine.logits
+    monkeypatch.setattr(recogniser._engine, "logits", lambda shown: batches.append(len(shown)) or original(shown))
+    try:
+        looked = recogniser.defend(crops[:2], quick=True)
+        partly = recogniser.defend(crops[:2], quick=True, held=[None, held])
+    finally:
+        recogniser.zones = ()
+    assert max(batches) == 8  # two faces, the eyewear view twice, the lower face's
+    assert batches.count(7) == 1
+    np.testing.assert_allclose(partly.views[0], looked.views[0], atol=1e-6)
+    np.testing.assert_allclose(partly.views[1, 0], looked.views[1, 0], atol=1e-6)
+    np.testing.assert_array_equal(partly.views[1, 1:], held)
+
+
 def test_without_zones_there_is_nothing_quicker(recogniser: Recogniser, crops: np.ndarray) -> None:
     quick, full = recogniser.defend(crops, quick=True), recogniser.defend(crops)
     np.testing.assert_allclose(quick.saliency, full.saliency, atol=1e-6)

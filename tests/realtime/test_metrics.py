@@ -55,6 +55,7 @@ def test_a_summary_has_exactly_the_promised_keys():
         "stale_verdicts",
         "decisions",
         "full_decisions",
+        "light_decisions",
         "decisions_per_second",
         "stage_ms",
         "verdicts",
@@ -79,11 +80,12 @@ def test_rates_and_ages_are_those_of_the_events():
         meter.frame_captured(captured)
         meter.frame_displayed(captured, captured + 0.040)
         if index % 5 == 0:
-            meter.decided(ADA, captured + 0.030, full=index % 10 == 0)
+            meter.decided(ADA, captured + 0.030, full=index % 10 == 0, light=index % 3 == 0)
     meter.frame_dropped("decode error", 3)
     summary = meter.summary()
     assert (summary["frames_captured"], summary["frames_displayed"], summary["decisions"]) == (101, 101, 21)
     assert summary["full_decisions"] == 11
+    assert summary["light_decisions"] == 7
     assert summary["displayed_fps"] == pytest.approx(25, abs=0.01)
     assert summary["decisions_per_second"] == pytest.approx(21 / 4, abs=0.01)
     assert summary["frame_age_ms"] == {p: pytest.approx(40, rel=0.006) for p in ("p50", "p95", "p99")}

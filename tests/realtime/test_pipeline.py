@@ -27,7 +27,7 @@ from realtime.verdict import Verdict
 class SlowRecogniser(Recogniser):
     """Takes half a second for every batch, as a large model on a small machine does."""
 
-    def defend(self, crops, *, quick=False, stage_ms=None):  # type: ignore[no-untyped-def]
+    def defend(self, crops, *, quick=False, held=None, stage_ms=None):  # type: ignore[no-untyped-def]
         time.sleep(0.5)
         return super().defend(crops, stage_ms=stage_ms)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from realtime.schedule import Schedule
+from realtime.schedule import HOLD, SETTLED, Schedule
 from realtime.types import DetectedFace, FaceCrop, Frame, TrackedFace
 
 
@@ -97,3 +97,27 @@ def test_however_many_new_faces_come_a_known_one_is_decided_on_again_in_bounded_
         if tracks(schedule.pick([crop(0, 5 + step), *passers_by], now=now)) == [0]:
             turns.append(now)
     assert max(later - before for before, later in pairwise(turns)) <= 0.5 + 5 / rate
+
+
+def test_what_further_zones_said_holds_for_a_settled_face_and_for_a_while() -> None:
+    schedule, further = Schedule(), np.array([[0.2, 0.8]], np.float32)
+    (chosen,) = schedule.pick([crop(1, 0)], now=0.0)
+    schedule.note(chosen, "Known(Ada)", further, 0.0)
+    assert schedule.held(chosen, 0.1) is None  # one decision settles nothing
+    for frame in range(1, SETTLED):
+        schedule.note(crop(1, frame), "Known(Ada)", further * frame, frame / 10)
+    np.testing.assert_array_equal(schedule.held(chosen, 0.5), further * 4)
+    schedule.note(chosen, "Known(Ada)")  # decided without looking: the last look was at 0.4 s
+    assert schedule.held(chosen, 0.39 + HOLD) is not None
+    assert schedule.held(chosen, 0.41 + HOLD) is None
+
+
+def test_further_zones_are_looked_at_at_once_where_the_outcome_changes_or_the_track_is_another() -> None:
+    schedule, further = Schedule(), np.array([[0.2, 0.8]], np.float32)
+    settle(schedule, 1)
+    schedule.note(crop(1, 6), "Known(Ada)", further, 0.6)
+    assert schedule.held(crop(1, 7), 0.7) is not None
+    assert schedule.held(crop(1, 7, epoch=1), 0.7) is None
+    assert schedule.held(crop(2, 7), 0.7) is None
+    schedule.note(crop(1, 7), "Unknown")
+    assert schedule.held(crop(1, 8), 0.8) is None
