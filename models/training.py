@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float32]
 #: Told what is being done ("cache", "head", "block"), how much of it is done, and the newest record if any.
 Progress = Callable[[str, float, Record | None], None]
+#: The model as it is, crops (N, T, T, 3) and their labels -> the crops attacked, (N, S, S, 3).
+Adversary = Callable[[VGG16, Bytes, Labels], Bytes]
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def train(
     teacher: Floats | None = None,
     strangers: Bytes | None = None,
     strangers_teacher: Floats | None = None,
+    adversary: Adversary | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -120,6 +123,8 @@ def train(
         teacher: (N, W) unit embeddings of the crops, for distillation.
         strangers: (M, T, T, 3) crops of people who must not be named.
         strangers_teacher: (M, W).
+        adversary: attacks the training crops when the head is fitted, which then goes on with those crops among the
+            others, at one to three.
         folder: where features and checkpoints are kept, so that an interrupted run goes on; None: nowhere.
 
     Raises:
@@ -167,6 +172,10 @@ def train(
     stages: dict[str, list[Record]] = {}
     kept = "head"
     stages["head"] = work.fit("head", model.head, settings.head, *examples(False))
+    if adversary is not None:
+        attacked = work.version(adversary(model, crops[chosen], labels[chosen]), name="adversarial")
+        known = known + [attacked] * max(1, len(known) // 3)
+        stages["adversarial"] = work.fit("adversarial", model.head, settings.head, *examples(False))
     if settings.block is not None:
         before = {name: value.clone() for name, value in model.state_dict().items()}
         last = nn.Sequential(*model.trunk[block_start(5) :], *model.head)

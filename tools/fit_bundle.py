@@ -23,6 +23,7 @@ from models.training import Progress, Trained, TrainingSettings, record_of, trai
 from models.vgg16 import VGG16
 from models.weights import Trunk, read_trunk
 from tools import report
+from tools.adversary import short_attacks
 from tools.people import People, at_size
 from tools.provenance import commit_of_this_tree
 from tools.teacher import Teacher
@@ -45,6 +46,7 @@ class Job:
     dropout: float = 0.5
     teacher: Path | None = None
     strangers: People | None = None
+    adversarial: bool = False
     threads: int = 2
     command: str = ""
 
@@ -79,6 +81,7 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
             teacher=_taught(people, job),
             strangers=None if strangers is None else strangers.crops,
             strangers_teacher=None if strangers is None else _taught(strangers, job),
+            adversary=short_attacks if job.adversarial else None,
             folder=job.work,
             progress=progress,
         )
@@ -105,6 +108,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "crops": {person: int(count) for person, count in zip(people.names, np.bincount(people.labels), strict=True)},
         "single": [people.names[p] for p in np.flatnonzero(np.bincount(people.labels) == 1)],
         "validation": validation | {"seed": job.settings.seed, "sha256_of_names": held.digest()},
+        "adversarial": job.adversarial,
         "teacher": None if job.teacher is None else job.teacher.name,
         "strangers": 0 if job.strangers is None else len(job.strangers),
         "strangers_seen": [] if job.strangers is None else list(job.strangers.names),

@@ -70,6 +70,7 @@ def fit(
     zone: Zones = None,
     hidden_share: HiddenShare = Augmentation.hidden,
     glasses: GlassesShare = TrainingSettings.glasses,
+    adversarial: Annotated[bool, typer.Option(help="Go on against short attacks on the head first fitted.")] = False,
     allow_single: Annotated[
         bool, typer.Option(help="Enrol people with one picture from changed copies of it.")
     ] = False,
@@ -96,6 +97,7 @@ def fit(
         hidden=hidden,
         teacher=teacher,
         strangers=_strangers(strangers, most_strangers, left_out),
+        adversarial=adversarial,
         threads=threads,
         command=command_line("tools.train"),
     )
