@@ -64,6 +64,10 @@ class _View:
     best: int
     probability: float
 
+    @property
+    def words(self) -> str:
+        return self.name.replace("_", " ")
+
 
 def _view(name: str, probabilities: Floats) -> _View:
     best = int(np.argmax(probabilities))
@@ -118,7 +122,7 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)
     against = [zones[number] for number in lacking if number > 0 or not undecided]
     if not against:
-        return Decision("unknown", None, None, None, given[0], UNDECIDED.format(first.name.replace("_", " ")))
+        return Decision("unknown", None, None, None, given[0], UNDECIDED.format(first.words))
     likely = first.best if sure else _likely(evidence, policy, claim)
     return _suspected(labels, claim, against[0], likely=likely)
 
@@ -161,6 +165,6 @@ def _suspected(labels: tuple[str, ...], claim: _View, dissenting: _View, *, like
         claimed=labels[claim.best],
         likely=None if likely is None else labels[likely],
         confidence=claim.probability,
-        reason=f"the {dissenting.name} view does not bear {labels[claim.best]} out",
+        reason=f"the {dissenting.words} view does not bear {labels[claim.best]} out",
         dissent=dissenting.name,
     )
