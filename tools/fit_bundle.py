@@ -26,6 +26,7 @@ from tools import report
 from tools.adversary import short_attacks
 from tools.people import People, at_size
 from tools.provenance import commit_of_this_tree
+from tools.splits import SEEN, fingerprints
 from tools.teacher import Teacher
 
 Floats = npt.NDArray[np.float32]
@@ -105,6 +106,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": commit_of_this_tree(),
         "command": job.command,
+        SEEN: fingerprints(people),
         "crops": {person: int(count) for person, count in zip(people.names, np.bincount(people.labels), strict=True)},
         "single": [people.names[p] for p in np.flatnonzero(np.bincount(people.labels) == 1)],
         "validation": validation | {"seed": job.settings.seed, "sha256_of_names": held.digest()},

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from models.errors import BadInput
 from models.recogniser import Recogniser
@@ -17,6 +21,10 @@ from tools.provenance import command_line, commit_of_this_tree
 
 TEST_LOG = Path(__file__).with_name("test_split_log.jsonl")
 """Every look at a test split is written down here, and the file is committed."""
+
+SEEN = "crops_seen"
+"""In a bundle's training record: ``fingerprints`` of all crops of the folders it was trained and validated on."""
+_PRINT = 5  # bytes kept of each crop's SHA-256: among 10 000 crops another one is taken for one of them once in 10 ** 8
 
 
 class Split(StrEnum):
@@ -52,15 +60,31 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     """The crops that ``chosen`` allows: the held-out ones of the training folders, or a whole test folder.
 
     Raises:
-        BadInput: see ``held_out``; or the test folder is the one that the bundle was trained on.
+        BadInput: see ``held_out``; or the bundle was trained or validated on pictures of the test folder.
     """
     if chosen is Split.validation:
         return held_out(recogniser, people)
-    try:
-        held_out(recogniser, people)
-    except BadInput:
-        return people
-    raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
+    seen = set(_prints(base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))))
+    known = sum(one in seen for one in _prints(_digests(people)))
+    if known:
+        raise BadInput(
+            f"--split test: {known} of these {len(people)} pictures are among those that the bundle was trained and"
+            " validated on; give others"
+        )
+    return people
+
+
+def fingerprints(people: People) -> str:
+    """What a bundle remembers of the crops it was made from (``SEEN``): enough to know one again, and no more."""
+    return base64.b64encode(_digests(people)).decode()
+
+
+def _digests(people: People) -> bytes:
+    return b"".join(hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops)
+
+
+def _prints(digests: bytes) -> list[bytes]:
+    return [digests[first : first + _PRINT] for first in range(0, len(digests), _PRINT)]
 
 
 class Half(StrEnum):

@@ -12,7 +12,7 @@ from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_
 from models.recogniser import Recogniser, load_recogniser
 from models.vgg16 import CAFFE_INPUT, VGG16
 from tools.people import read_people
-from tools.splits import split
+from tools.splits import SEEN, fingerprints, split
 
 SIZE = 32
 NAMES = ("Ada Byron", "Grace Hopper", "Lise Meitner", "Mary Ward")
@@ -62,6 +62,7 @@ def trained_on(recogniser: Recogniser, folder: Path) -> Recogniser:
     training = {
         "settings": {"validation_share": 0.5, "seed": 0},
         "validation": {"sha256_of_names": people.subset(held).digest()},
+        SEEN: fingerprints(people),
     }
     bundle = recogniser.bundle
     write_description(bundle.folder, bundle.info.model_copy(update={"training": training}))

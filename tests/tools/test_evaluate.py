@@ -256,7 +256,7 @@ def test_looks_at_the_test_split_are_logged_before_and_after(tuned, people, tmp_
     (tmp_path / "worn.txt").write_text("Nobody/1.png\n")
     with pytest.raises(BadInput, match="none of its pictures is among these crops"):
         run(tuned, other, "--out", tmp_path / "no", *options, "--wearers", tmp_path / "worn.txt")
-    with pytest.raises(BadInput, match="the bundle was trained on"):
+    with pytest.raises(BadInput, match="the bundle was trained and validated on"):
         run(tuned, people, "--out", tmp_path / "no", *options)
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -138,14 +139,17 @@ def test_other_data_than_that_of_the_training_is_refused_as_validation(fitted: P
         run("score", fitted / "b", tmp_path / "other", "--split", "validation")
 
 
-def test_what_was_trained_on_is_refused_as_a_test(fitted: Path, data: Path, portrait: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="the pictures that the bundle was trained on"):
-        run("score", fitted / "b", data, portrait, "--split", "test", "--log", tmp_path / "log.jsonl")
+def test_a_part_of_what_was_trained_on_is_refused_as_a_test(fitted: Path, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "Ada_Lovelace", tmp_path / "test" / "Ada_Lovelace")
+    draw(tmp_path / "test", "Grace_Hopper", 3, 2)
+    (tmp_path / "test" / "prepare.json").write_text("{}")
+    with pytest.raises(BadInput, match="8 of these 10 pictures are among those that the bundle was trained"):
+        run("score", fitted / "b", tmp_path / "test", "--split", "test", "--log", tmp_path / "log.jsonl")
     assert not (tmp_path / "log.jsonl").exists()
 
 
 def test_each_look_at_a_test_split_is_logged(fitted: Path, tmp_path: Path) -> None:
-    draw(tmp_path / "test", "Grace_Hopper", 1, 3)
+    draw(tmp_path / "test", "Grace_Hopper", 3, 3)
     (tmp_path / "log.jsonl").write_text('{"earlier": true}\n')
     for _ in range(2):
         run("score", fitted / "b", tmp_path / "test", "--split", "test", "--log", tmp_path / "log.jsonl", "--defended")
