@@ -40,6 +40,7 @@ from tools.splits import Half, held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 STEP = 0.01
+FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives most names less than that
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,9 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
 
 
 def _steps(end: float) -> list[float]:
-    """Multiples of ``STEP`` from 0 to below ``end``."""
-    return [round(float(one), 4) for one in np.arange(0, end, STEP)]
+    """From 0 to below ``end``, by ``FINE`` up to ``STEP`` and by that from there on."""
+    steps = [*np.arange(0, STEP, FINE), *np.arange(STEP, 1, STEP)]
+    return [round(float(one), 4) for one in steps if round(float(one), 4) < end]
 
 
 def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None) -> dict[str, Any]:
