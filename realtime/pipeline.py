@@ -227,7 +227,7 @@ def decide_crops(
         board.put_decision(crop, decision, one, now)
         meter.decided(decision, now, full=bool(one.saliency.any()), light=further is not None)
         if schedule is not None:
-            looked = further is None and len(one.views) > 1
+            looked = further is None and len(one.views) > 1 and decision.state == "known"
             schedule.note(crop, verdict_name(decision), one.views[1:] if looked else None, started)
         for listener in listeners:
             listener(crop, one, decide_undefended(one, recogniser.policy), decision)

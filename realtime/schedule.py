@@ -88,11 +88,15 @@ class Schedule:
     def note(self, crop: FaceCrop, outcome: Hashable, further: Floats | None = None, now: float = 0.0) -> None:
         """What was decided on a crop: equal outcomes in a row make its track settled.
 
-        ``further`` (V - 1, K) are the further zones' views, where they were looked at for this decision.
+        ``further`` (V - 1, K) are the further zones' views, where they were looked at for this decision and bore it
+        out: what hid a part of the face a moment ago must raise no alarm now.
         """
         turns = self._of(crop)
         if turns is not None:
-            turns.agreeing = turns.agreeing + 1 if outcome == turns.outcome else 1
+            if outcome == turns.outcome:
+                turns.agreeing += 1
+            else:
+                turns.agreeing, turns.further = 1, None
             turns.outcome = outcome
             if further is not None:
                 turns.further, turns.looked_at = further, now
