@@ -64,27 +64,28 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     """
     if chosen is Split.validation:
         return held_out(recogniser, people)
-    seen = set(_prints(base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))))
-    known = sum(one in seen for one in _prints(_digests(people)))
+    kept = base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))
+    seen = {kept[first : first + _PRINT] for first in range(0, len(kept), _PRINT)}
+    known = sum(one in seen for one in _prints(people))
     if known:
         raise BadInput(
             f"--split test: {known} of these {len(people)} pictures are among those that the bundle was trained and"
             " validated on; give others"
         )
-    return people
+    try:  # a bundle without fingerprints knows its own folders by the pictures' names
+        held_out(recogniser, people)
+    except BadInput:
+        return people
+    raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
 
 
 def fingerprints(people: People) -> str:
     """What a bundle remembers of the crops it was made from (``SEEN``): enough to know one again, and no more."""
-    return base64.b64encode(_digests(people)).decode()
+    return base64.b64encode(b"".join(_prints(people))).decode()
 
 
-def _digests(people: People) -> bytes:
-    return b"".join(hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops)
-
-
-def _prints(digests: bytes) -> list[bytes]:
-    return [digests[first : first + _PRINT] for first in range(0, len(digests), _PRINT)]
+def _prints(people: People) -> list[bytes]:
+    return [hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops]
 
 
 class Half(StrEnum):

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import BadInput
 from tools.people import People
-from tools.splits import Half, unseen
+from tools.splits import SEEN, Half, Split, fingerprints, people_of_split, split, unseen
 
 
 def folk(count: int) -> People:
@@ -45,3 +45,19 @@ def test_nobody_is_measured_on_under_another_name_of_his() -> None:
     people = People(("Ada", "Mary", "Mary Ward", "Zoe"), people.crops, people.labels, people.pictures)
     assert unseen(people, [], Half.calibration).names == ("Ada", "Mary Ward")
     assert unseen(people, [], Half.measuring).names == ("Zoe",)
+
+
+@pytest.mark.parametrize(("prints", "message"), [(True, "12 of these 12 pictures"), (False, "was trained on; give")])
+def test_a_bundle_knows_its_own_folders_with_fingerprints_and_without(prints: bool, message: str) -> None:
+    people = folk(6)
+    _, held = split(people.labels, share=0.5, seed=0)
+    training = {
+        "settings": {"validation_share": 0.5, "seed": 0},
+        "validation": {"sha256_of_names": people.subset(held).digest()},
+    }
+    training |= {SEEN: fingerprints(people)} if prints else {}
+    recogniser = SimpleNamespace(bundle=SimpleNamespace(info=SimpleNamespace(training=training)))
+    with pytest.raises(BadInput, match=message):
+        people_of_split(recogniser, people, Split.test)
+    others = People(people.names, people.crops + 1, people.labels, tuple(f"new {n}" for n in range(12)))
+    assert people_of_split(recogniser, others, Split.test) is others
