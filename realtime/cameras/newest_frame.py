@@ -190,8 +190,6 @@ class NewestFrame:
     # -- the capture thread --
 
     def _start_capture(self) -> None:
-        self._generation += 1
-        self._inside_since = None
         self._thread = threading.Thread(
             target=self._capture, args=(self._generation,), name=f"capture {self.name}", daemon=True
         )
@@ -217,16 +215,13 @@ class NewestFrame:
         """Open, read until it fails, close. None where this thread is no longer wanted."""
         camera: Camera | None = None
         try:
-            self._inside_since = time.monotonic()
+            self._goes_inside(generation)
             camera = self._open_camera()
             first = self._newest.index + 1 if self._newest is not None else 0
             while self._is_current(generation):
-                self._inside_since = time.monotonic()
+                self._goes_inside(generation)
                 frame = camera.read()
-                if not self._is_current(generation):
-                    return None
-                self._inside_since = None
-                self._publish(replace(frame, camera=self.name, index=first + frame.index), camera)
+                self._publish(replace(frame, camera=self.name, index=first + frame.index), camera, generation)
         except CameraError as error:
             return error
         except BadInput as error:
@@ -238,15 +233,21 @@ class NewestFrame:
         finally:
             if camera is not None:
                 camera.close()
-            if generation == self._generation:
-                self._inside_since = None
-                with self._changed:
-                    self._dropped += self._dropped_now
-                    self._dropped_now = Counter()
+            with self._changed:
+                if generation == self._generation:
+                    self._inside_since = None
         return None
 
-    def _publish(self, frame: Frame, camera: Camera) -> None:
+    def _goes_inside(self, generation: int) -> None:
         with self._changed:
+            if self._is_current(generation):
+                self._inside_since = time.monotonic()
+
+    def _publish(self, frame: Frame, camera: Camera, generation: int) -> None:
+        with self._changed:
+            if not self._is_current(generation):  # left behind while it hung
+                return
+            self._inside_since = None
             if self._state is not CameraState.LIVE:
                 self._connections += 1
                 self._back_off.connected()
@@ -270,6 +271,7 @@ class NewestFrame:
         with self._changed:
             self._state, self._since = error.state, time.monotonic()
             self._error, self._ended = error.with_traceback(None), ended
+            self._dropped, self._dropped_now = self._dropped + self._dropped_now, Counter()
             self._changed.notify_all()
 
     def _enter(self, state: CameraState, generation: int) -> None:
@@ -287,18 +289,18 @@ class NewestFrame:
         assert self._stuck_after is not None
         assert self._thread is not None
         while not self._stopping.wait(min(_WATCH_EVERY, self._stuck_after / 2)):
-            since = self._inside_since
-            if self._ended or since is None or time.monotonic() - since < self._stuck_after:
-                continue
-            self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
-            if len(self._abandoned) >= _MOST_HANGING:  # a driver that hangs every time must not fill the process
-                continue
-            self._abandoned.append(self._thread)
-            self._abandoned_count += 1
-            error = CameraError(Cause.TIMEOUT, f"{self.name} hung for {self._stuck_after:g} s and is opened anew")
+            with self._changed:  # counted, no longer live, no longer listened to: nobody sees one without the others
+                since = self._inside_since
+                if self._ended or since is None or time.monotonic() - since < self._stuck_after:
+                    continue
+                self._abandoned = [thread for thread in self._abandoned if thread.is_alive()]
+                if len(self._abandoned) >= _MOST_HANGING:  # a driver that hangs every time must not fill the process
+                    continue
+                self._abandoned.append(self._thread)
+                self._abandoned_count += 1
+                self._generation += 1
+                self._inside_since = None
+                error = CameraError(Cause.TIMEOUT, f"{self.name} hung for {self._stuck_after:g} s and is opened anew")
+                self._failed(error, ended=False)
             log.warning("%s", error.message)
-            self._failed(error, ended=False)
-            with self._changed:
-                self._dropped += self._dropped_now
-                self._dropped_now = Counter()
             self._start_capture()
