@@ -53,17 +53,19 @@ def plain(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict]
 def test_the_display_keeps_the_cameras_rate_while_the_model_is_slow(scene: DemoScene, recogniser: Recogniser) -> None:
     slow = SlowRecogniser(recogniser.bundle, recogniser._engine)
     meter = Meter(slow.engine)
-    camera = NewestFrame("demo", lambda: DemoCamera(scene, frames=100), stuck_after=None)
+    camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
     pipeline = Pipeline(
         [camera], {"demo": finder()}, slow, rules=VerdictRules(), meter=meter, draw=plain, show=lambda f, p: None
     )
     pipeline.start()
-    assert pipeline.wait(30.0)
+    deadline = time.monotonic() + 60
+    while meter.summary()["decisions"] < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
     pipeline.stop()
     summary = meter.summary()
-    assert summary["frames_captured"] == pytest.approx(100, abs=2)
-    assert summary["frames_displayed"] >= 50  # also on a busy machine; at the model's rate it would be 8
-    assert 1 <= summary["decisions"] <= 10
+    assert summary["decisions"] >= 4
+    assert summary["frames_displayed"] >= 0.5 * summary["frames_captured"]  # also on a busy machine
+    assert summary["frames_displayed"] >= 5 * summary["decisions"]  # at the model's rate they would be equal
     assert summary["frame_age_ms"]["p50"] < 400
 
 
