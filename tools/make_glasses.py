@@ -35,7 +35,7 @@ from tools.glasses.store import MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
 from tools.people import People, at_size, read_people
 from tools.prepare import choose_face, find_faces, read_picture
-from tools.splits import unseen
+from tools.splits import known_pictures, unseen
 
 __all__ = ["make_texture"]
 
@@ -148,8 +148,10 @@ def main(
     else:
         folder = crops or attackers
         assert folder is not None
-        drawn, digest = drawn_pairs(folder, recogniser, settings, person, target, dodge, pairs, aligned, crops is None)
-        source = {"people": digest, "strangers": crops is None, "dodge": dodge, "count": pairs}
+        drawn, from_folder = drawn_pairs(
+            folder, recogniser, settings, person, target, dodge, pairs, aligned, crops is None
+        )
+        source = from_folder | {"strangers": crops is None, "dodge": dodge, "count": pairs}
     job = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": dataclasses.asdict(settings),
@@ -172,6 +174,11 @@ def main(
         f"{share['right']} of {share['n']} pictures fool {manifest['bundle']['name']} ({manifest['engine']}),"
         f" 95 % interval {100 * share['low']:.1f}-{100 * share['high']:.1f} %; all in {out}"
     )
+    if source.get("known_to_bundle"):
+        cli.console.print(
+            f"{source['known_to_bundle']} of the folder's pictures are among those that the bundle was trained or"
+            " validated on: for a figure take others (tools.evaluate --split test)"
+        )
 
 
 def checked(
@@ -210,8 +217,8 @@ def drawn_pairs(
     count: int,
     aligned: bool,
     strangers: bool,
-) -> tuple[list[Pair], str]:
-    """The pairs, and the digest of the folder's pictures.
+) -> tuple[list[Pair], dict[str, Any]]:
+    """The pairs, and of the folder its pictures' digest and how many of them the bundle knows.
 
     Raises:
         BadInput: see ``read_people`` and ``draw_pairs``; an unknown person or target.
@@ -221,7 +228,7 @@ def drawn_pairs(
     people = read_people([folder], allow_single=True, aligned=aligned)
     if strangers:
         people = unseen(people, [recogniser])
-    digest = people.digest()
+    source = {"people": people.digest(), "known_to_bundle": known_pictures(recogniser, people)}
     if person:
         people = people.of([index_of(name, people.names, "attacker", where=str(folder)) for name in person])
     places = labels_of(people, recogniser.labels, strangers=strangers)
@@ -237,7 +244,7 @@ def drawn_pairs(
         dodge=dodge,
         joint=settings.joint,
     )
-    return drawn, digest
+    return drawn, source
 
 
 def with_progress(

@@ -64,9 +64,7 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     """
     if chosen is Split.validation:
         return held_out(recogniser, people)
-    kept = base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))
-    seen = {kept[first : first + _PRINT] for first in range(0, len(kept), _PRINT)}
-    known = sum(one in seen for one in _prints(people))
+    known = known_pictures(recogniser, people)
     if known:
         raise BadInput(
             f"--split test: {known} of these {len(people)} pictures are among those that the bundle was trained and"
@@ -77,6 +75,13 @@ def people_of_split(recogniser: Recogniser, people: People, chosen: Split) -> Pe
     except BadInput:
         return people
     raise BadInput("--split test: these are the pictures that the bundle was trained on; give another folder")
+
+
+def known_pictures(recogniser: Recogniser, people: People) -> int:
+    """How many of the pictures the bundle was trained or validated on; 0 for one that remembers no fingerprints."""
+    kept = base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))
+    seen = {kept[first : first + _PRINT] for first in range(0, len(kept), _PRINT)}
+    return sum(one in seen for one in _prints(people))
 
 
 def fingerprints(people: People) -> str:

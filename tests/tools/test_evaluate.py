@@ -92,6 +92,8 @@ def test_answers_come_from_disk_the_second_time_and_damage_is_noticed(tuned, tmp
     again = Asker(tuned, tmp_path)(replace(row, answer=refuse), pictures, "")
     for name, values in vars(first).items():
         np.testing.assert_array_equal(values, getattr(again, name))
+    judged_otherwise = replace(row, answer=refuse, settings=dict(row.settings) | {"policy": {"threshold": 0.1}})
+    Asker(tuned, tmp_path)(judged_otherwise, pictures, "")  # what the views say does not depend on it
     (kept,) = tmp_path.glob("tuned-*.npz")
     kept.write_bytes(kept.read_bytes()[:50])
     with pytest.raises(AssertionError, match="asked again"):

@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import BadInput
 from tools.people import People
-from tools.splits import SEEN, Half, Split, fingerprints, people_of_split, split, unseen
+from tools.splits import SEEN, Half, Split, fingerprints, known_pictures, people_of_split, split, unseen
 
 
 def folk(count: int) -> People:
@@ -57,6 +57,7 @@ def test_a_bundle_knows_its_own_folders_with_fingerprints_and_without(prints: bo
     }
     training |= {SEEN: fingerprints(people)} if prints else {}
     recogniser = SimpleNamespace(bundle=SimpleNamespace(info=SimpleNamespace(training=training)))
+    assert known_pictures(recogniser, people) == (12 if prints else 0)
     with pytest.raises(BadInput, match=message):
         people_of_split(recogniser, people, Split.test)
     others = People(people.names, people.crops + 1, people.labels, tuple(f"new {n}" for n in range(12)))
