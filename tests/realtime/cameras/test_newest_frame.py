@@ -44,19 +44,19 @@ def capture(kit):
 LOST = CameraError(Cause.DISCONNECTED, "rtsp://***@h/x cut the connection")
 
 
-def test_a_slow_reader_gets_the_newest_frame_and_the_missed_ones_are_counted(capture):
-    source = capture([1, 0.1, *range(2, 50), 30.0])
+def test_a_slow_reader_gets_the_newest_frame_and_the_missed_ones_are_counted(kit, capture):
+    source = capture([1, 0.5, *range(2, 50), 30.0])
     reader = source.reader()
     source.start()
     assert reader.next(2).index == 0
-    time.sleep(0.4)
+    assert kit.eventually(lambda: source.status().captured == 49)
     assert reader.next(2).index == 48
     assert (reader.taken, reader.missed) == (2, 47)
     assert source.status().captured == 49
 
 
 def test_readers_do_not_disturb_each_other(kit, capture):
-    source = capture([1, 0.1, 2, 0.1, 3, 0.1])
+    source = capture([1, 0.3, 2, 0.3, 3, 0.3])
     fast, slow = source.reader("fast"), source.reader("slow")
     source.start()
     assert [frame.index for frame in kit.take_all(fast)[0]] == [0, 1, 2]
@@ -69,7 +69,7 @@ def test_a_waiting_reader_is_woken_by_the_frame(capture):
     reader = source.reader()
     source.start()
     frame = reader.next(5)
-    assert time.monotonic() - frame.captured_at < 0.1
+    assert time.monotonic() - frame.captured_at < 2  # not the five seconds that it would have waited
 
 
 def test_a_reader_waits_no_longer_than_it_wants(capture):
@@ -77,7 +77,7 @@ def test_a_reader_waits_no_longer_than_it_wants(capture):
     source.start()
     started = time.monotonic()
     assert source.reader().next(0.1) is None
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4
 
 
 def test_every_frame_reaches_every_reader(capture):
@@ -166,18 +166,18 @@ def test_a_camera_that_comes_later_becomes_live(kit, capture):
 
 def test_a_frame_that_grows_old_makes_the_camera_stale_and_a_new_one_live_again(kit, capture):
     go_on = threading.Event()
-    source = capture([1, lambda: go_on.wait(10), 2, 30.0], max_frame_age=0.2)
+    source = capture([1, lambda: go_on.wait(10), 2, 30.0], max_frame_age=0.5)
     source.start()
     source.wait_until_live(5)
     assert source.status().state is CameraState.LIVE
-    assert kit.eventually(lambda: source.status().state is CameraState.STALE, within=1)
-    assert source.status().frame_age >= 0.2
+    assert kit.eventually(lambda: source.status().state is CameraState.STALE)
+    assert source.status().frame_age >= 0.5
     go_on.set()
-    assert kit.eventually(lambda: source.status().state is CameraState.LIVE, within=1)
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
 
 
 def test_equal_pictures_with_new_timestamps_are_live(capture):
-    source = capture([7, 0.05] * 12 + [30.0], max_frame_age=0.4)
+    source = capture([7, 0.05] * 40 + [30.0], max_frame_age=0.4)
     source.start()
     time.sleep(0.55)
     assert source.status().state is CameraState.LIVE
@@ -211,7 +211,7 @@ def test_stopping_leaves_a_hanging_thread_behind_in_time(capture):
     source.start()
     started = time.monotonic()
     assert not source.stop(timeout=0.2)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4  # not the five seconds of the hanging one
     release.set()
 
 

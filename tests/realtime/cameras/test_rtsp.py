@@ -36,7 +36,7 @@ def test_a_camera_that_accepts_and_never_answers_times_out(kit):
     with kit.tcp_server(lambda connection: connection.recv(10**6) and time.sleep(10)) as port:
         error, took = _error_of(f"rtsp://{CREDENTIALS}@127.0.0.1:{port}/x")
     assert error.cause is Cause.TIMEOUT
-    assert 0.8 < took < 2.5
+    assert 0.8 < took < 5
 
 
 def test_a_port_where_nobody_listens_is_unreachable(kit):
@@ -46,7 +46,7 @@ def test_a_port_where_nobody_listens_is_unreachable(kit):
     assert error.cause is Cause.UNREACHABLE
     assert error.state is CameraState.LOST
     assert f"rtsp://***@127.0.0.1:{port}/x" in error.message
-    assert took < 1
+    assert took < 5
 
 
 def test_an_unknown_host_is_unreachable():
@@ -130,7 +130,7 @@ def test_a_camera_that_falls_silent_times_out(kit):
         camera.close()
     assert len(frames) >= 9
     assert error.cause is Cause.TIMEOUT
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8  # not the server's 10
 
 
 def test_a_camera_that_hangs_up_is_connected_again(kit, mjpeg_server):

@@ -98,11 +98,11 @@ def test_a_stream_of_nothing_but_damage_is_given_up(server):
         _read(camera, 100)
     camera.close()
     assert caught.value.cause is Cause.DECODE_ERROR
-    assert 0.4 < time.monotonic() - started < 2
+    assert 0.4 < time.monotonic() - started < 4
 
 
 def test_a_stream_that_stops_times_out_once_and_not_twice(server):
-    camera = NetworkStream(server.url(), read_timeout=1)
+    camera = NetworkStream(server.url(), read_timeout=2)
     _read(camera, 10)
     server.running.clear()
     started = time.monotonic()
@@ -110,24 +110,24 @@ def test_a_stream_that_stops_times_out_once_and_not_twice(server):
         _read(camera, 100)
     camera.close()
     assert caught.value.cause is Cause.TIMEOUT
-    assert time.monotonic() - started < 1.7
+    assert time.monotonic() - started < 3.8
 
 
 def test_a_pause_is_stale_and_then_live_again(kit, server, watch):
     source = watch()
     source.wait_until_live(5)
     server.running.clear()
-    assert kit.eventually(lambda: source.status().state is CameraState.STALE, within=2)
+    assert kit.eventually(lambda: source.status().state is CameraState.STALE)
     server.running.set()
-    assert kit.eventually(lambda: source.status().state is CameraState.LIVE, within=2)
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
 
 
 def test_a_cut_connection_is_noticed_and_mended(kit, server, watch):
     source = watch()
     source.wait_until_live(5)
     server.cut()
-    assert kit.eventually(lambda: source.status().cause is Cause.DISCONNECTED, within=2)
-    assert kit.eventually(lambda: source.status().state is CameraState.LIVE, within=3)
+    assert kit.eventually(lambda: source.status().cause is Cause.DISCONNECTED)
+    assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
     assert source.status().reconnects == 1
 
 
@@ -162,10 +162,10 @@ def test_a_stream_faster_than_real_time_does_not_pile_up(kit, server, watch):
     source = watch()
     reader = source.reader()
     source.wait_until_live(5)
-    for _ in range(5):
+    for _ in range(10):
         time.sleep(0.1)
         frame = reader.next(1)
-        assert time.monotonic() - frame.captured_at < 0.1
+        assert time.monotonic() - frame.captured_at < 0.5
     assert reader.missed > 10
 
 

@@ -149,7 +149,7 @@ def test_a_slow_disk_never_delays_the_pipeline(open_log, monkeypatch):
     before = time.monotonic()
     for number in range(20):
         log.offer(frame(), [attack(track_id=number, now=float(number))], float(number))
-    assert time.monotonic() - before < 0.5
+    assert time.monotonic() - before < 2  # waiting for it would take four seconds
     assert log.counts()["dropped"] >= 16
 
 

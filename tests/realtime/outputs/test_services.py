@@ -49,7 +49,7 @@ def test_closing_is_quick_and_leaves_no_thread_behind_though_the_webhook_does_no
     started = time.monotonic()
     services.close()
     services.close()
-    assert time.monotonic() - started < 3.0
+    assert time.monotonic() - started < 4.5  # the webhook alone would take five seconds
     assert set(threading.enumerate()) <= before
 
 
