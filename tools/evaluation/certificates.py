@@ -39,19 +39,25 @@ class Jitter:
 
 
 def corners(*, shift: float, degrees: float, scale: float) -> list[Jitter]:
-    """The eight similarities that take each of shift (along both diagonals), turn and size to its extreme."""
+    """The similarities that take each of shift (along both diagonals), turn and size to its extreme: eight, or those
+    of them that differ where one of these is 0.
+    """
     side = shift / math.sqrt(2)
-    return [
+    moves = [
         Jitter(x * side, y * side, turn * degrees, 1 + x * y * turn * scale)
         for x in (-1, 1)
         for y in (-1, 1)
         for turn in (-1, 1)
     ]
+    return list(dict.fromkeys(moves))
 
 
 #: What was measured of the alignment with its second look (docs/benchmarks/alignment.json).
 JITTERS = {
     "plain glasses, 95th percentile": corners(shift=11.3, degrees=3.0, scale=0.092),
+    "plain glasses, their shift alone": corners(shift=11.3, degrees=0, scale=0),
+    "plain glasses, their turn alone": corners(shift=0, degrees=3.0, scale=0),
+    "plain glasses, their size alone": corners(shift=0, degrees=0, scale=0.092),
     "A9, median": corners(shift=16.2, degrees=2.5, scale=0.217),
 }
 

@@ -119,7 +119,8 @@ def _certificates(found: Figures) -> Table:
         f"Whatever pixels inside the {found['zone']} zone (or the one named) show. No impersonation: its view gives"
         f" nobody but the true person {found['confirm']:g}{further}. Identity: it gives the true person"
         f" {found['zone_threshold']:g}. Last word: it gives nobody else so much that the raw view's word would stand."
-        f" Worst over the crop as it is and eight similarities of it at once (shift, turn, size), on a sample: {reach}."
+        f" Worst over the crop as it is and its similarities to each extreme at once (shift, turn, size), on a sample:"
+        f" {reach}."
     )
     return Table(
         "Certificates", note, ["certificate", "given the crop", *(f"worst: {n}" for n in found["jitters"])], table
