@@ -1,186 +1,20 @@
-"""The page over real connections: who sees what, what every answer carries, and what a slow viewer does to others."""
+"""The page over real connections: what it answers, and what a slow viewer does to others."""
 
-import contextlib
 import http.client
 import json
-import ssl
-import subprocess
 import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
-from urllib.parse import urlencode
 
 import cv2
 import numpy as np
 import pytest
-from made_up_page import MovingCameras
-from sightings import attack, frame, sighting
+from asking_page import TOKEN, ask, connected, messages, told
+from sightings import attack, frame
 
 from models.errors import BadInput
-from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
 from realtime.outputs.web import LivePictures, WebPage
-from realtime.outputs.web.access import Access, is_loopback
-
-TOKEN = "correct horse battery staple"
-EVERYTHING = [
-    *("/", "/metrics", "/api/cameras", "/api/live", "/cameras/door.mjpg", "/cameras/door.jpg", "/api/people"),
-    *(
-        "/api/events",
-        "/api/events/1",
-        "/api/events/1/frame",
-        "/api/events/stream",
-        "/api/events/export.csv",
-        "/nothing",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """Starts pages on free ports, each with its own cameras and two events."""
-    with contextlib.ExitStack() as stack:
-
-        def started(**options):
-            moving = MovingCameras().start()
-            stack.callback(moving.stop)
-            log = EventLog(tmp_path_factory.mktemp("events"), EventSettings(min_free_bytes=0))
-            stack.callback(log.close)
-            log.offer(frame(), [attack(track_id=1, box=(10, 80, 60, 140))], 0.0)
-            log.offer(frame(), [sighting(name="Bob", track_id=2)], 0.0)
-            assert log.flush()
-            page = stack.enter_context(WebPage(moving.pictures, log, port=0, **options))
-            page.moving = moving
-            return page
-
-        yield started
-
-
-@pytest.fixture(scope="module")
-def page(served):
-    """An open page; tests that change something start their own."""
-    return served()
-
-
-@pytest.fixture(scope="module")
-def guarded(served):
-    """A page that demands the token."""
-    return served(token=TOKEN)
-
-
-@pytest.fixture(scope="module")
-def besieged(served):
-    """A page that demands the token and sees many wrong ones."""
-    return served(token=TOKEN)
-
-
-def ask(page, path, method="GET", body=None, **headers):
-    port = int(page.url.rsplit(":", 1)[1].rstrip("/"))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with contextlib.closing(connection):
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        endless = path.split("?")[0] in ("/api/live", "/api/events/stream") or path.endswith(".mjpg")
-        answer.content = b"" if answer.status == 200 and endless else answer.read()
-        return answer
-
-
-def log_in(page, token=TOKEN, **headers):
-    form = {"Content_Type": "application/x-www-form-urlencoded", **headers}
-    return ask(page, "/login", "POST", urlencode({"token": token}), **form)
-
-
-def test_on_loopback_the_page_is_open(page):
-    answer = ask(page, "/")
-    assert answer.status == 200
-    assert b"<title>Spectaclear</title>" in answer.content
-
-
-@pytest.mark.parametrize("path", EVERYTHING)
-def test_without_the_token_nothing_is_seen(besieged, path):
-    for headers in ({}, {"Authorization": "Bearer wrong-wrong-wrong"}, {"Cookie": "spectaclear=99999999999.abc"}):
-        answer = ask(besieged, path, **headers)
-        assert (answer.status, answer.getheader("location")) in ((401, None), (303, "/login"))
-        assert b"door" not in answer.content
-        assert b"Ada" not in answer.content
-
-
-@pytest.mark.parametrize("path", [path for path in EVERYTHING if path != "/nothing"])
-def test_with_the_token_everything_is_seen(guarded, path):
-    assert ask(guarded, path, Authorization=f"Bearer {TOKEN}").status == 200
-    cookie = log_in(guarded).getheader("set-cookie").split(";")[0]
-    assert ask(guarded, path, Cookie=cookie).status == 200
-
-
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(guarded):
-    answer = log_in(guarded)
-    assert (answer.status, answer.getheader("location")) == (303, "/")
-    cookie = answer.getheader("set-cookie")
-    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
-    assert TOKEN not in cookie
-
-
-def test_a_session_ends_with_its_time_and_with_the_token(monkeypatch):
-    access, changed = Access("0.0.0.0", TOKEN), Access("0.0.0.0", "another token altogether")
-    session = access.new_session().split(";")[0].partition("=")[2]
-    assert access._right_session(session)
-    assert not changed._right_session(session)
-    until, _, signature = session.partition(".")
-    assert not access._right_session(f"{int(until) + 1}.{signature}")
-    monkeypatch.setattr(time, "time", lambda: int(until) + 1)
-    assert not access._right_session(session)
-
-
-def test_five_wrong_tokens_and_even_the_right_one_is_refused_for_a_while(served):
-    page = served(token=TOKEN)
-    statuses = [log_in(page, "wrong").status for _ in range(5)]
-    answer = log_in(page, TOKEN)
-    assert statuses == [403] * 5
-    assert (answer.status, answer.getheader("set-cookie")) == (429, None)
-    assert 0 < int(answer.getheader("retry-after")) <= 60
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "camera.example"])
-def test_beyond_loopback_a_token_is_demanded(host):
-    cameras = MovingCameras()
-    with pytest.raises(BadInput, match="give it a token"):
-        WebPage(cameras.pictures, host=host)
-    with pytest.raises(BadInput, match="at least 16"):
-        WebPage(cameras.pictures, host=host, token="short")
-
-
-def test_what_loopback_means():
-    assert [host for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]") if not is_loopback(host)] == []
-    assert [host for host in ("0.0.0.0", "::", "10.0.0.1", "localhost.example", "") if is_loopback(host)] == []
-
-
-def test_a_name_that_was_rebound_to_loopback_gets_nothing(page):
-    assert ask(page, "/api/events", Host="evil.example").status == 421
-    assert ask(page, "/api/events", Host="localhost:1234").status == 200
-
-
-def test_another_site_cannot_acknowledge(served):
-    page = served()
-    own = page.url.rstrip("/")
-    assert ask(page, "/api/events/1/acknowledge", "POST", Origin="https://evil.example").status == 403
-    assert ask(page, "/api/events/1/acknowledge", "POST", Sec_Fetch_Site="cross-site").status == 403
-    assert json.loads(ask(page, "/api/events/1").content)["acknowledged"] is False
-    assert ask(page, "/api/events/1/acknowledge", "POST", Origin=own).status == 200
-    assert json.loads(ask(page, "/api/events/1").content)["acknowledged"] is True
-
-
-@pytest.mark.parametrize("path", ["/", "/login", "/static/page.js", "/api/events", "/nothing", "/api/events/1/mask"])
-def test_every_answer_carries_the_security_headers(page, path):
-    answer = ask(page, path)
-    policy = answer.getheader("content-security-policy")
-    assert "default-src 'self'" in policy
-    assert "unsafe" not in policy
-    assert "frame-ancestors 'none'" in policy
-    assert answer.getheader("x-content-type-options") == "nosniff"
-    assert answer.getheader("referrer-policy") == "same-origin"
-    assert answer.getheader("cross-origin-resource-policy") == "same-origin"
-    assert answer.getheader("server") is None
 
 
 def test_the_page_has_no_inline_script_style_or_outside_resource(guarded):
@@ -266,24 +100,6 @@ def test_metrics_count_frames_by_camera_and_name_nobody(page):
     assert "Bob" not in text
 
 
-def messages(connection):
-    """(header, JPEG) pairs from the answer with all pictures, read with an independent parser."""
-    answer = connection.opened = getattr(connection, "opened", None) or connection.getresponse()
-    assert answer.status == 200
-    while True:
-        length = int.from_bytes(answer.read(4), "big")
-        header = json.loads(answer.read(length))
-        yield header, answer.read(header["bytes"])
-
-
-@contextlib.contextmanager
-def connected(page, path):
-    connection = http.client.HTTPConnection("127.0.0.1", int(page.url.rsplit(":", 1)[1].rstrip("/")), timeout=5)
-    connection.request("GET", path)
-    with contextlib.closing(connection):
-        yield connection
-
-
 def test_all_cameras_come_over_one_connection_with_state_and_age(page):
     with connected(page, "/api/live") as connection:
         found = messages(connection)
@@ -359,16 +175,6 @@ def test_events_are_told_as_they_happen_and_again_after_a_lost_connection(served
     again.close()
 
 
-def told(answer, count=1):
-    found = []
-    while len(found) < count:
-        line = answer.readline()
-        if line.startswith(b"data: "):
-            event = json.loads(line[6:])
-            found.append((event["id"], event["identity"] or event["claimed"]))
-    return found
-
-
 def test_a_form_that_is_too_long_is_refused(guarded):
     assert ask(guarded, "/login", "POST", "token=" + "x" * 10_000).status == 413
 
@@ -386,45 +192,6 @@ def test_stopping_ends_open_streams_at_once(served):
 def test_a_taken_port_is_said_in_one_line(page):
     with pytest.raises(BadInput, match="choose another port"):
         WebPage(page.moving.pictures, port=int(page.url.rsplit(":", 1)[1].rstrip("/"))).start()
-
-
-def test_a_certificate_that_is_none_is_said_in_one_line(tmp_path):
-    cameras = MovingCameras()
-    (tmp_path / "key.pem").write_text("no key")
-    with pytest.raises(BadInput, match="certificate"):
-        WebPage(cameras.pictures, port=0, certificate=(tmp_path / "key.pem", tmp_path / "key.pem")).start()
-
-
-def test_over_https_the_cookie_is_bound_to_https(served, tmp_path):
-    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    try:
-        subprocess.run(
-            [*command, "-subj", "/CN=localhost", "-keyout", key, "-out", chain], check=True, capture_output=True
-        )
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    page = served(token=TOKEN, certificate=(chain, key))
-    port = int(page.url.rsplit(":", 1)[1].rstrip("/"))
-    context = ssl._create_unverified_context()
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
-    connection.request("POST", "/login", urlencode({"token": TOKEN}))
-    answer = connection.getresponse()
-    assert answer.getheader("set-cookie").startswith("__Host-spectaclear=")
-    assert "; Secure" in answer.getheader("set-cookie")
-    assert answer.getheader("strict-transport-security")
-    connection.close()
 
 
 def test_pictures_are_encoded_once_and_only_when_somebody_looks(monkeypatch):
