@@ -4,6 +4,7 @@ import time
 
 import cv2
 import pytest
+from asking_page import TOKEN
 from made_up_page import MovingCameras
 from sightings import attack, frame, sighting
 from typer.testing import CliRunner
@@ -14,7 +15,6 @@ from realtime.outputs.events import EventLog
 from realtime.outputs.web import WebPage
 from tools import screenshot
 
-TOKEN = "correct horse battery staple"
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
