@@ -24,6 +24,7 @@ from torch import nn
 
 from models import augment
 from models.adaptation_net import AdaptationNet, cosface
+from models.device import CPU
 from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16
@@ -38,7 +39,8 @@ class AdaptationSettings:
     ``repeats`` times: their first gradients would tear a trunk that is already good. ``zone_share`` of the crops
     are seen without one of ``zones``, ``blob_share`` with islands filled as the saliency mask fills them,
     ``glasses_share`` with drawn glasses.
-    ``half_precision`` computes in bfloat16 where the CPU can (weights stay float32).
+    ``pose`` multiplies the random shifts, turns and sizes. ``half_precision`` computes in bfloat16 where the device can
+    (weights stay float32).
     """
 
     seconds: float
@@ -57,6 +59,8 @@ class AdaptationSettings:
     zone_share: float = 0.25
     blob_share: float = 0.2
     glasses_share: float = 0.15
+    pose: float = 1.0
+    weight_decay: float = 5e-4
     half_precision: bool = False
     held_out: float = 0.05
     seed: int = 0
@@ -75,6 +79,7 @@ def adapt_trunk(
     settings: AdaptationSettings,
     checkpoint: Path,
     go_on_from: Path | None = None,
+    device: torch.device = CPU,
 ) -> Iterator[dict[str, float]]:
     """Adapt ``model``'s trunk in place; yields a record of progress about every five minutes.
 
@@ -86,9 +91,10 @@ def adapt_trunk(
         checkpoint: written at every record; an existing one is resumed.
         go_on_from: the last checkpoint of another run, whose net is the starting point in the model's place; its
             people have to be the first of these.
+        device: where it is computed; the model stays where it is.
     """
-    generator = torch.Generator().manual_seed(settings.seed)
-    order = torch.randperm(len(crops), generator=generator)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    order = torch.randperm(len(crops), generator=generator, device=device)
     held = order[: int(len(crops) * settings.held_out)]
     train = order[len(held) :]
     net = AdaptationNet(
@@ -96,22 +102,22 @@ def adapt_trunk(
         people=int(labels.max()) + 1,
         teacher_width=teacher.shape[1],
         first_block=settings.first_block,
-    ).to(memory_format=torch.channels_last)
-    pixels, people = torch.from_numpy(crops), torch.from_numpy(labels)
-    wanted = F.normalize(torch.from_numpy(teacher))
+    ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pixels, people = torch.from_numpy(crops).to(device), torch.from_numpy(labels).to(device)
+    wanted = F.normalize(torch.from_numpy(teacher)).to(device)
     heads = [*net.embed.parameters(), net.people, *net.to_teacher.parameters()]
     optimiser = torch.optim.AdamW(
         [
             {"params": list(net.trained.parameters()), "lr": settings.learning_rate},
             {"params": heads, "lr": settings.head_learning_rate},
         ],
-        weight_decay=5e-4,
+        weight_decay=settings.weight_decay,
     )
     base = [group["lr"] for group in optimiser.param_groups]
     step, elapsed = 0, 0.0
     faces = digest_of([crops, labels, teacher])
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
         if state["settings"] != asdict(settings) | {"seconds": state["settings"]["seconds"]}:
             raise ValueError(f"{checkpoint} was written with other settings; remove it to start afresh")
         if state.get("faces") != faces:
@@ -138,17 +144,17 @@ def adapt_trunk(
             group["lr"] = rate * _schedule(spent)
         net.trained.requires_grad_(not heads_only)
         size = settings.small_size if share < settings.small_share else model.input_size
-        chosen = train[torch.randint(len(train), (settings.batch,), generator=generator)]
+        chosen = train[torch.randint(len(train), (settings.batch,), generator=generator, device=device)]
         net.train()
         x = _augmented(pixels[chosen], model, size, generator, settings)
-        with bfloat16(settings.half_precision):
+        with bfloat16(settings.half_precision, device.type):
             features = net.features(x)
         if heads_only:
             seen.append((features.detach(), chosen))
         for repeat in range(settings.repeats if heads_only else 1):
             if repeat:
                 features, chosen = _drawn_from(seen, settings.batch, generator)
-            with bfloat16(settings.half_precision):
+            with bfloat16(settings.half_precision, device.type):
                 embedding = net.embed(features)
             embedding = embedding.float()
             margin_loss = cosface(
@@ -188,8 +194,7 @@ def adapt_trunk(
                 "held_out_teacher_cosine": cosine,
             }
             last = time.monotonic()  # the check is not training time
-    net.eval()
-    net.fold_into(model)
+    net.eval().cpu().fold_into(model)
 
 
 def _start_from(net: AdaptationNet, checkpoint: Path) -> None:
@@ -211,8 +216,9 @@ def _drawn_from(
     seen: list[tuple[torch.Tensor, torch.Tensor]], count: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``count`` of the features that the fresh heads have seen, and whose they are."""
-    batches = torch.randint(len(seen), (count,), generator=generator).tolist()
-    rows = torch.randint(len(seen[0][1]), (count,), generator=generator).tolist()
+    device = generator.device
+    batches = torch.randint(len(seen), (count,), generator=generator, device=device).tolist()
+    rows = torch.randint(len(seen[0][1]), (count,), generator=generator, device=device).tolist()
     pairs = list(zip(batches, rows, strict=True))
     return torch.stack([seen[b][0][r] for b, r in pairs]), torch.stack([seen[b][1][r] for b, r in pairs])
 
@@ -221,13 +227,16 @@ def _augmented(
     crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator, settings: AdaptationSettings
 ) -> torch.Tensor:
     x = crops.permute(0, 3, 1, 2).float()
-    x = augment.pose(x, size, generator)
+    more = settings.pose
+    x = augment.pose(x, size, generator, shift=0.05 * more, degrees=8 * more, scale=0.08 * more)
     x = augment.light(x, generator)
     x = augment.sharpness(x, generator)
     x = augment.innocent_glasses(x, generator, share=settings.glasses_share)
     x = augment.occlusions(x, generator, fill=model.spec.fill_rgb)
     x = augment.blobs(x, generator, fill=model.spec.fill_rgb, share=settings.blob_share)
-    drawn = torch.rand(len(x), generator=generator) * len(settings.zones) / max(settings.zone_share, 1e-9)
+    drawn = (
+        torch.rand(len(x), generator=generator, device=x.device) * len(settings.zones) / max(settings.zone_share, 1e-9)
+    )
     for number, zone in enumerate(settings.zones):
         chosen = (number <= drawn) & (drawn < number + 1)
         without = augment.hide_zone(x, generator, zone=zone, fill=model.spec.fill_rgb)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,10 @@ class Augmentation:
     hidden: float = 0.6
     seed: int = 0
 
+    def moved(self, times: float) -> Augmentation:
+        """With shifts, turns and sizes so many times as large."""
+        return replace(self, shift=self.shift * times, degrees=self.degrees * times, scale=self.scale * times)
+
 
 @dataclass(frozen=True)
 class Features:
@@ -67,8 +71,9 @@ def changed_pixels(
     fill: tuple[int, int, int],
     wear: Change | None = None,
 ) -> torch.Tensor:
-    """One random version of crops (N, T, T, 3) as (N, 3, size, size) float on 0-255, whole grey levels."""
-    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float()
+    """One random version of crops (N, T, T, 3) as (N, 3, size, size) float on 0-255, whole grey levels, on the
+    generator's device."""
+    pixels = torch.from_numpy(crops).to(generator.device).permute(0, 3, 1, 2).float()
     if wear is not None:
         pixels = wear(pixels, generator)
     pixels = augment.pose(pixels, size, generator, shift=settings.shift, degrees=settings.degrees, scale=settings.scale)
@@ -90,15 +95,16 @@ def trunk_features(
 ) -> Features:
     """(N, 3, S, S) float RGB on 0-255 -> float16 features; ``tick`` is told how many crops each batch had.
 
-    ``half_precision`` computes in bfloat16 where the CPU can: good enough to train on.
+    Computed where the model is. ``half_precision`` computes in bfloat16 where that can: good enough to train on.
     """
+    device = next(model.parameters()).device
     start = block_start(5)
     low, high = model.trunk[:start], model.trunk[start:]
     block4: list[Halves] = []
     trunk: list[Halves] = []
     for first in range(0, len(pixels), batch):
-        part = pixels[first : first + batch].contiguous(memory_format=torch.channels_last)
-        with bfloat16(half_precision):
+        part = pixels[first : first + batch].to(device).contiguous(memory_format=torch.channels_last)
+        with bfloat16(half_precision, device.type):
             middle = low(model.normalise(part))
             block4.append(_half(middle))
             trunk.append(_half(high(middle)))
@@ -139,12 +145,13 @@ def version(
                 if tick is not None:
                     tick(len(crops))
                 return Features(archive["block4"], archive["trunk"])
-    generator = torch.Generator().manual_seed(settings.seed * 10_007 + number)
+    device = next(model.parameters()).device
+    generator = torch.Generator(device).manual_seed(settings.seed * 10_007 + number)
     parts: list[Features] = []
     for first in range(0, len(crops), 256):  # a large set as float pixels would not fit in memory
         part = crops[first : first + 256]
         if number == 0:
-            pixels = to_pixels(part, model.input_size).round().clamp(0, 255)
+            pixels = to_pixels(part, model.input_size).round().clamp(0, 255).to(device)
         else:
             pixels = changed_pixels(part, model.input_size, generator, settings, model.spec.fill_rgb, wear)
         pixels = pixels if change is None else change(pixels, generator)
@@ -159,7 +166,7 @@ def version(
 
 
 def _half(x: torch.Tensor) -> Halves:
-    found: Halves = x.float().clamp(max=_LARGEST_HALF).contiguous().to(torch.float16).numpy()
+    found: Halves = x.float().clamp(max=_LARGEST_HALF).contiguous().to(torch.float16).cpu().numpy()
     return found
 
 
@@ -167,6 +174,6 @@ def _key(model: VGG16, crops: Bytes, settings: Augmentation, name: str) -> str:
     """Names what the features depend on: the trunk's weights, the crops, the settings."""
     digest = hashlib.sha256(f"{model.input_size} {model.spec} {asdict(settings)} {name} {crops.shape}".encode())
     for layer in model.convolutions().values():
-        digest.update(layer.weight.detach().contiguous().numpy().tobytes())
+        digest.update(layer.weight.detach().cpu().contiguous().numpy().tobytes())
     digest.update(np.ascontiguousarray(crops).tobytes())
     return digest.hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Computing in bfloat16, on CPUs that can.
+"""Computing in bfloat16, where it pays.
 
-Twice as fast where the CPU has AVX-512 BF16. Where it has no AVX-512, torch emulates bfloat16, more than ten
-times slower on two cores of an AMD EPYC with AVX2: there float32 is used.
+On GPUs; and on CPUs that have AVX-512 BF16, twice as fast. On a CPU without AVX-512 torch emulates bfloat16, more than
+ten times slower on two cores of an AMD EPYC with AVX2: there float32 is used.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def has_bfloat16() -> bool:
     return able
 
 
-def bfloat16(enabled: bool = True) -> AbstractContextManager[object]:
-    """Within the block convolutions and matrix products of the CPU are computed in bfloat16, if it can."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=enabled and has_bfloat16())
+def bfloat16(enabled: bool = True, device: str = "cpu") -> AbstractContextManager[object]:
+    """Within the block convolutions and matrix products on that ``device`` are computed in bfloat16, if it can."""
+    able = enabled and (device != "cpu" or has_bfloat16())
+    return torch.autocast(device, torch.bfloat16, enabled=able)

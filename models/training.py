@@ -20,6 +20,7 @@ from torch import nn
 
 from models import augment
 from models.calibration import Calibration, calibrate, fold_temperature
+from models.device import CPU
 from models.errors import BadInput
 from models.features import Augmentation, Bytes, Change, Features, version
 from models.fitting import Examples, FitSettings, Labels, Record, fit, predict
@@ -113,6 +114,7 @@ def train(
     adversary: Adversary | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
+    device: torch.device = CPU,
 ) -> Trained:
     """Fit ``model`` to the people in place: head, then the last block if asked and better on validation.
 
@@ -126,6 +128,7 @@ def train(
         adversary: attacks the training crops when the head is fitted, which then goes on with those crops among the
             others, at one to three.
         folder: where features and checkpoints are kept, so that an interrupted run goes on; None: nowhere.
+        device: where crops go through the trunk; the model is on the CPU before and after, as the head always is.
 
     Raises:
         BadInput: a person has no crop, or nobody is there.
@@ -133,7 +136,7 @@ def train(
     if len(crops) == 0 or len(np.unique(labels)) != model.classes or len(crops) != len(labels):
         raise BadInput(f"training needs at least one crop of each of the {model.classes} people")
     model.eval()
-    work = _Work(model, settings, folder, progress or _silent)
+    work = _Work(model, settings, folder, progress or _silent, device)
     chosen, held = split(labels, share=settings.validation_share, seed=settings.seed)
     chosen = balanced(chosen, labels, least=settings.least)
     zones, more = settings.zones, len(settings.zones) * settings.zone_versions
@@ -210,9 +213,16 @@ def record_of(settings: TrainingSettings, trained: Trained) -> dict[str, Any]:
 class _Work:
     """Counts what is done and knows where things are kept."""
 
-    def __init__(self, model: VGG16, settings: TrainingSettings, folder: Path | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        model: VGG16,
+        settings: TrainingSettings,
+        folder: Path | None,
+        progress: Progress,
+        device: torch.device,
+    ) -> None:
         self.model, self.settings, self.progress = model, settings, progress
-        self.folder = folder
+        self.folder, self.device = folder, device
         self._total, self._done = 1, 0
 
     def plan(self, crops: int) -> None:
@@ -230,18 +240,21 @@ class _Work:
     ) -> Features:
         augmentation = replace(self.settings.augmentation, seed=self.settings.seed)
         folder = None if self.folder is None else self.folder / "features"
-        return version(
-            self.model,
-            crops,
-            number,
-            augmentation,
-            folder=folder,
-            name=name,
-            change=change,
-            wear=wear,
-            half_precision=half_precision,
-            tick=self._tick,
-        )
+        try:
+            return version(
+                self.model.to(self.device),
+                crops,
+                number,
+                augmentation,
+                folder=folder,
+                name=name,
+                change=change,
+                wear=wear,
+                half_precision=half_precision,
+                tick=self._tick,
+            )
+        finally:
+            self.model.cpu()
 
     def trained(self, crops: Bytes, number: int, **changes: Any) -> Features:
         """A version to train on."""

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from models.device import CPU
 from models.evidence import Bools, Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
@@ -123,7 +125,8 @@ def attacked_faces(
     dodge: bool = False,
     strangers: bool = False,
     targets: Sequence[int] | None = None,
-    at_once: int = 8,
+    at_once: int | None = None,
+    device: torch.device = CPU,
     tick: Tick | None = None,
 ) -> Attacked:
     """``count`` attacked crops of pairs drawn with ``settings.seed``; what is already there is not made again.
@@ -168,7 +171,7 @@ def attacked_faces(
         if tick is not None:
             tick(f"attack {name}", done, len(pairs))
 
-    records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, finished=finished)
+    records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, device=device, finished=finished)
     return Attacked(
         name=name,
         settings=settings,

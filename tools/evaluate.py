@@ -21,6 +21,7 @@ import numpy as np
 import torch
 import typer
 
+from models.device import DEVICES, torch_device
 from models.errors import BadInput
 from models.evidence import Bools, Bytes
 from models.eyewear import WEARABLES, area
@@ -95,6 +96,7 @@ def main(
     half_precision: Annotated[
         bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
     ] = False,
+    device: Annotated[str, typer.Option(help=f"What attacks compute on: {', '.join(DEVICES)}.")] = "auto",
     log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
 ) -> None:
@@ -113,7 +115,7 @@ def main(
         "zone_steps": zone_steps,
     }
     plan = _plan(full, attack, numbers, strangers)
-    plan = replace(plan, half_precision=half_precision)
+    plan = replace(plan, half_precision=half_precision, device=torch_device(device).type)
     # the band's head takes minutes of its own, so ten minutes' worth does without it unless asked for
     wanted = list(defence or (NAMES if full else [name for name in NAMES if name != BAND]))
     started = time.perf_counter()

@@ -15,6 +15,7 @@ import torch
 import realtime.cli as cli
 from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
 from models.calibration import softmax
+from models.device import CPU
 from models.errors import BadInput
 from models.pose import template
 from models.recogniser import load_recogniser
@@ -49,6 +50,7 @@ class Job:
     strangers: People | None = None
     adversarial: bool = False
     threads: int = 2
+    device: torch.device = CPU
     command: str = ""
 
 
@@ -85,6 +87,7 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
             adversary=short_attacks if job.adversarial else None,
             folder=job.work,
             progress=progress,
+            device=job.device,
         )
     except ValueError as error:
         raise BadInput(f"{job.work}: {error}") from error
@@ -111,6 +114,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "single": [people.names[p] for p in np.flatnonzero(np.bincount(people.labels) == 1)],
         "validation": validation | {"seed": job.settings.seed, "sha256_of_names": held.digest()},
         "adversarial": job.adversarial,
+        "device": job.device.type,
         "teacher": None if job.teacher is None else job.teacher.name,
         "strangers": 0 if job.strangers is None else len(job.strangers),
         "strangers_seen": [] if job.strangers is None else list(job.strangers.names),

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from models.adaptation import AdaptationSettings, adapt_trunk
+from models.device import CPU
 from models.errors import BadInput
 from models.training import TrainingSettings, split
 from models.vgg16 import CAFFE_INPUT, VGG16
@@ -39,6 +41,7 @@ def fit_trunk(
     enrolled: Enrolled | None = None,
     go_on_from: Path | None = None,
     threads: int = 2,
+    device: torch.device = CPU,
     seen: Callable[[Record], None] | None = None,
 ) -> tuple[People, list[Record]]:
     """Adapt ``trunk`` to the people (and those enrolled) and write it to ``out``; gives all people and the records.
@@ -66,7 +69,8 @@ def fit_trunk(
         taught = np.concatenate([taught, *[more] * enrolled.times])
     records: list[Record] = []
     try:
-        for record in adapt_trunk(model, people.crops, people.labels, taught, settings, work / "adapt.pt", go_on_from):
+        faces = (people.crops, people.labels, taught)
+        for record in adapt_trunk(model, *faces, settings, work / "adapt.pt", go_on_from, device):
             records.append(record)
             if seen is not None:
                 seen(record)

@@ -21,6 +21,7 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from models.device import DEVICES, torch_device
 from models.errors import BadInput
 from models.evidence import Bytes
 from models.eyewear import WEARABLES, area
@@ -121,7 +122,10 @@ def main(
     bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
     engine: Annotated[str, typer.Option(help="What counts the success.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the attack.")] = 2,
-    at_once: Annotated[int, typer.Option(min=1, help="Pairs attacked and saved together.")] = 8,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Pairs attacked and saved together; 8, or 48 on a GPU.")
+    ] = None,
+    device: Annotated[str, typer.Option(help=f"What the attack computes on: {', '.join(DEVICES)}.")] = "auto",
     half_precision: Annotated[
         bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
     ] = False,
@@ -136,6 +140,7 @@ def main(
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
     torch.set_num_threads(threads)
+    where = torch_device(device)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     photograph, source = None, dict[str, Any]()
     if picture is not None:
@@ -165,7 +170,7 @@ def main(
         frame = wear(photograph.bgr, photograph.landmarks, rgba)
         return {"frame.png": np.ascontiguousarray(frame[..., ::-1])}
 
-    records = with_progress(recogniser, drawn, settings, store, at_once, worn)
+    records = with_progress(recogniser, drawn, settings, store, {"at_once": at_once, "device": where}, worn)
     manifest = finish(store, recogniser, settings, job, records)
     if json_file is not None:
         cli.write_json(json_file, manifest)
@@ -248,7 +253,7 @@ def drawn_pairs(
 
 
 def with_progress(
-    recogniser: Recogniser, pairs: list[Pair], settings: Settings, store: Store, at_once: int, worn: Any
+    recogniser: Recogniser, pairs: list[Pair], settings: Settings, store: Store, how: dict[str, Any], worn: Any
 ) -> list[dict[str, Any]]:
     """``make_glasses`` under two progress bars: pairs, and steps of those attacked now."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -264,7 +269,7 @@ def with_progress(
             pairs,
             settings,
             store,
-            at_once=at_once,
+            **how,
             finished=lambda count: progress.advance(whole, count),
             watch=step,
             extra=worn,

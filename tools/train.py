@@ -13,6 +13,7 @@ import torch
 import typer
 
 from models.adaptation import AdaptationSettings
+from models.device import DEVICES, torch_device
 from models.features import Augmentation
 from models.fitting import FitSettings
 from models.training import TrainingSettings
@@ -47,6 +48,8 @@ Epochs = Annotated[int, typer.Option(min=1, help="Most epochs for the head.")]
 BlockEpochs = Annotated[int, typer.Option(min=0, help="Epochs for the last convolution block; 0: frozen.")]
 Seed = Annotated[int, typer.Option(help="Of the split, of the changes and of the training.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for training.")]
+Device = Annotated[str, typer.Option(help=f"What torch computes on: {', '.join(DEVICES)} (a GPU where there is one).")]
+Pose = Annotated[float, typer.Option(min=0, max=4, help="Random shifts, turns and sizes, times the usual ones.")]
 Aligned = Annotated[bool, typer.Option(help="The pictures are crops in the canonical pose already.")]
 
 
@@ -68,8 +71,12 @@ def fit(
     stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
     left_out: LeftOut = 0,
     zone: Zones = None,
+    zone_versions: Annotated[int, typer.Option(min=1, help="Changed versions without each zone.")] = (
+        TrainingSettings.zone_versions
+    ),
     hidden_share: HiddenShare = Augmentation.hidden,
     glasses: GlassesShare = TrainingSettings.glasses,
+    pose: Pose = 1.0,
     adversarial: Annotated[bool, typer.Option(help="Go on against short attacks on the head first fitted.")] = False,
     allow_single: Annotated[
         bool, typer.Option(help="Enrol people with one picture from changed copies of it.")
@@ -78,6 +85,7 @@ def fit(
     half_precision: HalfPrecision = False,
     seed: Seed = 0,
     threads: Threads = 2,
+    device: Device = "auto",
     json_file: JsonFile = None,
 ) -> None:
     """Train on a folder per person and write a bundle."""
@@ -88,7 +96,8 @@ def fit(
         settings=replace(
             _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
             zones=checked_zones(zone or []),
-            augmentation=Augmentation(hidden=hidden_share),
+            zone_versions=zone_versions,
+            augmentation=Augmentation(hidden=hidden_share).moved(pose),
             glasses=glasses,
             stranger_versions=stranger_versions,
             half_precision=half_precision,
@@ -99,6 +108,7 @@ def fit(
         strangers=_strangers(strangers, most_strangers, left_out),
         adversarial=adversarial,
         threads=threads,
+        device=torch_device(device),
         command=command_line("tools.train"),
     )
     with training_bars() as progress:
@@ -139,10 +149,13 @@ def adapt(
     small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the time at that side.")] = 0.6,
     learning_rate: Annotated[float, typer.Option(help="Of the convolutions, at its highest.")] = 3e-4,
     batch: Annotated[int, typer.Option(min=2, help="Crops per step.")] = 64,
+    weight_decay: Annotated[float, typer.Option(min=0)] = AdaptationSettings.weight_decay,
+    pose: Pose = 1.0,
     half_precision: HalfPrecision = False,
     aligned: Aligned = False,
     seed: Seed = 0,
     threads: Threads = 2,
+    device: Device = "auto",
     json_file: JsonFile = None,
 ) -> None:
     """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
@@ -158,6 +171,8 @@ def adapt(
         zones=checked_zones(zone or ["eyewear"]),
         zone_share=zone_share,
         glasses_share=glasses,
+        pose=pose,
+        weight_decay=weight_decay,
         half_precision=half_precision,
         seed=seed,
     )
@@ -178,6 +193,7 @@ def adapt(
             enrolled=Enrolled(enrolled, enrolled_times) if enrolled else None,
             go_on_from=go_on_from,
             threads=threads,
+            device=torch_device(device),
             seen=seen,
         )
     cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
@@ -230,6 +246,7 @@ def transfer_command(
     half_precision: HalfPrecision = False,
     seed: Seed = 0,
     threads: Threads = 2,
+    device: Device = "auto",
     json_file: JsonFile = None,
 ) -> None:
     """The honest figure: enrol some of the people and see how often the others are taken for one of them."""
@@ -246,6 +263,7 @@ def transfer_command(
         teacher=teacher,
         strangers=_strangers(strangers, most_strangers, left_out),
         threads=threads,
+        device=torch_device(device),
     )
     with training_bars() as progress:
         outcome = transfer(people, job, known=known, seed=seed, progress=progress)

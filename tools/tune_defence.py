@@ -17,9 +17,10 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 import datetime
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
 from models.calibration import calibrate
+from models.device import DEVICES, torch_device
 from models.errors import BadInput
 from models.evidence import Bytes, Floats
 from models.eyewear import WEARABLES
@@ -85,6 +87,7 @@ def main(
     half_precision: Annotated[
         bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
     ] = False,
+    device: Annotated[str, typer.Option(help=f"What attacks compute on: {', '.join(DEVICES)}.")] = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here as well.")] = None,
 ) -> None:
     """Search, report, write the winner into the bundle."""
@@ -94,14 +97,14 @@ def main(
         coarse_faces, faces, best, steps = 12, 24, 10, min(steps, 100)
     started = time.perf_counter()
     torch.set_num_threads(threads)
+    where = torch_device(device)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed, half_precision=half_precision)
     (work / REPORT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
     with ticking() as tick:
-        attacked = attacked_faces(
-            recogniser, people, settings, max(faces, coarse_faces), work / "attacks", name="tuning", tick=tick
-        )
+        craft = partial(attacked_faces, recogniser, people, folder=work / "attacks", device=where, tick=tick)
+        attacked = craft(settings, max(faces, coarse_faces), name="tuning")
         if len(attacked) < faces:
             cli.console.print(f"only {len(attacked)} pairs can be drawn from {len(people)} validation crops")
         clean, clean_labels = drawn_clean(recogniser, people, max(faces, coarse_faces), seed)
@@ -119,7 +122,7 @@ def main(
             merge=merge,
             tick=tick,
         )
-        matrix = transferred(recogniser, people, answers, axes, work, settings, transfer, tick) if transfer else None
+        matrix = transferred(craft, recogniser, people, answers, axes, settings, transfer, tick) if transfer else None
     rows = rows_of(found, published, own)
     report = {
         "command": command_line("tools.tune_defence"),
@@ -167,11 +170,11 @@ def calibrated(recogniser: Recogniser, people: People) -> tuple[dict[str, Any], 
 
 
 def transferred(
+    craft: Callable[..., Attacked],
     recogniser: Recogniser,
     people: People,
     answers: Answers,
     axes: Axes,
-    work: Path,
     settings: Settings,
     pairs: int,
     tick: Tick,
@@ -179,15 +182,7 @@ def transferred(
     """The transfer matrix over ``KINDS``, ``pairs`` of each, made with ``settings`` but another seed."""
     seed = settings.seed + 1
     kinds: dict[str, Attacked] = {
-        name: attacked_faces(
-            recogniser,
-            people,
-            replace(settings, attack=attack, shape=shape, seed=seed),
-            pairs,
-            work / "attacks",
-            name=name,
-            tick=tick,
-        )
+        name: craft(replace(settings, attack=attack, shape=shape, seed=seed), pairs, name=name)
         for name, (attack, shape) in KINDS.items()
     }
     clean, labels = drawn_clean(recogniser, people, pairs, seed)

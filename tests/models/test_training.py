@@ -219,7 +219,7 @@ def test_training_learns_drawn_people_and_a_single_portrait(tmp_path: Path) -> N
     keep = np.r_[0:24, 24:25]  # the fourth person has one picture
     gentle = Augmentation(shift=0.02, degrees=2, scale=0.02, hidden=0.2)
     fitting = replace(QUICK, epochs=80, batch=16, learning_rate=1e-3)
-    settings = TrainingSettings(versions=2, least=10, head=fitting, augmentation=gentle, glasses=0.0)
+    settings = TrainingSettings(versions=3, least=10, head=fitting, augmentation=gentle, glasses=0.0)
     model = small_model(4)
     seen: set[str] = set()
     trained = train(

@@ -214,6 +214,7 @@ class _Book:
         better = done | nearer | (known.isnan() & ~found.confidence.isnan())
         if not keep_best:
             better = torch.ones_like(done)
+        done, better = done.cpu(), better.cpu()
         self.textures[places[better]] = batch.texture[better]
         self.confidences[places[better]] = found.confidence[better]
         self.iterations[places[done]] = step

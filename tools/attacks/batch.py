@@ -51,15 +51,16 @@ class Batch:
 
     def take(self, chosen: torch.Tensor) -> Batch:
         """The images that ``chosen`` (indices) names, repeats allowed."""
+        places, chosen = chosen.cpu(), chosen.to(self.crops.device)
         return Batch(
-            index=self.index[chosen],
+            index=self.index[places],
             crops=self.crops[chosen],
             region=self.region[chosen],
             labels=self.labels[chosen],
             targets=None if self.targets is None else self.targets[chosen],
             texture=self.texture[chosen],
-            generators=[self.generators[i] for i in chosen.tolist()],
-            state={key: value[chosen] for key, value in self.state.items()},
+            generators=[self.generators[i] for i in places.tolist()],
+            state={key: value[chosen.to(value.device)] for key, value in self.state.items()},
         )
 
 

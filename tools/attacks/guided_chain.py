@@ -65,7 +65,7 @@ class GuidedChain:
             if isinstance(layer, nn.MaxPool2d):
                 value, route = F.max_pool2d(value, layer.kernel_size, layer.stride, layer.padding, return_indices=True)
             elif isinstance(layer, nn.Conv2d):
-                with bfloat16(self.half_precision):
+                with bfloat16(self.half_precision, value.device.type):
                     value = layer(value)
             else:
                 value = layer(_wide(value) if isinstance(layer, nn.Linear) else value)
@@ -85,7 +85,7 @@ class GuidedChain:
         for layer, value, route in zip(
             reversed(self.layers), reversed(found.inputs), reversed(found.routes), strict=True
         ):
-            with bfloat16(self.half_precision and isinstance(layer, nn.Conv2d)):
+            with bfloat16(self.half_precision and isinstance(layer, nn.Conv2d), gradient.device.type):
                 gradient = _back(layer, value, route, gradient, sharpness)
         gradient = _wide(gradient)
         return gradient * 255.0 if self.on_grey_levels else gradient

@@ -13,7 +13,7 @@ from models.half_precision import bfloat16
 
 
 class HalfPrecision(nn.Module):
-    """The network computed in bfloat16 on the CPU; logits come out as float32."""
+    """The network computed in bfloat16; logits come out as float32."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -21,6 +21,6 @@ class HalfPrecision(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) in [0, 1] -> (N, K)."""
-        with bfloat16():
+        with bfloat16(device=pixels.device.type):
             logits: torch.Tensor = self.model(pixels)
         return logits.float()

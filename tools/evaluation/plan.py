@@ -31,7 +31,7 @@ class Plan:
         accessory_pairs: impersonations with each of ``ACCESSORIES``.
         zone_pairs, zone_steps: of each attack on the policy over zone views (three restarts each).
         strongest: how many of the adaptive attacks run again with ``strongest_pairs`` and ``strongest_steps``.
-        half_precision: gradients in bfloat16.
+        half_precision: gradients in bfloat16. device: where attacks compute.
         timed: single faces whose milliseconds are taken.
     """
 
@@ -50,6 +50,7 @@ class Plan:
     strongest_steps: int = 300
     timed: int = 8
     half_precision: bool = False
+    device: str = "cpu"
 
     @property
     def adaptive(self) -> tuple[str, ...]:

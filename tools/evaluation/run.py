@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from models.evidence import Bools, Bytes
 from models.eyewear import COLOURS, SHAPES, frame_mask, paint
@@ -164,6 +165,7 @@ def evaluate(
         against: Recogniser = recogniser,
         **options: Any,
     ) -> Attacked:
+        options["device"] = torch.device(plan.device)
         return attacked_faces(against, who, settings, count, work / "attacks", name=name, tick=tick, **options)
 
     plain = Settings(shape=shape, steps=plan.steps, seed=seed, half_precision=plan.half_precision)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from models.device import CPU
 from models.errors import BadInput
 from models.evidence import Bytes
 from models.eyewear import frame_mask
@@ -29,6 +30,8 @@ View = Literal["none", "physical", "scene"]
 ATTACKS = ("sharif", "pgd", "lavan", "zones", *ADAPTIVE)
 VIEWS: dict[View, EOT | None] = {"none": None, "physical": EOT(), "scene": SCENE}
 CONFIDENT = 0.8
+AT_ONCE = 8
+AT_ONCE_ON_GPU = 48
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def make_glasses(
     settings: Settings,
     store: Store,
     *,
-    at_once: int = 8,
+    at_once: int | None = None,
+    device: torch.device = CPU,
     finished: Callable[[int], None] | None = None,
     watch: Watch | None = None,
     extra: Callable[[Pair, Bytes], dict[str, Bytes]] | None = None,
@@ -118,17 +122,20 @@ def make_glasses(
     """One record per pair, made now or found whole from an earlier run.
 
     Args:
-        at_once: pairs attacked together, and saved together.
+        at_once: pairs attacked together, and saved together; None: as many as suit the device.
+        device: where the attack computes; what counts is said by the recogniser's own engine.
         finished: called with the number of pairs done.
         extra: from a pair and its RGBA accessory, further RGB pictures to store by file name.
 
     Raises:
         BadInput: a result cannot be written, or not read back.
     """
+    at_once = at_once or (AT_ONCE if device.type == "cpu" else AT_ONCE_ON_GPU)
     alpha = frame_mask(settings.shape, recogniser.input_size)
-    model = recogniser.torch_model().to(memory_format=torch.channels_last)
+    model = recogniser.torch_model().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
+    attack.group = max(attack.group, at_once)
     records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:
@@ -155,6 +162,7 @@ def make_glasses(
                 "confidence_curve": _curve(found.history.confidence[:, mine.start]),
                 "torch_confidence": [round(float(value), 6) for value in found.confidences[mine]],
                 "seconds": round(seconds, 3),
+                "device": device.type,
                 "sha256": sums,
             }
             store.finish(pair.key, record)
