@@ -16,8 +16,8 @@ DEVICES: tuple[DeviceName, ...] = get_args(DeviceName)
 def torch_device(name: str = "auto") -> torch.device:
     """``auto`` is the GPU where torch sees one, otherwise the CPU.
 
-    On a GPU float32 is computed as float32: torch's default there is TF32 in convolutions, whose ten bits would move
-    the edges of a saliency mask.
+    On a GPU float32 is then computed as float32: torch's default there is TF32 in convolutions, whose ten bits would
+    move the edges of a saliency mask.
 
     Raises:
         BadInput: an unknown name, or a GPU asked for by name that torch does not see.

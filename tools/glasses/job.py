@@ -136,6 +136,8 @@ def make_glasses(
     model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
     attack.group = max(attack.group, at_once)
+    # ten bits in convolutions are plenty for a gradient, but not where a mask's edge is looked for at every step
+    torch.backends.cudnn.allow_tf32 = settings.attack not in ADAPTIVE
     records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:
