@@ -14,7 +14,7 @@ from models.engines import Engine, make_engine
 from models.evidence import Bools, Bytes, Evidence, Floats
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.zones import Zone, hidden_views, words_of_views
+from models.zones import Zone, zone_views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -123,9 +123,9 @@ class Recogniser:
 
     def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
         """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
-        looked = np.ones((len(crops), len(self.zones) + 1), np.bool_)  # as ``hidden_views``
-        looked[[views is not None for views in held], 1:-1] = False
-        shown = hidden_views(crops, self.zones, self.fill_rgb)[looked]
+        looked = np.ones((len(crops), len(self.zones)), np.bool_)
+        looked[[views is not None for views in held], 1:] = False
+        shown = zone_views(crops, self.zones, self.fill_rgb)[looked]
         logits = self._engine.logits(np.concatenate([crops, shown]))
         hidden = np.zeros((*looked.shape, len(self.labels)), np.float32)
         hidden[looked] = logits[len(crops) :]
@@ -157,17 +157,16 @@ class Recogniser:
         )
 
     def _hidden(self, crops: Bytes) -> Bytes:
-        """Every crop's ``hidden_views`` as one batch."""
+        """Every crop's ``zone_views`` as one batch."""
         side = self.input_size
-        return hidden_views(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
+        return zone_views(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
 
     def _views(self, logits: Floats, count: int) -> Floats:
         """Logits of ``_hidden`` of so many crops -> (N, V, K) probabilities."""
         zones, classes = len(self.zones), len(self.labels)
         if not zones:
             return np.zeros((count, 0, classes), np.float32)
-        words = words_of_views(logits.reshape(count, zones + 1, classes))
-        return softmax(words.reshape(-1, classes)).reshape(count, zones, classes)
+        return softmax(logits.reshape(-1, classes)).reshape(count, zones, classes)
 
     def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
         mask = saliency_to_mask(saliency, self.mask_parameters)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from models.errors import BadInput
-from models.evidence import Bools, Bytes, Floats
+from models.evidence import Bools, Bytes
 from models.eyewear import SHAPES, frame_mask
 from models.pose import TEMPLATE_SIDE
 
@@ -90,24 +90,6 @@ def zone_views(crops: Bytes, zones: tuple[Zone, ...], fill_rgb: tuple[int, int, 
     for number, zone in enumerate(zones):
         views[:, number, zone_mask(zone, crops.shape[1])] = fill_rgb
     return views
-
-
-def hidden_views(crops: Bytes, zones: tuple[Zone, ...], fill_rgb: tuple[int, int, int]) -> Bytes:
-    """What a network is shown: crops (N, S, S, 3) -> (N, V + 1, S, S, 3), ``zone_views`` and the first's mirror image.
-
-    The first view's word is the mean of the two logits, see ``words_of_views``: on 450 validation faces without their
-    eyewear it was wrong with a probability of 0.5 or more on 16 %, either of the two alone on 18 and 20 %. Further
-    views only have a veto, and are worth one look each. No zones: (N, 0, S, S, 3).
-    """
-    views = zone_views(crops, zones, fill_rgb)
-    return np.concatenate([views, views[:, :1, :, ::-1]], axis=1)
-
-
-def words_of_views(logits: Floats) -> Floats:
-    """Logits (N, V + 1, K) of ``hidden_views`` -> (N, V, K), one per zone."""
-    words = logits[:, :-1].copy()
-    words[:, :1] = (words[:, :1] + logits[:, -1:]) / 2
-    return words
 
 
 def _posed(alpha: np.ndarray) -> np.ndarray:

@@ -229,11 +229,10 @@ def _named_wrongly(views: Views) -> npt.NDArray[np.bool_]:
 
 
 def _lowest(scores: npt.NDArray[np.floating], share: float) -> float:
-    """The lowest multiple of ``STEP`` that at most ``share`` of the scores reach, within (0, 1)."""
-    for threshold in np.arange(STEP, 1, STEP):
-        if float((scores >= threshold).mean()) <= share:
-            return round(float(threshold), 4)
-    return round(1 - STEP, 4)
+    """The lowest threshold that at most ``share`` of the scores reach, by ``STEP``, from 0.9 on by a quarter of it."""
+    tried = [*np.arange(STEP, 0.9, STEP), *np.arange(0.9, 1, STEP / 4)]
+    kept = (one for one in tried if float((scores >= one).mean()) <= share)
+    return round(float(next(kept, tried[-1])), 4)
 
 
 if __name__ == "__main__":

@@ -139,19 +139,10 @@ class ZonePolicy(MaskedPGD):
         return ways
 
     def _looked_at(self, model: nn.Module, pixels: torch.Tensor, numbers: Sequence[int], *, raw: bool) -> torch.Tensor:
-        """(V, n, K) logits as the recogniser has them: raw, then the views of these zones, in their order.
-
-        The first zone's is the mean with its mirror image (``models.zones.words_of_views``).
-        """
-        hidden = [self._hidden(pixels, self.zones[number]) for number in numbers]
-        mirrored = [hidden[0].flip(3)] if 0 in numbers else []
-        seen = [*([pixels] if raw else []), *hidden, *mirrored]
-        logits = model(torch.cat(seen).contiguous(memory_format=torch.channels_last) / 255)
-        each = list(logits.view(len(seen), len(pixels), -1))
-        if mirrored:
-            first = 1 if raw else 0
-            each[first] = (each[first] + each.pop()) / 2
-        return torch.stack(each)
+        """(V, n, K) logits as the recogniser has them: raw, then the views of these zones, in their order."""
+        seen = [*([pixels] if raw else []), *(self._hidden(pixels, self.zones[number]) for number in numbers)]
+        logits: torch.Tensor = model(torch.cat(seen).contiguous(memory_format=torch.channels_last) / 255)
+        return logits.view(len(seen), len(pixels), -1)
 
     def _hidden(self, pixels: torch.Tensor, zone: torch.Tensor) -> torch.Tensor:
         fill = pixels.new_tensor(self.fill_rgb).view(1, 3, 1, 1)

@@ -37,9 +37,7 @@ def scene(count=6):
 def shares(net, crops, goals):
     """On either way, of raw and zone view, what it gives over what it has to give, by plain numpy: (2, 2, N)."""
     each = np.arange(len(crops))
-    raw, seen = named(net, crops), hide(crops, ZONE, FILL)
-    both = np.log(named(net, seen)) + np.log(named(net, np.ascontiguousarray(seen[:, :, ::-1])))
-    hidden = np.exp(both / 2) / np.exp(both / 2).sum(axis=1, keepdims=True)  # the mean of the logits
+    raw, hidden = named(net, crops), named(net, hide(crops, ZONE, FILL))
     named_by_both = [raw[each, goals] / POLICY.threshold, hidden[each, goals] / POLICY.zone_confirm]
     by_the_zone_alone = [POLICY.threshold / raw.max(axis=1), hidden[each, goals] / POLICY.zone_threshold]
     return np.array([named_by_both, by_the_zone_alone])
@@ -77,7 +75,7 @@ def test_beyond_the_zone_both_views_are_convinced_and_the_smaller_share_is_judge
     assert (found.confidences >= start.confidences - 1e-6).all()
 
 
-def test_a_further_zone_s_view_is_asked_for_its_own_share_and_only_seen_one_way():
+def test_a_further_zone_s_view_is_asked_for_its_own_share():
     net, crops, own, other = scene()
     below = np.zeros((SIZE, SIZE), bool)
     below[6:12] = True
