@@ -14,13 +14,11 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
+from small_people import NAMES, SIZE, crops, make_recogniser, trained_on, write_people
 from typer.testing import CliRunner
 
-from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_bundle
 from models.errors import BadInput
 from models.eyewear import frame_mask
-from models.recogniser import Recogniser, load_recogniser
-from models.vgg16 import CAFFE_INPUT, VGG16
 from realtime.faces.align import crop_face
 from realtime.types import DetectedFace
 from tools import make_glasses as command
@@ -34,52 +32,10 @@ from tools.glasses.store import Store, read_png
 from tools.glasses.texture import make_texture, rgba_of
 from tools.people import People
 
-SIZE = 32
-NAMES = ("Ada Byron", "Grace Hopper", "Mary Ward", "Lise Meitner")
-
-
-@pytest.fixture(scope="module")
-def recogniser(narrow, tmp_path_factory) -> Recogniser:
-    """An untrained VGG16 whose head is spread out, so that it names different people with confidence."""
-    torch.manual_seed(0)
-    model = VGG16(classes=4, input_size=SIZE, hidden=16).eval()
-    with torch.no_grad():
-        for layer in model.convolutions().values():
-            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        pixels = torch.from_numpy(crops(16)).permute(0, 3, 1, 2).float() / 255
-        logits = model(pixels)
-        model.head[-1].weight.div_(logits.std() / 3)
-        model.head[-1].bias.sub_(model(pixels).mean(0))
-    info = BundleInfo(
-        name="small",
-        labels=NAMES,
-        input_size=SIZE,
-        hidden=16,
-        trunk=TrunkInfo(source="random", mean=CAFFE_INPUT.mean, channel_order="BGR"),
-        defence=DefenceInfo(threshold=0.9, iterations=1, min_area=2),
-        policy=PolicyInfo(),
-    )
-    folder = tmp_path_factory.mktemp("bundle") / "small"
-    write_bundle(folder, model, info)
-    return load_recogniser(folder, "auto", threads=1)
-
-
-def crops(count: int) -> np.ndarray:
-    coarse = np.random.default_rng(5).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
-    return np.stack([cv2.resize(one, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for one in coarse])
-
 
 @pytest.fixture(scope="module")
 def folder(recogniser, tmp_path_factory) -> Path:
-    """Prepared crops, each in the folder of the person that the net takes it for."""
-    place = tmp_path_factory.mktemp("people")
-    pictures = crops(16)
-    for number, (crop, label) in enumerate(zip(pictures, recogniser.classify(pictures).argmax(1), strict=True)):
-        person = place / NAMES[label].replace(" ", "_")
-        person.mkdir(exist_ok=True)
-        cv2.imwrite(str(person / f"{number:02d}.png"), crop[..., ::-1])
-    assert len(list(place.iterdir())) >= 2
-    return place
+    return write_people(recogniser, tmp_path_factory.mktemp("people"), count=16)
 
 
 def run(recogniser, *options: object):
@@ -113,6 +69,17 @@ def test_a_run_leaves_everything_behind_and_counts_what_it_wrote(recogniser, fol
         assert (place / "print.pdf").read_bytes().startswith(b"%PDF")
     right = sum(record["success"][0] for record in manifest["pairs"])
     assert manifest["summary"]["success"]["right"] == right >= 1
+
+
+def test_pictures_that_the_bundle_was_made_from_are_counted_and_told(narrow, tmp_path):
+    small = make_recogniser(tmp_path / "small")
+    folder = write_people(small, tmp_path / "people", count=16)
+    strange = run(small, folder, "--out", tmp_path / "a", "--pairs", 1, "--steps", 0)
+    known = run(trained_on(small, folder), folder, "--out", tmp_path / "b", "--pairs", 1, "--steps", 0)
+    manifests = [json.loads((tmp_path / name / "manifest.json").read_text()) for name in "ab"]
+    assert [one["source"]["known_to_bundle"] for one in manifests] == [0, 16]
+    assert "are among those that the bundle was trained" not in strange.output
+    assert "16 of the folder's pictures are among those that the bundle was trained" in " ".join(known.output.split())
 
 
 def test_the_same_seed_gives_the_same_pictures_in_any_grouping(recogniser, folder, tmp_path):

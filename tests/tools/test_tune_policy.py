@@ -7,7 +7,7 @@ import numpy as np
 
 from models.policy import Policy
 from tools.attacked import NOBODY
-from tools.tune_policy import Rates, Views, calibrated, outcome
+from tools.tune_policy import Rates, Views, _lowest, calibrated, outcome
 
 
 def views(seed: int, count: int, *, strangers: bool = False) -> Views:
@@ -54,6 +54,12 @@ def test_stricter_rates_give_higher_thresholds():
     strict = calibrated(Policy(), *faces, Rates(impersonated=0.01, misnamed=0.01))
     assert strict.zone_confirm > loose.zone_confirm
     assert strict.zone_threshold >= strict.zone_confirm
+
+
+def test_near_certainty_a_threshold_is_looked_for_in_quarters_of_a_hundredth():
+    scores = np.r_[np.full(970, 0.3), np.linspace(0.96, 0.9999, 30)].astype(np.float32)  # a sharp view of strangers
+    found = _lowest(scores, 0.02)
+    assert (scores >= found).mean() <= 0.02 < (scores >= found - 0.0025).mean()
 
 
 def test_who_allows_the_last_word_no_cost_gets_a_lower_threshold_of_dissent():
