@@ -227,8 +227,7 @@ def _augmented(
     crops: torch.Tensor, model: VGG16, size: int, generator: torch.Generator, settings: AdaptationSettings
 ) -> torch.Tensor:
     x = crops.permute(0, 3, 1, 2).float()
-    more = settings.pose
-    x = augment.pose(x, size, generator, shift=0.05 * more, degrees=8 * more, scale=0.08 * more)
+    x = augment.pose(x, size, generator, times=settings.pose)
     x = augment.light(x, generator)
     x = augment.sharpness(x, generator)
     x = augment.innocent_glasses(x, generator, share=settings.glasses_share)

@@ -46,9 +46,14 @@ def pose(
     shift: float = 0.05,
     degrees: float = 8.0,
     scale: float = 0.08,
+    times: float = 1.0,
 ) -> torch.Tensor:
-    """Flip, shift (a share of the side), rotate and scale each crop, resampled to ``size`` in one step."""
+    """Flip, shift (a share of the side), rotate and scale each crop, resampled to ``size`` in one step.
+
+    ``times`` multiplies all three.
+    """
     count = len(pixels)
+    shift, degrees, scale = shift * times, degrees * times, scale * times
     angle = _uniform(count, -degrees, degrees, generator) * math.pi / 180
     zoom = 1 + _uniform(count, -scale, scale, generator)
     flip = torch.where(_drawn(generator, count) < 0.5, -1.0, 1.0)

@@ -142,9 +142,6 @@ def main(
         band_model = _band_head(recogniser, training, out, seed)
     rows = make_rows(recogniser, [NONE, *wanted], band_model=band_model, seed=seed, hardened=second)
     detector = MtcnnDetector(min_face=40) if detect or photographs is not None else None
-    camera = None
-    if detector is not None and photographs is not None:
-        camera = Camera(photographs, detector, Realigner(), recogniser.input_size)
     with ticking() as tick:
         found = evaluate(
             recogniser,
@@ -157,8 +154,8 @@ def main(
             strangers=others,
             hardened=second,
             wearing=real_glasses,
-            camera=camera,
-            finds_face=_finder(detector) if detector is not None and detect else None,
+            camera=None if photographs is None else Camera(photographs, detector, Realigner(), recogniser.input_size),
+            finds_face=_finder(detector) if detect else None,
             tick=tick,
         )
     missing = missing_of(recogniser, wanted, band_model, plan, strangers)

@@ -35,7 +35,9 @@ from tools.people import People
 
 @pytest.fixture(scope="module")
 def folder(recogniser, tmp_path_factory) -> Path:
-    return write_people(recogniser, tmp_path_factory.mktemp("people"), count=16)
+    place = write_people(recogniser, tmp_path_factory.mktemp("people"), count=16)
+    assert len(list(place.iterdir())) >= 2
+    return place
 
 
 def run(recogniser, *options: object):

@@ -165,8 +165,10 @@ def evaluate(
         against: Recogniser = recogniser,
         **options: Any,
     ) -> Attacked:
-        options["device"] = torch.device(plan.device)
-        return attacked_faces(against, who, settings, count, work / "attacks", name=name, tick=tick, **options)
+        where = torch.device(plan.device)
+        return attacked_faces(
+            against, who, settings, count, work / "attacks", name=name, device=where, tick=tick, **options
+        )
 
     plain = Settings(shape=shape, steps=plan.steps, seed=seed, half_precision=plan.half_precision)
     for name in plan.attacks:
