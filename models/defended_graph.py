@@ -8,7 +8,7 @@ single steps and what makes them fast are in ``models.guided_steps``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -22,6 +22,8 @@ from models.errors import BadInput
 from models.guided_steps import BlockedSteps, Layer, PlainSteps
 from models.onnx_graph import GraphBuilder, finish, read_weights
 from models.saliency_mask import rank_of_percentile
+from models.view_graph import add_views, inputs_of, output_of
+from models.zones import Zone
 
 Style = Literal["blocked", "plain"]
 
@@ -31,17 +33,21 @@ def kept_values(side: int, percentile: float) -> int:
     return side * side - rank_of_percentile(side * side, percentile)
 
 
-def defended_graph(classifier: onnx.ModelProto, spec: InputSpec, *, style: Style = "blocked") -> onnx.ModelProto:
-    """The classifier's graph extended by its guided backward pass.
+def defended_graph(
+    classifier: onnx.ModelProto, spec: InputSpec, *, style: Style = "blocked", zones: Sequence[Zone] = ()
+) -> onnx.ModelProto:
+    """The classifier's graph extended by its guided backward pass and by views with a zone hidden.
 
     Args:
         classifier: as ``models.export.classifier_graph`` writes it.
         spec: the trunk's input; only its scale matters here.
         style: "blocked" for ONNX Runtime's CPU kernels, "plain" for everything else; equal results.
+        zones: hidden one at a time, see ``models.view_graph.add_views``.
 
     Returns:
         A model with inputs ``crops`` (N, S, S, 3) uint8 and ``kept`` (1,) int64, see ``kept_values``, and
-        outputs ``logits`` (N, K) and ``saliency`` (N, S, S) float32 in [0, 1].
+        outputs ``logits`` (N, K) and ``saliency`` (N, S, S) float32 in [0, 1]; with zones also their inputs
+        and the output ``views``.
 
     Raises:
         BadInput: the classifier is no plain chain of Conv, Relu, MaxPool, Flatten and Gemm.
@@ -55,21 +61,35 @@ def defended_graph(classifier: onnx.ModelProto, spec: InputSpec, *, style: Style
     gradient = _head_backward(graph, layers)
     gradient = _trunk_backward(backward, layers, weights, gradient)
     write_saliency(graph, gradient, side, spec)
-    classes = weights[layers[-1].weight].shape[0]
+    if zones:
+        add_views(graph, layers, zones, spec, side)
+    classes = layers[-1].channels
     proto = finish(
         graph,
         [
             helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", side, side, 3]),
             helper.make_tensor_value_info("kept", TensorProto.INT64, [1]),
+            *inputs_of(zones),
         ],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes]),
             helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["N", side, side]),
+            *([output_of(layers)] if zones else []),
         ],
         "defended",
     )
     proto.graph.value_info.extend(backward.shapes)
     return proto
+
+
+def graph_with_views(classifier: onnx.ModelProto, spec: InputSpec, zones: Sequence[Zone]) -> onnx.ModelProto:
+    """The classifier's graph with views that have a zone hidden (at least one zone), see ``defended_graph``."""
+    graph, layers = GraphBuilder(), chain_of(classifier)
+    graph.nodes.extend(classifier.graph.node)
+    graph.initialisers.extend(classifier.graph.initializer)
+    add_views(graph, layers, zones, spec, int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value))
+    inputs, outputs = list(classifier.graph.input), list(classifier.graph.output)
+    return finish(graph, [*inputs, *inputs_of(zones)], [*outputs, output_of(layers)], "views")
 
 
 def chain_of(classifier: onnx.ModelProto, weights: Mapping[str, npt.NDArray[np.float32]] | None = None) -> list[Layer]:

@@ -14,7 +14,7 @@ from models.engines import Engine, make_engine
 from models.evidence import Bools, Bytes, Evidence, Floats
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.zones import Zone, zone_views
+from models.zones import Looks, Zone, every_look
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,25 +99,23 @@ class Recogniser:
                 saliency and an empty mask.
             held: quick: per crop the further zones' views (V - 1, K) that a recent look at the same person gave and
                 that still hold; None: look now.
-            stage_ms: filled with the milliseconds of ``saliency`` (the first classification included; quick:
-                ``classify``, of the crops and their zone views), ``mask`` and ``reclassify``.
+            stage_ms: filled with the milliseconds of ``saliency`` (with the classification of the crops and their
+                zone views; quick: ``classify`` for these), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
         stages = _Stages(stage_ms)
         if quick and self.zones:
             return self._defend_alarms(crops, held or [None] * len(crops), stages)
-        logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile)
+        looks = every_look(self.zones, len(crops))
+        logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile, looks)
         stages.end("saliency")
-        raw = softmax(logits)
+        raw, views = softmax(logits[: len(crops)]), looks.scattered(softmax(logits[len(crops) :]))
         mask, masked_crops = self._masked(crops, saliency)
         stages.end("mask")
-        touched = mask.any(axis=(1, 2))
         defended = raw.copy()  # nothing masked, nothing to classify again
-        again = np.concatenate([masked_crops[touched], self._hidden(crops)])
-        found = self._engine.logits(again) if len(again) else raw[:0]
-        count = int(touched.sum())
-        defended[touched] = softmax(found[:count])
-        views = self._views(found[count:], len(crops))
+        touched = mask.any(axis=(1, 2))
+        if touched.any():
+            defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
         stages.end("reclassify")
         return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
 
@@ -125,11 +123,9 @@ class Recogniser:
         """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
         looked = np.ones((len(crops), len(self.zones)), np.bool_)
         looked[[views is not None for views in held], 1:] = False
-        shown = zone_views(crops, self.zones, self.fill_rgb)[looked]
-        logits = self._engine.logits(np.concatenate([crops, shown]))
-        hidden = np.zeros((*looked.shape, len(self.labels)), np.float32)
-        hidden[looked] = logits[len(crops) :]
-        raw, views = softmax(logits[: len(crops)]), self._views(hidden, len(crops))
+        looks = Looks(self.zones, looked)
+        logits = self._engine.logits(crops, looks)
+        raw, views = softmax(logits[: len(crops)]), looks.scattered(softmax(logits[len(crops) :]))
         for number, further in enumerate(held):
             if further is not None:
                 views[number, 1:] = further
@@ -151,22 +147,8 @@ class Recogniser:
 
     def view(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> (N, V, K): probabilities of the views with one zone hidden each."""
-        hidden = self._hidden(self._checked(crops))
-        return self._views(
-            self._engine.logits(hidden) if len(hidden) else np.zeros((0, len(self.labels)), np.float32), len(crops)
-        )
-
-    def _hidden(self, crops: Bytes) -> Bytes:
-        """Every crop's ``zone_views`` as one batch."""
-        side = self.input_size
-        return zone_views(crops, self.zones, self.fill_rgb).reshape(-1, side, side, 3)
-
-    def _views(self, logits: Floats, count: int) -> Floats:
-        """Logits of ``_hidden`` of so many crops -> (N, V, K) probabilities."""
-        zones, classes = len(self.zones), len(self.labels)
-        if not zones:
-            return np.zeros((count, 0, classes), np.float32)
-        return softmax(logits.reshape(-1, classes)).reshape(count, zones, classes)
+        looks = every_look(self.zones, len(crops))
+        return looks.scattered(softmax(self._engine.logits(looks.views(self._checked(crops), self.fill_rgb))))
 
     def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
         mask = saliency_to_mask(saliency, self.mask_parameters)

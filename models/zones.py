@@ -10,14 +10,16 @@ they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, get_args
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from models.errors import BadInput
-from models.evidence import Bools, Bytes
+from models.evidence import Bools, Bytes, Floats
 from models.eyewear import SHAPES, frame_mask
 from models.pose import TEMPLATE_SIDE
 
@@ -84,12 +86,41 @@ def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
     return hidden
 
 
-def zone_views(crops: Bytes, zones: tuple[Zone, ...], fill_rgb: tuple[int, int, int]) -> Bytes:
-    """Crops (N, S, S, 3) -> (N, V, S, S, 3), each with one of the V zones hidden."""
-    views = np.repeat(crops[:, None], len(zones), axis=1)
-    for number, zone in enumerate(zones):
-        views[:, number, zone_mask(zone, crops.shape[1])] = fill_rgb
-    return views
+@dataclass(frozen=True)
+class Looks:
+    """Which crops of a batch are looked at with which zone hidden: ``looked`` (N, V) bool."""
+
+    zones: tuple[Zone, ...]
+    looked: Bools
+
+    def __len__(self) -> int:
+        return int(self.looked.sum())
+
+    def of(self, number: int) -> npt.NDArray[np.int64]:
+        """The crops that are looked at with zone ``number`` hidden."""
+        return np.flatnonzero(self.looked[:, number])
+
+    def views(self, crops: Bytes, fill_rgb: tuple[int, int, int]) -> Bytes:
+        """(N, S, S, 3) -> (M, S, S, 3), zone by zone."""
+        side = crops.shape[1]
+        found = [hide(crops[self.of(i)], zone_mask(zone, side), fill_rgb) for i, zone in enumerate(self.zones)]
+        return np.concatenate([crops[:0], *found])
+
+    def and_crops(self, crops: Bytes, fill_rgb: tuple[int, int, int]) -> Bytes:
+        """The crops and then their views, (N + M, S, S, 3)."""
+        return np.concatenate([crops, self.views(crops, fill_rgb)])
+
+    def scattered(self, found: Floats) -> Floats:
+        """(M, K) of ``views`` -> (N, V, K), zeros where nobody looked."""
+        count, zones = self.looked.shape
+        spread = np.zeros((zones, count, found.shape[1]), np.float32)
+        spread[self.looked.T] = found
+        return spread.swapaxes(0, 1)
+
+
+def every_look(zones: tuple[Zone, ...], count: int) -> Looks:
+    """All of so many crops with each of the zones hidden."""
+    return Looks(zones, np.ones((count, len(zones)), np.bool_))
 
 
 def _posed(alpha: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from models.bundle import Bundle
 from models.engines.graphs import Precision
 from models.errors import BadInput
 from models.evidence import Bytes, Floats
+from models.zones import Looks
 
 ENGINES = (
     "auto",
@@ -28,11 +29,11 @@ class Engine(Protocol):
     name: str
     """What really runs, for example ``onnxruntime 1.24.0 (CPUExecutionProvider)``."""
 
-    def logits(self, crops: Bytes) -> Floats:
-        """(N, S, S, 3) -> (N, K)."""
+    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
+        """(N, S, S, 3) -> (N, K); with ``looks`` (N + M, K), those of the crops and then those of their M views."""
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
-        """(N, S, S, 3) -> (N, K) and the scaled guided saliency of each top-1 logit (N, S, S) in [0, 1]."""
+    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
+        """(N, S, S, 3) -> ``logits`` and the scaled guided saliency of each crop's top-1 logit (N, S, S) in [0, 1]."""
 
 
 def make_engine(name: str, bundle: Bundle, *, threads: int | None = None, strict: bool = False) -> Engine:

@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Literal
 
 import onnx
 
-from models import architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph
+from models import architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph, view_graph
 from models.bundle import Bundle
 from models.defended_graph import Style
 from models.derived import code_version, derived
+from models.digest import digest_of
 from models.errors import BadInput
+from models.zones import Zone, zone_mask
 
 Precision = Literal["float32", "int8"]
 
 
-def defended_pass(bundle: Bundle, style: Style, precision: Precision) -> bytes:
-    """The defended pass; ``style`` only matters for float32."""
+def defended_pass(bundle: Bundle, style: Style, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
+    """The defended pass; ``style`` and ``zones`` (views that share its first blocks) are for float32 only."""
     if precision == "int8":
         return _int8(bundle, defended=True)
 
     def build() -> bytes:
-        return _serialised(defended_graph.defended_graph(_classifier(bundle), bundle.info.trunk.spec, style=style))
+        spec = bundle.info.trunk.spec
+        return _serialised(defended_graph.defended_graph(_classifier(bundle), spec, style=style, zones=zones))
 
-    return derived("defended", {"bundle": bundle.checksum, "style": style, "code": _code()}, build)
+    key = {"bundle": bundle.checksum, "style": style, "zones": _shapes(bundle, zones), "code": _code()}
+    return derived("defended", key, build)
 
 
-def classifier(bundle: Bundle, precision: Precision) -> bytes:
-    """The classifier: the bundle's own file, or its 8-bit form."""
-    return _int8(bundle, defended=False) if precision == "int8" else bundle.classifier_path.read_bytes()
+def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
+    """The classifier: the bundle's own file, its 8-bit form, or with ``zones`` that with views (float32 only)."""
+    if precision == "int8":
+        return _int8(bundle, defended=False)
+    if not zones:
+        return bundle.classifier_path.read_bytes()
+
+    def build() -> bytes:
+        return _serialised(defended_graph.graph_with_views(_classifier(bundle), bundle.info.trunk.spec, zones))
+
+    return derived("views", {"bundle": bundle.checksum, "zones": _shapes(bundle, zones), "code": _code()}, build)
 
 
 def int8_ranges(bundle: Bundle) -> dict[str, float]:
@@ -60,6 +73,11 @@ def int8_ranges(bundle: Bundle) -> dict[str, float]:
     return found
 
 
+def _shapes(bundle: Bundle, zones: Sequence[Zone]) -> list[str]:
+    """The zones and a digest of their pixels."""
+    return [*zones, digest_of(zone_mask(zone, bundle.info.input_size) for zone in zones)]
+
+
 def _int8(bundle: Bundle, *, defended: bool) -> bytes:
     ranges = int8_ranges(bundle)
 
@@ -73,7 +91,7 @@ def _int8(bundle: Bundle, *, defended: bool) -> bytes:
 
 
 def _code() -> str:
-    return code_version(architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph)
+    return code_version(architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph, view_graph)
 
 
 def _classifier(bundle: Bundle) -> onnx.ModelProto:

@@ -12,12 +12,17 @@ from models.defended_graph import Style, kept_values
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.engines.providers import Device, open_session
 from models.evidence import Bytes, Floats
+from models.zones import Looks, Zone
 
 _CPU = "CPUExecutionProvider"
 
 
 class OnnxRuntimeEngine:
-    """See ``models.engines.base.Engine``. The graph of the defended pass is loaded when it is first needed."""
+    """See ``models.engines.base.Engine``. The graph of the defended pass is loaded when it is first needed.
+
+    In float32 on the CPU views with a zone hidden are part of either graph, which is loaded anew when other zones
+    are looked at; elsewhere the views are crops like others.
+    """
 
     def __init__(
         self,
@@ -29,42 +34,56 @@ class OnnxRuntimeEngine:
         precision: Precision = "float32",
     ) -> None:
         self._bundle = bundle
+        self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self._precision = precision
         self._settings: dict[str, Any] = {"threads": threads, "device": device, "strict": strict}
         self._classifier = _Runner(open_session(classifier(bundle, precision), **self._settings))
         self._defended: _Runner | None = None
+        self._shares = self._classifier.provider == _CPU and precision == "float32"
         self.name = f"onnxruntime {onnxruntime.__version__} ({self._classifier.provider}, {precision})"
 
-    def logits(self, crops: Bytes) -> Floats:
+    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
+        if looks and not self._shares:
+            crops, looks = looks.and_crops(crops, self._fill_rgb), None
         if len(crops) == 0:
             return np.zeros((0, len(self._bundle.info.labels)), np.float32)
-        (logits,) = self._classifier.run(["logits"], crops)
-        return logits
+        if looks and looks.zones != self._classifier.zones:
+            graph = classifier(self._bundle, self._precision, looks.zones)
+            self._classifier = _Runner(open_session(graph, **self._settings), looks.zones)
+        return np.concatenate(self._classifier.run(["logits"], crops, looks))
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
+    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
-        if self._defended is None:
+        if looks and not self._shares:
+            logits, saliency = self.logits_and_saliency(crops, percentile)
+            return np.concatenate([logits, self.logits(looks.views(crops, self._fill_rgb))]), saliency
+        if self._defended is None or (looks and looks.zones != self._defended.zones):
             style: Style = "blocked" if self._classifier.provider == _CPU else "plain"
-            self._defended = _Runner(
-                open_session(defended_pass(self._bundle, style, self._precision), **self._settings)
-            )
+            zones = looks.zones if looks else ()
+            graph = defended_pass(self._bundle, style, self._precision, zones)
+            self._defended = _Runner(open_session(graph, **self._settings), zones)
         kept = np.array([kept_values(crops.shape[1], percentile)], np.int64)
-        logits, saliency = self._defended.run(["logits", "saliency"], crops, kept=kept)
-        return logits, saliency
+        saliency, *logits_and_views = self._defended.run(["saliency", "logits"], crops, looks, kept=kept)
+        return np.concatenate(logits_and_views), saliency
 
 
 class _Runner:
     """A session and, on a GPU, its buffers there: crops are copied into the same memory again and again."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, zones: tuple[Zone, ...] = ()) -> None:
         self._session = session
+        self.zones = zones
         self.provider: str = session.get_providers()[0]
         self._crops: Any = None  # an OrtValue on the device, of the last batch's shape
 
-    def run(self, outputs: list[str], crops: Bytes, **inputs: Any) -> list[Floats]:
+    def run(self, outputs: list[str], crops: Bytes, looks: Looks | None = None, **inputs: Any) -> list[Floats]:
+        """The outputs, and with ``looks`` the views after them."""
+        for number, zone in enumerate(self.zones):
+            inputs[f"{zone}.of"] = looks.of(number) if looks else np.zeros(0, np.int64)
         if self.provider == _CPU:
-            results: list[Floats] = self._session.run(outputs, {"crops": crops, **inputs})
+            wanted = [*outputs, "views"] if looks else outputs
+            results: list[Floats] = self._session.run(wanted, {"crops": crops, **inputs})
             return results
         if self._crops is None or tuple(self._crops.shape()) != crops.shape:
             self._crops = onnxruntime.OrtValue.ortvalue_from_numpy(crops, "cuda", 0)

@@ -11,6 +11,7 @@ from models.defended_graph import kept_values
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput
 from models.evidence import Bytes, Floats
+from models.zones import Looks
 
 
 class OpenVinoEngine:
@@ -24,6 +25,7 @@ class OpenVinoEngine:
         openvino = _openvino()
         self._core = openvino.Core()
         self._bundle = bundle
+        self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self._precision = precision
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -39,14 +41,18 @@ class OpenVinoEngine:
         self._defended: Any = None
         self.name = f"openvino {openvino.__version__.split('-')[0]} (CPU, {precision})"
 
-    def logits(self, crops: Bytes) -> Floats:
+    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
+        crops = looks.and_crops(crops, self._fill_rgb) if looks else crops
         if len(crops) == 0:
             return np.zeros((0, len(self._bundle.info.labels)), np.float32)
         results = self._classifier.infer({"crops": crops})
         logits: Floats = np.array(results[0])
         return logits
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
+    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
+        if looks:
+            logits, saliency = self.logits_and_saliency(crops, percentile)
+            return np.concatenate([logits, self.logits(looks.views(crops, self._fill_rgb))]), saliency
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
         if self._defended is None:

@@ -9,6 +9,7 @@ from models.bundle import Bundle
 from models.evidence import Bytes, Floats
 from models.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
+from models.zones import Looks
 
 
 class TorchEngine:
@@ -18,14 +19,19 @@ class TorchEngine:
         if threads is not None:
             torch.set_num_threads(threads)
         self.model = bundle.torch_model().to(memory_format=torch.channels_last)
+        self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self.name = f"torch {torch.__version__.split('+')[0]} (CPU)"
 
-    def logits(self, crops: Bytes) -> Floats:
+    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
+        crops = looks.and_crops(crops, self._fill_rgb) if looks else crops
         with torch.inference_mode():
             logits: Floats = self.model(_pixels(crops)).numpy()
         return logits
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float) -> tuple[Floats, Floats]:
+    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
+        if looks:
+            logits_of_crops, saliency = self.logits_and_saliency(crops, percentile)
+            return np.concatenate([logits_of_crops, self.logits(looks.views(crops, self._fill_rgb))]), saliency
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
         logits: list[torch.Tensor] = []

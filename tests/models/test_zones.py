@@ -6,7 +6,7 @@ import pytest
 from models.errors import BadInput
 from models.eyewear import SHAPES, frame_mask
 from models.pose import template
-from models.zones import MARGIN, SHIFT, ZONES, checked_zones, hide, zone_mask, zone_views
+from models.zones import MARGIN, SHIFT, ZONES, Looks, checked_zones, every_look, hide, zone_mask
 
 
 @pytest.mark.parametrize("size", [112, 224])
@@ -39,17 +39,30 @@ def test_every_zone_hides_some_of_the_face_and_not_all(zone):
 
 def test_a_view_changes_nothing_outside_its_zone_and_shows_nothing_inside():
     crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8)
-    views = zone_views(crops, ("eyewear", "lower_face"), (124, 117, 104))
-    assert views.shape == (2, 2, 112, 112, 3)
-    for number, zone in enumerate(("eyewear", "lower_face")):
-        mask = zone_mask(zone, 112)
-        np.testing.assert_array_equal(views[:, number, ~mask], crops[:, ~mask])
-        assert (views[:, number, mask] == (124, 117, 104)).all()
-    np.testing.assert_array_equal(hide(crops, zone_mask("eyewear", 112), (124, 117, 104)), views[:, 0])
+    zones = ("eyewear", "lower_face")
+    views = every_look(zones, 2).views(crops, (124, 117, 104))
+    assert views.shape == (4, 112, 112, 3)
+    for number, zone in enumerate(zones):
+        mask, shown = zone_mask(zone, 112), views[2 * number : 2 * number + 2]
+        np.testing.assert_array_equal(shown[:, ~mask], crops[:, ~mask])
+        assert (shown[:, mask] == (124, 117, 104)).all()
+    np.testing.assert_array_equal(hide(crops, zone_mask("eyewear", 112), (124, 117, 104)), views[:2])
+
+
+def test_looks_at_some_crops_go_back_to_where_they_belong():
+    looks = Looks(("eyewear", "lower_face"), np.array([[False, True], [True, True], [True, False]]))
+    crops = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+    views = looks.views(crops, (9, 9, 9))
+    assert [int(view.min()) for view in views] == [1, 2, 0, 1]  # the eyewear's crops, then the lower face's
+    assert len(looks) == 4
+    spread = looks.scattered(np.array([[1.0], [2.0], [3.0], [4.0]], np.float32))
+    np.testing.assert_array_equal(spread[..., 0], [[0, 3], [1, 4], [2, 0]])
 
 
 def test_no_zones_give_no_views():
-    assert zone_views(np.zeros((3, 32, 32, 3), np.uint8), (), (0, 0, 0)).shape == (3, 0, 32, 32, 3)
+    looks, crops = every_look((), 3), np.zeros((3, 32, 32, 3), np.uint8)
+    assert looks.views(crops, (0, 0, 0)).shape == (0, 32, 32, 3)
+    assert looks.scattered(np.zeros((0, 4), np.float32)).shape == (3, 0, 4)
 
 
 def test_unknown_zones_and_tiny_crops_are_refused():

@@ -1,0 +1,113 @@
+"""Views in the recogniser's graph against the same crops hidden beforehand and classified on their own."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+from onnx import shape_inference
+from small_bundle import make_small_bundle
+
+from models.bundle import Bundle
+from models.defended_graph import defended_graph, graph_with_views, kept_values
+from models.view_graph import rows_reached
+from models.zones import ZONES, Looks, Zone, every_look, zone_mask
+
+Floats = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="module", params=[32, 50, 112])  # 50 is odd after its first pooling: one block is shared
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_small_bundle(tmp_path_factory.mktemp("bundle") / "b", size=request.param)
+
+
+def crops_of(bundle: Bundle, count: int) -> npt.NDArray[np.uint8]:
+    side = bundle.info.input_size
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
+
+
+def session_of(graph: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def shared(bundle: Bundle, zones: tuple[Zone, ...]) -> onnxruntime.InferenceSession:
+    return session_of(graph_with_views(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, zones))
+
+
+def inputs(looks: Looks, crops: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.generic]]:
+    return {"crops": crops, **{f"{zone}.of": looks.of(number) for number, zone in enumerate(looks.zones)}}
+
+
+def alone(bundle: Bundle, looks: Looks, crops: npt.NDArray[np.uint8]) -> Floats:
+    views = looks.views(crops, bundle.info.trunk.spec.fill_rgb)
+    (logits,) = session_of(onnx.load(str(bundle.classifier_path))).run(["logits"], {"crops": views})
+    return logits
+
+
+@pytest.mark.parametrize("zones", [ZONES, ("lower_face",), ("forehead", "eyewear")])
+def test_views_that_share_the_first_blocks_equal_the_hidden_crops_classified_alone(bundle, zones):
+    crops = crops_of(bundle, 3)
+    looks = every_look(zones, 3)
+    logits, views = shared(bundle, zones).run(["logits", "views"], inputs(looks, crops))
+    wanted = alone(bundle, looks, crops)
+    np.testing.assert_allclose(views, wanted, atol=1e-5 * np.abs(wanted).max())
+    assert np.abs(views[:3] - logits).max() > 1e-3 * np.abs(logits).max()  # what is hidden matters
+
+
+def test_each_zone_is_looked_at_on_the_crops_that_are_named(bundle):
+    crops = crops_of(bundle, 3)
+    session = shared(bundle, ("eyewear", "lower_face"))
+    for looked in ([[1, 0], [0, 0], [1, 1]], [[0, 0], [0, 1], [0, 0]]):
+        looks = Looks(("eyewear", "lower_face"), np.array(looked, np.bool_))
+        wanted = alone(bundle, looks, crops)
+        (views,) = session.run(["views"], inputs(looks, crops))
+        np.testing.assert_allclose(views, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_where_nobody_looks_there_are_no_views(bundle):
+    looks = Looks(("eyewear",), np.zeros((2, 1), np.bool_))
+    logits, views = shared(bundle, ("eyewear",)).run(["logits", "views"], inputs(looks, crops_of(bundle, 2)))
+    assert (logits.shape, views.shape) == ((2, 4), (0, 4))
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_not_a_bit_of_a_view_depends_on_the_pixels_of_its_zone(bundle, zone):
+    crops, looks = crops_of(bundle, 2), every_look((zone,), 2)
+    other = crops.copy()
+    other[:, zone_mask(zone, bundle.info.input_size)] ^= 255
+    session = shared(bundle, (zone,))
+    first, second = (session.run(["logits", "views"], inputs(looks, one)) for one in (crops, other))
+    np.testing.assert_array_equal(first[1], second[1])
+    assert (first[0] != second[0]).any()
+
+
+def test_the_defended_pass_gives_the_same_views_and_its_own_logits_and_saliency(bundle):
+    crops, looks = crops_of(bundle, 2), every_look(("eyewear", "cheeks"), 2)
+    classifier, spec = onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec
+    kept = {"kept": np.array([kept_values(crops.shape[1], 99.0)])}
+    with_views = session_of(defended_graph(classifier, spec, zones=looks.zones))
+    logits, saliency, views = with_views.run(["logits", "saliency", "views"], {**inputs(looks, crops), **kept})
+    wanted = session_of(defended_graph(classifier, spec)).run(["logits", "saliency"], {"crops": crops, **kept})
+    np.testing.assert_allclose(logits, wanted[0], atol=1e-5 * np.abs(logits).max())
+    np.testing.assert_allclose(saliency, wanted[1], atol=1e-5)
+    np.testing.assert_allclose(views, alone(bundle, looks, crops), atol=1e-5 * np.abs(views).max())
+
+
+def test_rows_reached_are_those_of_a_convolution_by_hand():
+    # rows 20 to 65 of 112; two 3 x 3 convolutions reach 18 to 67, the pooled rows 9 to 33
+    assert rows_reached(20, 66, 2, 112) == (9, 34)
+    assert rows_reached(46, 112, 2, 112) == (22, 56)
+    assert rows_reached(0, 10, 1, 31) == (0, 6)
+    assert rows_reached(27, 31, 1, 31) == (13, 15)  # pooling drops the last row of an odd side
+
+
+def test_only_the_rows_that_the_zone_reaches_are_computed(tmp_path: Path):
+    bundle = make_small_bundle(tmp_path / "b", size=112)
+    classifier = onnx.load(str(bundle.classifier_path))
+    proto = shape_inference.infer_shapes(graph_with_views(classifier, bundle.info.trunk.spec, ("eyewear",)))
+    shapes = {info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim] for info in proto.graph.value_info}
+    names = [node.output[0] for node in proto.graph.node if node.op_type == "Conv"]
+    # rows 18 to 67 of the first block (one more at either end before its second convolution), 6 to 35 of the second
+    assert [shapes[name][2] for name in names if name.startswith("eyewear")] == [52, 50, 32, 30]
