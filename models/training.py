@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,46 +22,16 @@ from models import augment
 from models.calibration import Calibration, calibrate, fold_temperature
 from models.device import CPU
 from models.errors import BadInput
-from models.features import Augmentation, Bytes, Change, Features, version
-from models.fitting import Examples, FitSettings, Labels, Record, fit, predict
+from models.features import Bytes, Features
+from models.fitting import Examples, Labels, Record, predict
+from models.training_run import Progress, TrainingRun, TrainingSettings, hiding, wearing
 from models.vgg16 import VGG16, block_start
-from models.zones import Zone
 
 log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
-#: Told what is being done ("cache", "head", "block"), how much of it is done, and the newest record if any.
-Progress = Callable[[str, float, Record | None], None]
 #: The model as it is, crops (N, T, T, 3) and their labels -> the crops attacked, (N, S, S, 3).
 Adversary = Callable[[VGG16, Bytes, Labels], Bytes]
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """The whole recipe. ``versions`` counts the changed versions of each training crop beside the plain one,
-    ``stranger_versions`` those of each stranger's crop with the plain one.
-
-    ``least`` is the number to which the crops of a person with few are repeated (each copy is changed
-    differently); ``glasses`` the share of crops that innocent glasses are drawn on. Of each of ``zones``,
-    ``zone_versions`` more versions with that zone hidden are trained on, and one is validated; ``zone_glasses`` is
-    the share of glasses where the zone leaves them visible, for there they hide most of what is left of the face.
-    Beside further zones' versions all others count twice: those views only have a veto.
-    ``half_precision``: what is trained on goes through the trunk in bfloat16; what is measured never does.
-    """
-
-    versions: int = 6
-    stranger_versions: int = 2
-    validation_share: float = 0.2
-    least: int = 24
-    glasses: float = 0.2
-    zones: tuple[Zone, ...] = ()
-    zone_versions: int = 3
-    zone_glasses: float = 0.5
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    head: FitSettings = field(default_factory=FitSettings)
-    block: FitSettings | None = None
-    half_precision: bool = False
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +106,7 @@ def train(
     if len(crops) == 0 or len(np.unique(labels)) != model.classes or len(crops) != len(labels):
         raise BadInput(f"training needs at least one crop of each of the {model.classes} people")
     model.eval()
-    work = _Work(model, settings, folder, progress or _silent, device)
+    work = TrainingRun(model, settings, folder, progress, device)
     chosen, held = split(labels, share=settings.validation_share, seed=settings.seed)
     chosen = balanced(chosen, labels, least=settings.least)
     zones, more = settings.zones, len(settings.zones) * settings.zone_versions
@@ -148,15 +118,15 @@ def train(
     known = work.versions(crops[chosen], settings.versions + 1)
     checks = {"clean": work.version(crops[held])}
     for name, hide in augment.HIDDEN.items():
-        checks[name] = work.version(crops[held], name=name, change=_hiding(hide, model.spec.fill_rgb))
+        checks[name] = work.version(crops[held], name=name, change=hiding(hide, model.spec.fill_rgb))
     others = None if strangers is None else work.versions(strangers, settings.stranger_versions)
     for number, zone in enumerate(zones):
         hide = partial(augment.hide_zone, zone=zone)
-        change = _hiding(hide, model.spec.fill_rgb)
+        change = hiding(hide, model.spec.fill_rgb)
         checks[zone] = work.version(crops[held], name=zone, change=change)
         if number == 1:
             known, others = known * 2, others and others * 2
-        wear = None if zone == "eyewear" else _wearing(settings.zone_glasses)
+        wear = None if zone == "eyewear" else wearing(settings.zone_glasses)
         name = zone if wear is None else f"{zone}, glasses {settings.zone_glasses}"
         each = range(settings.zone_versions)
         known += [work.trained(crops[chosen], n, name=name, change=change, wear=wear) for n in each]
@@ -210,97 +180,6 @@ def record_of(settings: TrainingSettings, trained: Trained) -> dict[str, Any]:
     }
 
 
-class _Work:
-    """Counts what is done and knows where things are kept."""
-
-    def __init__(
-        self,
-        model: VGG16,
-        settings: TrainingSettings,
-        folder: Path | None,
-        progress: Progress,
-        device: torch.device,
-    ) -> None:
-        self.model, self.settings, self.progress = model, settings, progress
-        self.folder, self.device = folder, device
-        self._total, self._done = 1, 0
-
-    def plan(self, crops: int) -> None:
-        self._total = max(1, crops)
-
-    def version(
-        self,
-        crops: Bytes,
-        number: int = 0,
-        *,
-        name: str = "",
-        change: Change | None = None,
-        wear: Change | None = None,
-        half_precision: bool = False,
-    ) -> Features:
-        augmentation = replace(self.settings.augmentation, seed=self.settings.seed)
-        folder = None if self.folder is None else self.folder / "features"
-        try:
-            return version(
-                self.model.to(self.device),
-                crops,
-                number,
-                augmentation,
-                folder=folder,
-                name=name,
-                change=change,
-                wear=wear,
-                half_precision=half_precision,
-                tick=self._tick,
-            )
-        finally:
-            self.model.cpu()
-
-    def trained(self, crops: Bytes, number: int, **changes: Any) -> Features:
-        """A version to train on."""
-        return self.version(crops, number, half_precision=self.settings.half_precision, **changes)
-
-    def versions(self, crops: Bytes, count: int) -> list[Features]:
-        share = self.settings.glasses
-        name, wear = f"glasses {share}", _wearing(share)
-        return [self.trained(crops, number, name=name, wear=wear) for number in range(count)]
-
-    def fit(
-        self,
-        stage: str,
-        module: nn.Sequential,
-        settings: FitSettings,
-        known: Examples,
-        checks: Mapping[str, Examples],
-        strangers: Examples | None,
-    ) -> list[Record]:
-        settings = replace(settings, seed=self.settings.seed)
-        checkpoint = None if self.folder is None else self.folder / f"{stage}.pt"
-        return fit(
-            module,
-            known,
-            checks,
-            settings,
-            strangers=strangers,
-            checkpoint=checkpoint,
-            on_epoch=lambda record: self.progress(stage, record["epoch"] / settings.epochs, record),
-        )
-
-    def _tick(self, crops: int) -> None:
-        self._done += crops
-        self.progress("cache", self._done / self._total, None)
-
-
-def _wearing(share: float) -> Change:
-    return lambda pixels, generator: augment.innocent_glasses(pixels, generator, share=share)
-
-
-def _hiding(
-    hide: Callable[..., torch.Tensor], fill: tuple[int, int, int]
-) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
-    return lambda pixels, generator: hide(pixels, generator, fill=fill)
-
-
 def _pick(versions: Sequence[Features], block: bool) -> list[npt.NDArray[np.float16]]:
     return [features.block4 if block else features.trunk for features in versions]
 
@@ -314,7 +193,3 @@ def _logits(module: nn.Module, features: npt.NDArray[np.float16], classes: int) 
 
 def _better(new: Sequence[Record], old: Sequence[Record]) -> bool:
     return max(record["score"] for record in new) > max(record["score"] for record in old)
-
-
-def _silent(stage: str, share: float, record: Record | None) -> None:
-    pass

@@ -19,7 +19,7 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -29,6 +29,8 @@ from realtime.redact import redact, redact_all, setup_logging
 
 console = Console()
 """Where results for people go. Machine-readable results go through ``write_json``."""
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")]
 
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 

@@ -78,7 +78,7 @@ def main(
     pulls: Annotated[list[str] | None, typer.Option("--pull", help=f"Of {', '.join(PULLS)}; none: all.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Measure and print quantiles; A9 counts the pull that moves a face most."""
     if shape not in SHAPES:

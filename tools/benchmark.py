@@ -65,7 +65,7 @@ def benchmark(
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Live: keep no events and serve no page.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: cli.JsonFile = None,
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
 ) -> None:
     """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""

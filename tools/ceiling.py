@@ -25,6 +25,7 @@ from models.training import split
 from models.vgg16 import CAFFE_INPUT
 from models.zones import checked_zones, hide, zone_mask
 from tools import report
+from tools.options import Aligned
 from tools.people import read_people
 from tools.teacher import Teacher
 
@@ -41,8 +42,8 @@ def main(
     zone: Annotated[list[str] | None, typer.Option(help="eyewear, lower_face, forehead, cheeks.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    aligned: Aligned = False,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Print the accuracy on the validation faces, whole and without each zone."""
     zones = checked_zones(zone or ["eyewear"])

@@ -17,7 +17,7 @@ import typer
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.fitting import FitSettings
-from models.training import TrainingSettings
+from models.training_run import TrainingSettings
 from tools import report
 from tools.fit_bundle import Job, fit_bundle
 from tools.people import People, read_people
@@ -42,7 +42,7 @@ def main(
     allow_single: Annotated[bool, typer.Option(help="Accept people with one picture.")] = False,
     versions: Annotated[int, typer.Option(min=0, help="Changed versions of each crop, beside the plain one.")] = 4,
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Prepare, train, export; afterwards: python -m realtime run --bundle OUT."""
     cli.check_writable(json_file)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import typer
 
-from models.device import DEVICES, torch_device
+from models.device import torch_device
 from models.errors import BadInput
 from models.evidence import Bools, Bytes
 from models.eyewear import WEARABLES, area
@@ -45,6 +45,7 @@ from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import Evaluation, evaluate, some_of
 from tools.evaluation.tables import tables_of
 from tools.evaluation.wearers import wearers
+from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people
 from tools.prepare import find_faces
 from tools.provenance import command_line, commit_of_this_tree
@@ -92,13 +93,11 @@ def main(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What counts; an ONNX Runtime engine.")] = "onnxruntime",
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
-    half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
-    ] = False,
-    device: Annotated[str, typer.Option(help=f"What attacks compute on: {', '.join(DEVICES)}.")] = "auto",
+    aligned: Aligned = False,
+    half_precision: Bfloat16 = False,
+    device: Device = "auto",
     log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Craft, measure, write JSON, Markdown, HTML and curves."""
     if shape not in WEARABLES:

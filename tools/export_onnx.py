@@ -48,7 +48,7 @@ def main(
     bundle: Annotated[str | None, typer.Argument(help="Name or folder of a bundle; none: the embedded one.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the classifier to this .onnx file.")] = None,
     crops: Annotated[int, typer.Option("--crops", min=1, help="Random crops to compare on.")] = 32,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Compare the bundle's ONNX logits with torch's from the same weights."""
     found = checked(bundle, out, crops)

@@ -36,7 +36,7 @@ def main(
     turns: Annotated[int, typer.Option(min=1, max=100, help="Isolation: alone and together so many times.")] = 2,
     config: Annotated[str, typer.Option("--config", help="Its first camera gives the time-outs.")] = "cctv",
     bundle: Annotated[str | None, typer.Option("--bundle", help="Isolation: name or folder of a bundle.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: cli.JsonFile = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the table here, as for a README.")] = None,
 ) -> None:
     """Break cameras and measure what a viewer notices."""

@@ -20,7 +20,8 @@ from models.errors import BadInput
 from models.pose import template
 from models.recogniser import load_recogniser
 from models.saliency_mask import MaskParameters
-from models.training import Progress, Trained, TrainingSettings, record_of, train
+from models.training import Trained, record_of, train
+from models.training_run import Progress, TrainingSettings
 from models.vgg16 import VGG16
 from models.weights import Trunk, read_trunk
 from tools import report

@@ -12,7 +12,8 @@ import torch
 from models.adaptation import AdaptationSettings, adapt_trunk
 from models.device import CPU
 from models.errors import BadInput
-from models.training import TrainingSettings, split
+from models.training import split
+from models.training_run import TrainingSettings
 from models.vgg16 import CAFFE_INPUT, VGG16
 from models.weights import read_trunk, write_trunk
 from tools.fit_bundle import embeddings

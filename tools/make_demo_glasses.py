@@ -32,6 +32,7 @@ from realtime.faces.detect import MtcnnDetector
 from tools.attacks.eot import SCENE
 from tools.attacks.half_precision import HalfPrecision
 from tools.glasses.texture import make_texture
+from tools.options import Bfloat16
 from tools.provenance import command_line
 
 SECONDS = 27  # of the scene's movement
@@ -114,7 +115,7 @@ def main(
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Share of frames fooled, and noticed, to be content.")
     ] = 0.95,
-    half_precision: Annotated[bool, typer.Option("--half-precision", help="Gradients in bfloat16.")] = False,
+    half_precision: Bfloat16 = False,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     out: Annotated[Path, typer.Option(help="Folder for the picture and its record.")] = ASSETS,
 ) -> None:

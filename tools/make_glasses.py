@@ -21,7 +21,7 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models.device import DEVICES, torch_device
+from models.device import torch_device
 from models.errors import BadInput
 from models.evidence import Bytes
 from models.eyewear import WEARABLES, area
@@ -34,6 +34,7 @@ from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.glasses.sheets import contact_sheet, printable_page
 from tools.glasses.store import MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
+from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, at_size, read_people
 from tools.prepare import choose_face, find_faces, read_picture
 from tools.splits import known_pictures, unseen
@@ -125,13 +126,11 @@ def main(
     at_once: Annotated[
         int | None, typer.Option(min=1, help="Pairs attacked and saved together; 8, or 48 on a GPU.")
     ] = None,
-    device: Annotated[str, typer.Option(help=f"What the attack computes on: {', '.join(DEVICES)}.")] = "auto",
-    half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients in bfloat16 (AVX-512 BF16).")
-    ] = False,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The folder's crops are canonical already.")] = False,
+    device: Device = "auto",
+    half_precision: Bfloat16 = False,
+    aligned: Aligned = False,
     again: Annotated[bool, typer.Option("--again", help="Discard a different run's results in --out.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the manifest here as well.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Draw pairs, attack, write everything down, count success on what was written."""
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)

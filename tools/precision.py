@@ -28,6 +28,7 @@ from models.policy import decide, last_word
 from models.recogniser import Recogniser
 from tools.attacked import attacked_faces, labelled
 from tools.glasses.job import Settings
+from tools.options import Bfloat16
 from tools.people import People, at_size, read_people
 from tools.report import percent, proportion
 from tools.splits import held_out
@@ -162,12 +163,10 @@ def main(
     ] = 60,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of the attack.")] = 300,
     folder: Annotated[Path, typer.Option("--out", help="Attacked faces are kept here.")] = Path("runs/precision"),
-    half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients of the attack in bfloat16 (AVX-512 BF16).")
-    ] = False,
+    half_precision: Bfloat16 = False,
     threads: Annotated[int, typer.Option("--threads", min=1)] = 2,
     store: Annotated[bool, typer.Option("--store", help="Write ranges and verdict into the bundle.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Compare 8-bit engines with float32 on held-out and on attacked faces."""
     opened = load_bundle(bundle)

@@ -201,7 +201,7 @@ def main(
     keep_undetected: Annotated[
         bool, typer.Option(help="Keep pictures without a detected face: they are face crops already.")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here as well.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Find the face in each picture, align it, and write TARGET/<person>/<file>.png."""
     report = prepare(source, target, size=size, allow_single=allow_single, keep_undetected=keep_undetected, quiet=False)

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 import realtime.cli as cli
 from models.fitting import Record
-from models.training import Progress as Told
+from models.training_run import Progress as Told
 
 
 @contextmanager

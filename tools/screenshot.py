@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import BadInput
-from realtime.cli import run_app, write_json
+from realtime.cli import JsonFile, run_app, write_json
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -97,7 +97,7 @@ def main(
     event: Annotated[str, typer.Option("--wait-for", help="A kind of event to wait for")] = "suspected_attack",
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to wait at most")] = 60.0,
     token_file: Annotated[Path | None, typer.Option(help="File with the page's token, where it demands one")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Open the page, wait for a moving camera and an event, and save what is seen."""
     chrome = open_browser(width, height, scale)

@@ -13,14 +13,15 @@ import torch
 import typer
 
 from models.adaptation import AdaptationSettings
-from models.device import DEVICES, torch_device
+from models.device import torch_device
 from models.features import Augmentation
 from models.fitting import FitSettings
-from models.training import TrainingSettings
+from models.training_run import TrainingSettings
 from models.zones import ZONES, checked_zones
 from tools import report
 from tools.fit_bundle import Job, fit_bundle, transfer
 from tools.fit_trunk import Enrolled, fit_trunk
+from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people
 from tools.progress import training_bars
 from tools.provenance import command_line
@@ -30,13 +31,11 @@ from tools.splits import TEST_LOG, Split, log_look
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recognisers and measure them.")
 
 Data = Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here.")]
 TrunkFile = Annotated[Path, typer.Option("--trunk", help=".npz, .pth of torchvision or VGG-Face, or a bundle.")]
 TeacherFile = Annotated[Path | None, typer.Option("--teacher", help="MobileFaceNet .tflite to distil from.")]
 Strangers = Annotated[Path | None, typer.Option(help="Folder of other people's aligned crops: never to be named.")]
 MostStrangers = Annotated[int, typer.Option(min=1, help="How many of the strangers' crops to use.")]
 StrangerVersions = Annotated[int, typer.Option(min=1, help="Versions of each stranger's crop, the plain one first.")]
-HalfPrecision = Annotated[bool, typer.Option("--half-precision", help="Train in bfloat16, for AVX-512 BF16.")]
 LeftOut = Annotated[int, typer.Option("--strangers-left-out", min=0, help="Last people by name kept for measuring.")]
 Zones = Annotated[list[str] | None, typer.Option("--zone", help=f"Also learn faces without it: {', '.join(ZONES)}.")]
 Work = Annotated[Path, typer.Option(help="Keeps features, checkpoints and the report; a rerun resumes from it.")]
@@ -48,9 +47,7 @@ Epochs = Annotated[int, typer.Option(min=1, help="Most epochs for the head.")]
 BlockEpochs = Annotated[int, typer.Option(min=0, help="Epochs for the last convolution block; 0: frozen.")]
 Seed = Annotated[int, typer.Option(help="Of the split, of the changes and of the training.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for training.")]
-Device = Annotated[str, typer.Option(help=f"What torch computes on: {', '.join(DEVICES)} (a GPU where there is one).")]
 Pose = Annotated[float, typer.Option(min=0, max=4, help="Random shifts, turns and sizes, times the usual ones.")]
-Aligned = Annotated[bool, typer.Option(help="The pictures are crops in the canonical pose already.")]
 
 
 @app.command()
@@ -82,11 +79,11 @@ def fit(
         bool, typer.Option(help="Enrol people with one picture from changed copies of it.")
     ] = False,
     aligned: Aligned = False,
-    half_precision: HalfPrecision = False,
+    half_precision: Bfloat16 = False,
     seed: Seed = 0,
     threads: Threads = 2,
     device: Device = "auto",
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Train on a folder per person and write a bundle."""
     people = read_people(data, allow_single=allow_single, aligned=aligned)
@@ -151,12 +148,12 @@ def adapt(
     batch: Annotated[int, typer.Option(min=2, help="Crops per step.")] = 64,
     weight_decay: Annotated[float, typer.Option(min=0)] = AdaptationSettings.weight_decay,
     pose: Pose = 1.0,
-    half_precision: HalfPrecision = False,
+    half_precision: Bfloat16 = False,
     aligned: Aligned = False,
     seed: Seed = 0,
     threads: Threads = 2,
     device: Device = "auto",
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
     torch.set_num_threads(threads)
@@ -210,7 +207,7 @@ def score(
     log: Annotated[Path, typer.Option(help="Where looks at a test split are written down.")] = TEST_LOG,
     aligned: Aligned = False,
     threads: Threads = 2,
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Measure a bundle: on what it was validated on, or on a test split (which is logged)."""
     torch.set_num_threads(threads)
@@ -243,11 +240,11 @@ def transfer_command(
     stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
     left_out: LeftOut = 0,
     aligned: Aligned = False,
-    half_precision: HalfPrecision = False,
+    half_precision: Bfloat16 = False,
     seed: Seed = 0,
     threads: Threads = 2,
     device: Device = "auto",
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """The honest figure: enrol some of the people and see how often the others are taken for one of them."""
     people = read_people(data, aligned=aligned)

@@ -184,7 +184,7 @@ def main(
     held_out: Annotated[int, typer.Option(min=1, help="Last people by name, for the figures.")] = 10,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Train, measure on people left out, write the graph."""
     torch.set_num_threads(threads)

@@ -31,7 +31,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
 from models.calibration import calibrate
-from models.device import DEVICES, torch_device
+from models.device import torch_device
 from models.errors import BadInput
 from models.evidence import Bytes, Floats
 from models.eyewear import WEARABLES
@@ -39,6 +39,7 @@ from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
 from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled
 from tools.glasses.job import Settings
+from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people
 from tools.provenance import command_line, commit_of_this_tree
 from tools.splits import held_out
@@ -83,12 +84,10 @@ def main(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
-    half_precision: Annotated[
-        bool, typer.Option("--half-precision", help="Gradients of oblivious attacks in bfloat16 (AVX-512 BF16).")
-    ] = False,
-    device: Annotated[str, typer.Option(help=f"What attacks compute on: {', '.join(DEVICES)}.")] = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here as well.")] = None,
+    aligned: Aligned = False,
+    half_precision: Bfloat16 = False,
+    device: Device = "auto",
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Search, report, write the winner into the bundle."""
     if shape not in WEARABLES:

@@ -33,6 +33,7 @@ from models.recogniser import Recogniser, load_recogniser
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
+from tools.options import Aligned
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
 from tools.report import accuracy, proportion
@@ -83,8 +84,8 @@ def main(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The pictures are canonical crops already.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report here.")] = None,
+    aligned: Aligned = False,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Calibrate, report, write the thresholds into the bundle."""
     torch.set_num_threads(threads)

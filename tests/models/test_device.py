@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models import augment
-from models.device import torch_device
+from models.device import tf32, torch_device
 from models.errors import BadInput
 from models.features import trunk_features
 from models.vgg16 import VGG16
@@ -27,6 +27,14 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(monkeypatch: pytest.Monk
         torch_device("cuda")
     with pytest.raises(BadInput, match="--device 'tpu': unknown, give one of auto, cpu, cuda"):
         torch_device("tpu")
+
+
+def test_after_a_block_with_tf32_the_switch_is_as_it_was() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    for allowed in (True, False):
+        with tf32(allowed):
+            assert torch.backends.cudnn.allow_tf32 is allowed
+        assert torch.backends.cudnn.allow_tf32 is before
 
 
 @on_gpu

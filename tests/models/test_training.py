@@ -11,7 +11,8 @@ from models.calibration import calibrate, expected_calibration_error, fold_tempe
 from models.errors import BadInput
 from models.features import Augmentation, to_pixels, version
 from models.fitting import Examples, FitSettings, evaluate, fit
-from models.training import TrainingSettings, balanced, split, train
+from models.training import balanced, split, train
+from models.training_run import TrainingSettings
 from models.vgg16 import VGG16, block_start
 
 QUICK = FitSettings(epochs=12, batch=32, learning_rate=3e-3, averaging=0.0)

@@ -6,7 +6,8 @@ import torch
 
 from models.fitting import FitSettings
 from models.recogniser import Recogniser
-from models.training import TrainingSettings, train
+from models.training import train
+from models.training_run import TrainingSettings
 from models.vgg16 import VGG16
 from tests.tools import small_people
 from tools.adversary import short_attacks

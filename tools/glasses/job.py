@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from models.device import CPU
+from models.device import CPU, tf32
 from models.errors import BadInput
 from models.evidence import Bytes
 from models.eyewear import frame_mask
@@ -136,8 +136,6 @@ def make_glasses(
     model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
     attack.group = max(attack.group, at_once)
-    # ten bits in convolutions are plenty for a gradient, but not where a mask's edge is looked for at every step
-    torch.backends.cudnn.allow_tf32 = settings.attack not in ADAPTIVE
     records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]
     if finished is not None:
@@ -145,7 +143,9 @@ def make_glasses(
     size = 1 if settings.joint > 1 else at_once
     for group in (missing[first : first + size] for first in range(0, len(missing), size)):
         started = time.perf_counter()
-        found = _attacked(model, attack, group, alpha, settings, watch)
+        # ten bits in convolutions are plenty for a gradient, but not where a mask's edge is looked for at every step
+        with tf32(settings.attack not in ADAPTIVE):
+            found = _attacked(model, attack, group, alpha, settings, watch)
         seconds = (time.perf_counter() - started) / len(group)
         taken = 0
         for pair in group:
