@@ -11,18 +11,18 @@ import json
 import os
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import onnx
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.architecture import InputSpec
 from models.errors import BadInput
 from models.onnx_graph import read_weights
 from models.policy import Policy
 from models.saliency_mask import Fill, MaskParameters
-from models.zones import Zone
+from models.zones import Zone, each_once
 
 if TYPE_CHECKING:
     from models.vgg16 import VGG16
@@ -76,7 +76,9 @@ class PolicyInfo(_Strict):
     zone_confirm: float = Field(default=0.5, ge=0, lt=1)
     zone_dissent: float = Field(default=0.1, ge=0, lt=1)
     further_confirm: float = Field(default=0.5, ge=0, lt=1)
-    zones: tuple[Zone, ...] = Field(default=(), description="hidden one at a time in views of their own")
+    zones: Annotated[tuple[Zone, ...], AfterValidator(each_once)] = Field(
+        default=(), description="hidden one at a time in views of their own"
+    )
     record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from models.errors import BadInput
 from models.guided_steps import BlockedSteps, Layer, PlainSteps
 from models.onnx_graph import GraphBuilder, finish, read_weights
 from models.saliency_mask import rank_of_percentile
-from models.view_graph import add_views, inputs_of, output_of
+from models.view_graph import add_views, inputs_of, join_views
 from models.zones import Zone
 
 Style = Literal["blocked", "plain"]
@@ -40,7 +40,7 @@ def defended_graph(
 
     Args:
         classifier: as ``models.export.classifier_graph`` writes it.
-        spec: the trunk's input; only its scale matters here.
+        spec: the trunk's input.
         style: "blocked" for ONNX Runtime's CPU kernels, "plain" for everything else; equal results.
         zones: hidden one at a time, see ``models.view_graph.add_views``.
 
@@ -74,7 +74,7 @@ def defended_graph(
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes]),
             helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["N", side, side]),
-            *([output_of(layers)] if zones else []),
+            *([helper.make_tensor_value_info("views", TensorProto.FLOAT, ["M", classes])] if zones else []),
         ],
         "defended",
     )
@@ -83,13 +83,13 @@ def defended_graph(
 
 
 def graph_with_views(classifier: onnx.ModelProto, spec: InputSpec, zones: Sequence[Zone]) -> onnx.ModelProto:
-    """The classifier's graph with views that have a zone hidden (at least one zone), see ``defended_graph``."""
+    """The classifier's graph with views that have a zone hidden (at least one zone), see ``view_graph.join_views``."""
     graph, layers = GraphBuilder(), chain_of(classifier)
     graph.nodes.extend(classifier.graph.node)
     graph.initialisers.extend(classifier.graph.initializer)
-    add_views(graph, layers, zones, spec, int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value))
-    inputs, outputs = list(classifier.graph.input), list(classifier.graph.output)
-    return finish(graph, [*inputs, *inputs_of(zones)], [*outputs, output_of(layers)], "views")
+    join_views(graph, layers, zones, spec, int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value))
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N + M", layers[-1].channels])
+    return finish(graph, [*classifier.graph.input, *inputs_of(zones)], [logits], "views")
 
 
 def chain_of(classifier: onnx.ModelProto, weights: Mapping[str, npt.NDArray[np.float32]] | None = None) -> list[Layer]:

@@ -120,7 +120,7 @@ class Recogniser:
         return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
 
     def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
-        """Raw and zone views of all crops in one batch, and the saliency mask of those that raise an alarm."""
+        """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
         looked = np.ones((len(crops), len(self.zones)), np.bool_)
         looked[[views is not None for views in held], 1:] = False
         looks = Looks(self.zones, looked)
@@ -144,6 +144,12 @@ class Recogniser:
                 defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
             stages.end("reclassify")
         return found
+
+    def warm_up(self) -> None:
+        """Load and run once what quick decisions need, alarms included."""
+        crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
+        self.defend(crop, quick=True)
+        self._engine.logits_and_saliency(crop, self.mask_parameters.percentile)
 
     def view(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> (N, V, K): probabilities of the views with one zone hidden each."""

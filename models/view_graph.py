@@ -19,7 +19,7 @@ from models.guided_steps import Layer
 from models.onnx_graph import GraphBuilder
 from models.zones import Zone, zone_mask
 
-#: Two blocks hold a third of the work. In the third the zones reach nearly every row.
+#: Two blocks hold a third of the work. In the third the zones reach four rows of five.
 SHARED_BLOCKS = 2
 
 
@@ -42,13 +42,23 @@ def add_views(graph: GraphBuilder, layers: Sequence[Layer], zones: Sequence[Zone
         zones: at least one.
         side: of the crops, in pixels.
     """
-    graph.constant("rows", [2], np.int64)
-    blocks, rest = _split(layers, side)
-    seen = [_first_blocks(graph, blocks, zone, spec, layers[0].input, side) for zone in zones]
+    seen, _, rest = _first_views(graph, layers, zones, spec, side)
     features = graph.op("Concat", seen, "views.shared", axis=0)
     for layer in rest:
-        last = layer is rest[-1]
-        features = _again(graph, layer, features, "views" if last else f"views.{layer.output}")
+        features = _again(graph, layer, features, "views" if layer is rest[-1] else f"views.{layer.output}")
+
+
+def join_views(graph: GraphBuilder, layers: Sequence[Layer], zones: Sequence[Zone], spec: InputSpec, side: int) -> None:
+    """Make ``logits`` (N + M, K): those of the crops and then those that ``add_views`` would add.
+
+    The later blocks see all in one batch, so that a runtime holds their weights once.
+    """
+    seen, crops, rest = _first_views(graph, layers, zones, spec, side)
+    late = {layer.output for layer in rest}
+    graph.nodes = [node for node in graph.nodes if node.output[0] not in late]
+    features = graph.op("Concat", [crops, *seen], "views.shared", axis=0)
+    for layer in rest:
+        features = _again(graph, layer, features, layer.output)
 
 
 def inputs_of(zones: Sequence[Zone]) -> list[onnx.ValueInfoProto]:
@@ -56,18 +66,23 @@ def inputs_of(zones: Sequence[Zone]) -> list[onnx.ValueInfoProto]:
     return [helper.make_tensor_value_info(f"{zone}.of", TensorProto.INT64, [f"N.{zone}"]) for zone in zones]
 
 
-def output_of(layers: Sequence[Layer]) -> onnx.ValueInfoProto:
-    """The output that ``add_views`` writes."""
-    return helper.make_tensor_value_info("views", TensorProto.FLOAT, ["M", layers[-1].channels])
-
-
 def rows_reached(low: int, high: int, convolutions: int, side: int) -> tuple[int, int]:
     """The rows of a pooled block's output that depend on rows ``low`` to ``high`` (exclusive) of its input."""
     return max(low - convolutions, 0) // 2, min(-(-(high + convolutions) // 2), side // 2)
 
 
+def _first_views(
+    graph: GraphBuilder, layers: Sequence[Layer], zones: Sequence[Zone], spec: InputSpec, side: int
+) -> tuple[list[str], str, list[Layer]]:
+    """The views' and the crops' features after the blocks that are shared, and the layers that follow."""
+    graph.constant("rows", [2], np.int64)
+    blocks, rest = _split(layers, side)
+    seen = [_first_blocks(graph, blocks, zone, spec, layers[0].input, side) for zone in zones]
+    return seen, blocks[-1][-1].output if blocks else layers[0].input, rest
+
+
 def _split(layers: Sequence[Layer], side: int) -> tuple[list[list[Layer]], list[Layer]]:
-    """The first blocks, each ending with its pooling, and the layers after them."""
+    """The first blocks, each ending with its pooling, and the layers after them; an odd side is not shared."""
     blocks: list[list[Layer]] = [[]]
     for place, layer in enumerate(layers):
         if len(blocks) > SHARED_BLOCKS or side % 2:

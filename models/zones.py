@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from models.pose import TEMPLATE_SIDE
 
 Zone = Literal["eyewear", "lower_face", "forehead", "cheeks"]
 ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
+AnyZones = TypeVar("AnyZones", bound=Sequence[Zone])
 
 #: Pixels of a 224 crop: one 4 x 4 block of H.264 where a crop of 112 has the frame's own resolution.
 MARGIN: Final = 8
@@ -79,6 +80,17 @@ def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
     return tuple(zone for zone in ZONES if zone in names)
 
 
+def each_once(zones: AnyZones) -> AnyZones:
+    """The zones as they are.
+
+    Raises:
+        ValueError: one is named twice.
+    """
+    if len(set(zones)) < len(zones):
+        raise ValueError(f"a zone is named twice in {', '.join(zones)}; name it once")
+    return zones
+
+
 def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
     """Crops (N, S, S, 3) with the pixels of ``mask`` (S, S) filled; the input is not changed."""
     hidden = crops.copy()
@@ -88,10 +100,17 @@ def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
 
 @dataclass(frozen=True)
 class Looks:
-    """Which crops of a batch are looked at with which zone hidden: ``looked`` (N, V) bool."""
+    """Which crops of a batch are looked at with which zone hidden: ``looked`` (N, V) bool.
+
+    Raises:
+        ValueError: a zone is named twice.
+    """
 
     zones: tuple[Zone, ...]
     looked: Bools
+
+    def __post_init__(self) -> None:
+        each_once(self.zones)
 
     def __len__(self) -> int:
         return int(self.looked.sum())

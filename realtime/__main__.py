@@ -23,7 +23,6 @@ ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, o
 Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
 Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
 EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
 BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
 Web = Annotated[bool, typer.Option("--web", help="Serve the live page (loopback, port 8080; see web in the config).")]
@@ -43,7 +42,7 @@ def demo(
     headless: Headless = False,
     seconds: Seconds = None,
     record: Record = None,
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
     config: ConfigFile = None,
     bundle: BundleName = None,
     engine: EngineName = None,
@@ -86,7 +85,7 @@ def run_sources(
     headless: Headless = False,
     seconds: Seconds = None,
     record: Record = None,
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
     config: ConfigFile = None,
     bundle: BundleName = None,
     engine: EngineName = None,
@@ -118,7 +117,7 @@ def run_sources(
 def check(
     source: Annotated[str | None, typer.Option("--source", help="What to open; none: the configured camera.")] = None,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to look.")] = 3.0,
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Open a camera, say what it sends, or what is wrong and how to mend it."""
@@ -136,7 +135,7 @@ def check(
 def identify(
     photo: Annotated[Path, typer.Argument(help="A picture.")],
     save: Annotated[Path | None, typer.Option("--save", help="Write the picture with the answers drawn in.")] = None,
-    json_file: JsonFile = None,
+    json_file: cli.JsonFile = None,
     config: ConfigFile = None,
     bundle: BundleName = None,
     engine: EngineName = None,

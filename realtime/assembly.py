@@ -97,11 +97,11 @@ def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
 def warm_up(recogniser: Recogniser, detector: FaceDetector) -> dict[str, float]:
     """Run everything once before the first frame; returns the bare classification's time as a stage.
 
-    While running, the first classification is part of the saliency pass and cannot be timed by itself.
+    While running, the first classification is part of a larger pass and cannot be timed by itself.
     """
     detector.detect(np.zeros((480, 640, 3), np.uint8))
     crop = np.random.default_rng(0).integers(0, 256, (1, recogniser.input_size, recogniser.input_size, 3), np.uint8)
-    recogniser.defend(crop)
+    recogniser.warm_up()
     times = []
     for _ in range(5):
         started = time.perf_counter()

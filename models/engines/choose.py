@@ -19,8 +19,10 @@ import numpy as np
 
 from models.bundle import Bundle
 from models.derived import derived
+from models.engines import graphs
 from models.engines.base import Engine, make_engine
 from models.errors import BadInput
+from models.zones import every_look
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
         return DEFAULT
     key = {
         "bundle": bundle.checksum,
+        "zones": bundle.info.policy.zones,
+        "code": graphs.code(),
         "engines": others,
         "threads": threads,
         "cores": os.cpu_count(),
@@ -63,7 +67,7 @@ def accepted_int8(bundle: Bundle) -> list[str]:
 
 
 def _measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str, float]:
-    """Median seconds of a defended pass and a classification of one crop, the engines in turn."""
+    """Median seconds of a defended pass and of a classification of one crop with its zone views, in turn."""
     engines: dict[str, Engine] = {DEFAULT: make_engine(DEFAULT, bundle, threads=threads)}
     for name in others:
         try:
@@ -72,12 +76,13 @@ def _measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str
             log.info("engine auto: %s is left out: %s", name, error)
     size = bundle.info.input_size
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    looks = every_look(bundle.info.policy.zones, 1)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for repeat in range(_REPEATS + 1):
         for name, engine in engines.items():
             started = time.perf_counter()
             engine.logits_and_saliency(crop, bundle.info.defence.percentile)
-            engine.logits(crop)
+            engine.logits(crop, looks)
             if repeat:  # the first run allocates
                 seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(values) for name, values in seconds.items()}

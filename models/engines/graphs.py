@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Literal
 
 import onnx
@@ -25,11 +26,10 @@ def defended_pass(bundle: Bundle, style: Style, precision: Precision, zones: Seq
         return _int8(bundle, defended=True)
 
     def build() -> bytes:
-        spec = bundle.info.trunk.spec
         return _serialised(defended_graph.defended_graph(_classifier(bundle), spec, style=style, zones=zones))
 
-    key = {"bundle": bundle.checksum, "style": style, "zones": _shapes(bundle, zones), "code": _code()}
-    return derived("defended", key, build)
+    spec = bundle.info.trunk.spec
+    return derived("defended", {**_key(bundle, zones), "style": style}, build)
 
 
 def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
@@ -42,7 +42,7 @@ def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ())
     def build() -> bytes:
         return _serialised(defended_graph.graph_with_views(_classifier(bundle), bundle.info.trunk.spec, zones))
 
-    return derived("views", {"bundle": bundle.checksum, "zones": _shapes(bundle, zones), "code": _code()}, build)
+    return derived("views", _key(bundle, zones), build)
 
 
 def int8_ranges(bundle: Bundle) -> dict[str, float]:
@@ -69,13 +69,15 @@ def int8_ranges(bundle: Bundle) -> dict[str, float]:
             ranges[name] *= int8_crops.HEADROOM
         return json.dumps(ranges).encode()
 
-    found: dict[str, float] = json.loads(derived("ranges", {"bundle": bundle.checksum, "code": _code()}, build))
+    found: dict[str, float] = json.loads(derived("ranges", {"bundle": bundle.checksum, "code": code()}, build))
     return found
 
 
-def _shapes(bundle: Bundle, zones: Sequence[Zone]) -> list[str]:
-    """The zones and a digest of their pixels."""
-    return [*zones, digest_of(zone_mask(zone, bundle.info.input_size) for zone in zones)]
+def _key(bundle: Bundle, zones: Sequence[Zone]) -> dict[str, object]:
+    """What a float32 graph depends on."""
+    pixels = digest_of(zone_mask(zone, bundle.info.input_size) for zone in zones)
+    spec = asdict(bundle.info.trunk.spec)
+    return {"bundle": bundle.checksum, "spec": spec, "zones": [*zones, pixels], "code": code()}
 
 
 def _int8(bundle: Bundle, *, defended: bool) -> bytes:
@@ -86,11 +88,12 @@ def _int8(bundle: Bundle, *, defended: bool) -> bytes:
             int8_graph.int8_graph(_classifier(bundle), bundle.info.trunk.spec, ranges, defended=defended)
         )
 
-    key = {"bundle": bundle.checksum, "ranges": ranges, "defended": defended, "code": _code()}
+    key = {"bundle": bundle.checksum, "ranges": ranges, "defended": defended, "code": code()}
     return derived("int8", key, build)
 
 
-def _code() -> str:
+def code() -> str:
+    """Changes with the source of whatever makes the graphs."""
     return code_version(architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph, view_graph)
 
 

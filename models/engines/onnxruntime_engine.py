@@ -40,6 +40,8 @@ class OnnxRuntimeEngine:
         self._classifier = _Runner(open_session(classifier(bundle, precision), **self._settings))
         self._defended: _Runner | None = None
         self._shares = self._classifier.provider == _CPU and precision == "float32"
+        if self._shares:
+            self._settings["device"] = "cpu"  # what is loaded later stays there
         self.name = f"onnxruntime {onnxruntime.__version__} ({self._classifier.provider}, {precision})"
 
     def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
@@ -47,10 +49,12 @@ class OnnxRuntimeEngine:
             crops, looks = looks.and_crops(crops, self._fill_rgb), None
         if len(crops) == 0:
             return np.zeros((0, len(self._bundle.info.labels)), np.float32)
-        if looks and looks.zones != self._classifier.zones:
+        runner = self._classifier
+        if looks and looks.zones != runner.zones:
             graph = classifier(self._bundle, self._precision, looks.zones)
-            self._classifier = _Runner(open_session(graph, **self._settings), looks.zones)
-        return np.concatenate(self._classifier.run(["logits"], crops, looks))
+            runner = self._classifier = _Runner(open_session(graph, **self._settings), looks.zones)
+        (logits,) = runner.run(["logits"], crops, looks)
+        return logits
 
     def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         if len(crops) == 0:
@@ -58,14 +62,16 @@ class OnnxRuntimeEngine:
         if looks and not self._shares:
             logits, saliency = self.logits_and_saliency(crops, percentile)
             return np.concatenate([logits, self.logits(looks.views(crops, self._fill_rgb))]), saliency
-        if self._defended is None or (looks and looks.zones != self._defended.zones):
+        runner = self._defended
+        if runner is None or (looks and looks.zones != runner.zones):
             style: Style = "blocked" if self._classifier.provider == _CPU else "plain"
             zones = looks.zones if looks else ()
             graph = defended_pass(self._bundle, style, self._precision, zones)
-            self._defended = _Runner(open_session(graph, **self._settings), zones)
+            runner = self._defended = _Runner(open_session(graph, **self._settings), zones)
         kept = np.array([kept_values(crops.shape[1], percentile)], np.int64)
-        saliency, *logits_and_views = self._defended.run(["saliency", "logits"], crops, looks, kept=kept)
-        return np.concatenate(logits_and_views), saliency
+        wanted = ["saliency", "logits", *(["views"] if looks else [])]
+        saliency, *of_crops_and_views = runner.run(wanted, crops, looks, kept=kept)
+        return np.concatenate(of_crops_and_views), saliency
 
 
 class _Runner:
@@ -75,22 +81,27 @@ class _Runner:
         self._session = session
         self.zones = zones
         self.provider: str = session.get_providers()[0]
-        self._crops: Any = None  # an OrtValue on the device, of the last batch's shape
+        self._crops: dict[tuple[int, ...], Any] = {}  # OrtValues on the device by a batch's shape
 
     def run(self, outputs: list[str], crops: Bytes, looks: Looks | None = None, **inputs: Any) -> list[Floats]:
-        """The outputs, and with ``looks`` the views after them."""
+        """The outputs.
+
+        Raises:
+            ValueError: ``looks`` at other zones than the graph has views for.
+        """
+        if looks and looks.zones != self.zones:
+            raise ValueError(f"a graph with views of {self.zones} was asked for {looks.zones}")
         for number, zone in enumerate(self.zones):
             inputs[f"{zone}.of"] = looks.of(number) if looks else np.zeros(0, np.int64)
         if self.provider == _CPU:
-            wanted = [*outputs, "views"] if looks else outputs
-            results: list[Floats] = self._session.run(wanted, {"crops": crops, **inputs})
+            results: list[Floats] = self._session.run(outputs, {"crops": crops, **inputs})
             return results
-        if self._crops is None or tuple(self._crops.shape()) != crops.shape:
-            self._crops = onnxruntime.OrtValue.ortvalue_from_numpy(crops, "cuda", 0)
+        if crops.shape in self._crops:
+            self._crops[crops.shape].update_inplace(crops)
         else:
-            self._crops.update_inplace(crops)
+            self._crops[crops.shape] = onnxruntime.OrtValue.ortvalue_from_numpy(crops, "cuda", 0)
         binding = self._session.io_binding()
-        binding.bind_ortvalue_input("crops", self._crops)
+        binding.bind_ortvalue_input("crops", self._crops[crops.shape])
         for name, values in inputs.items():
             binding.bind_cpu_input(name, values)
         for name in outputs:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.errors import BadInput
-from realtime.cli import console, write_json
+from realtime.cli import JsonFile, console, write_json
 from realtime.outputs import event_export, retention
 from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import KINDS, EventFilter, Kind
@@ -23,7 +23,6 @@ Folder = Annotated[Path, typer.Option("--folder", help="Where the run writes its
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help=f"One of {', '.join(KINDS)}; may be repeated.")]
 CameraName = Annotated[str | None, typer.Option("--camera", help="Only this camera.")]
 Person = Annotated[str | None, typer.Option("--person", help="Only events that name this person.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here as JSON.")]
 
 
 @app.command("list")

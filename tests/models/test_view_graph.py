@@ -7,18 +7,23 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import shape_inference
 from small_bundle import make_small_bundle
 
+from models.architecture import InputSpec
 from models.bundle import Bundle
 from models.defended_graph import defended_graph, graph_with_views, kept_values
+from models.engines import graphs
+from models.export import classifier_graph, round_weights
+from models.vgg16 import VGG16
 from models.view_graph import rows_reached
 from models.zones import ZONES, Looks, Zone, every_look, zone_mask
 
 Floats = npt.NDArray[np.float32]
 
 
-@pytest.fixture(scope="module", params=[32, 50, 112])  # 50 is odd after its first pooling: one block is shared
+@pytest.fixture(scope="module", params=[32, 33, 50, 112])  # 33 is odd, 50 after its first pooling: less is shared
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_small_bundle(tmp_path_factory.mktemp("bundle") / "b", size=request.param)
 
@@ -50,10 +55,10 @@ def alone(bundle: Bundle, looks: Looks, crops: npt.NDArray[np.uint8]) -> Floats:
 def test_views_that_share_the_first_blocks_equal_the_hidden_crops_classified_alone(bundle, zones):
     crops = crops_of(bundle, 3)
     looks = every_look(zones, 3)
-    logits, views = shared(bundle, zones).run(["logits", "views"], inputs(looks, crops))
+    (logits,) = shared(bundle, zones).run(["logits"], inputs(looks, crops))
     wanted = alone(bundle, looks, crops)
-    np.testing.assert_allclose(views, wanted, atol=1e-5 * np.abs(wanted).max())
-    assert np.abs(views[:3] - logits).max() > 1e-3 * np.abs(logits).max()  # what is hidden matters
+    np.testing.assert_allclose(logits[3:], wanted, atol=1e-5 * np.abs(wanted).max())
+    assert np.abs(logits[3:6] - logits[:3]).max() > 1e-3 * np.abs(logits).max()  # what is hidden matters
 
 
 def test_each_zone_is_looked_at_on_the_crops_that_are_named(bundle):
@@ -62,14 +67,14 @@ def test_each_zone_is_looked_at_on_the_crops_that_are_named(bundle):
     for looked in ([[1, 0], [0, 0], [1, 1]], [[0, 0], [0, 1], [0, 0]]):
         looks = Looks(("eyewear", "lower_face"), np.array(looked, np.bool_))
         wanted = alone(bundle, looks, crops)
-        (views,) = session.run(["views"], inputs(looks, crops))
-        np.testing.assert_allclose(views, wanted, atol=1e-5 * np.abs(wanted).max())
+        (logits,) = session.run(["logits"], inputs(looks, crops))
+        np.testing.assert_allclose(logits[3:], wanted, atol=1e-5 * np.abs(wanted).max())
 
 
 def test_where_nobody_looks_there_are_no_views(bundle):
     looks = Looks(("eyewear",), np.zeros((2, 1), np.bool_))
-    logits, views = shared(bundle, ("eyewear",)).run(["logits", "views"], inputs(looks, crops_of(bundle, 2)))
-    assert (logits.shape, views.shape) == ((2, 4), (0, 4))
+    (logits,) = shared(bundle, ("eyewear",)).run(["logits"], inputs(looks, crops_of(bundle, 2)))
+    assert logits.shape == (2, 4)
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -78,9 +83,30 @@ def test_not_a_bit_of_a_view_depends_on_the_pixels_of_its_zone(bundle, zone):
     other = crops.copy()
     other[:, zone_mask(zone, bundle.info.input_size)] ^= 255
     session = shared(bundle, (zone,))
-    first, second = (session.run(["logits", "views"], inputs(looks, one)) for one in (crops, other))
-    np.testing.assert_array_equal(first[1], second[1])
-    assert (first[0] != second[0]).any()
+    first, second = (session.run(["logits"], inputs(looks, one))[0] for one in (crops, other))
+    np.testing.assert_array_equal(first[2:], second[2:])
+    assert (first[:2] != second[:2]).any()
+
+
+def test_a_trunk_with_another_order_of_colours_and_a_scale_has_its_own_fill(tmp_path: Path):
+    spec = InputSpec(mean=(120.0, 110.0, 100.0), scale=(0.02, 0.01, 0.03), channel_order="RGB")
+    torch.manual_seed(0)
+    model = VGG16(classes=4, input_size=48, hidden=16, spec=spec)
+    round_weights(model)
+    classifier, looks = classifier_graph(model), every_look(("eyewear", "forehead"), 2)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), np.uint8)
+    (logits,) = session_of(graph_with_views(classifier, spec, looks.zones)).run(["logits"], inputs(looks, crops))
+    (wanted,) = session_of(classifier).run(["logits"], {"crops": looks.and_crops(crops, (120, 110, 100))})
+    np.testing.assert_allclose(logits, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_graphs_of_other_zones_or_another_fill_are_kept_apart(bundle):
+    other = bundle.info.trunk.model_copy(update={"mean": (1.0, 2.0, 3.0)})
+    recoloured = Bundle(bundle.folder, bundle.info.model_copy(update={"trunk": other}))
+    made = [graphs.classifier(bundle, "float32", zones) for zones in (("eyewear",), ("lower_face",))]
+    made.append(graphs.classifier(recoloured, "float32", ("eyewear",)))
+    assert len(set(made)) == 3
+    assert graphs.classifier(bundle, "float32", ("eyewear",)) == made[0]
 
 
 def test_the_defended_pass_gives_the_same_views_and_its_own_logits_and_saliency(bundle):

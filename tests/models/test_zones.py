@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from models.bundle import PolicyInfo
 from models.errors import BadInput
 from models.eyewear import SHAPES, frame_mask
 from models.pose import template
 from models.zones import MARGIN, SHIFT, ZONES, Looks, checked_zones, every_look, hide, zone_mask
+from realtime.config import DefenceConfig
 
 
 @pytest.mark.parametrize("size", [112, 224])
@@ -57,6 +59,15 @@ def test_looks_at_some_crops_go_back_to_where_they_belong():
     assert len(looks) == 4
     spread = looks.scattered(np.array([[1.0], [2.0], [3.0], [4.0]], np.float32))
     np.testing.assert_array_equal(spread[..., 0], [[0, 3], [1, 4], [2, 0]])
+
+
+def test_a_zone_that_is_named_twice_is_refused_wherever_it_is_named():
+    with pytest.raises(ValueError, match="a zone is named twice in eyewear, eyewear; name it once"):
+        every_look(("eyewear", "eyewear"), 1)
+    with pytest.raises(ValueError, match="name it once"):
+        PolicyInfo(zones=("cheeks", "cheeks"))
+    with pytest.raises(ValueError, match="name it once"):
+        DefenceConfig(zones=["cheeks", "cheeks"])
 
 
 def test_no_zones_give_no_views():

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from models.errors import BadInput
 
 Row = Mapping[str, Any]
+_FIRST = "classify (and zone views), saliency"
 
 
 def decision_chart(rows: Sequence[Row]) -> Figure:
@@ -27,7 +28,7 @@ def decision_chart(rows: Sequence[Row]) -> Figure:
     left = [0.0] * len(shown)
     for stage in ("saliency", "mask", "reclassify"):
         values = [row["ms"][stage]["p50"] for row in shown]
-        axes.barh(names, values, left=left, label="classify and saliency" if stage == "saliency" else stage)
+        axes.barh(names, values, left=left, label=_FIRST if stage == "saliency" else stage)
         left = [a + b for a, b in zip(left, values, strict=True)]
     for index, row in enumerate(shown):
         bare = row["bare_forward_ms"]["p50"]

@@ -14,7 +14,8 @@ Row = Mapping[str, Any]
 def decision_table(rows: Sequence[Row]) -> Table:
     """Per engine, size, batch and kind of face."""
     table = _table(
-        "A decision, median milliseconds per pass; x: of ONNX Runtime's bare float32 forward, ± half the middle half",
+        "A decision, median milliseconds per pass; saliency: with the first classification and zone views; "
+        "x: of ONNX Runtime's bare float32 forward, ± half the middle half",
         ["size", "faces", "engine", "kind", "masked"],
         ["bare", "classify", "saliency", "mask", "reclassify", "whole", "p95", "x saliency", "x whole"],
     )

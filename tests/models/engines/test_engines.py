@@ -20,6 +20,7 @@ from models.guided_backprop import guided_backprop
 from models.policy import decide
 from models.recogniser import Recogniser
 from models.saliency_mask import scale_saliency
+from models.zones import Zone, every_look
 
 has_openvino = importlib.util.find_spec("openvino") is not None
 openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO is an optional extra")
@@ -54,6 +55,34 @@ def test_batches_of_any_size_follow_one_another(engine: Engine, crops: np.ndarra
         logits, saliency = engine.logits_and_saliency(crops[:size], 99.0)
         np.testing.assert_allclose(logits, whole[0][:size], atol=1e-4, rtol=1e-4)
         np.testing.assert_allclose(saliency, whole[1][:size], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "torch",
+        "onnxruntime",
+        "onnxruntime-int8",
+        pytest.param("openvino", marks=openvino_only),
+        pytest.param("openvino-int8", marks=openvino_only),
+    ],
+)
+def test_views_come_after_the_crops_whatever_zones_were_looked_at_before(
+    name: str, small_bundle: Bundle, crops: np.ndarray
+) -> None:
+    engine = make_engine(name, small_bundle, threads=1)
+    every: list[tuple[Zone, ...]] = [("eyewear",), ("lower_face", "eyewear"), (), ("cheeks",)]
+    for zones in every:
+        looks = every_look(zones, 2)
+        wanted = engine.logits(looks.and_crops(crops[:2], small_bundle.info.trunk.spec.fill_rgb))
+        tolerance = {"atol": 1e-4 * float(np.abs(wanted).max())}
+        np.testing.assert_allclose(engine.logits(crops[:2], looks), wanted, **tolerance)
+        logits, saliency = engine.logits_and_saliency(crops[:2], 99.0, looks)
+        np.testing.assert_allclose(logits, wanted, **tolerance)
+        assert saliency.shape == (2, 32, 32)
+    nothing = every_look(("eyewear",), 0)
+    assert engine.logits(crops[:0], nothing).shape == (0, 4)
+    assert [part.shape for part in engine.logits_and_saliency(crops[:0], 99.0, nothing)] == [(0, 4), (0, 32, 32)]
 
 
 def test_no_crop_is_no_trouble_in_8_bits_either(small_bundle: Bundle, crops: np.ndarray) -> None:

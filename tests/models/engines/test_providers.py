@@ -9,6 +9,7 @@ from models.engines import providers
 from models.engines.onnxruntime_engine import _Runner
 from models.engines.providers import device_of, open_session, wanted_providers
 from models.errors import BadInput
+from models.zones import every_look
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -159,4 +160,10 @@ def test_on_a_gpu_the_buffer_of_the_crops_is_used_again(monkeypatch: pytest.Monk
     assert runner.run(["logits"], first)[0].tolist() == [48, 48]
     assert runner.run(["logits"], second)[0].tolist() == [96, 96]
     assert runner.run(["logits"], second[:1])[0].tolist() == [96]
-    assert (FakeValue.copies, FakeValue.updates) == (2, 1)
+    assert runner.run(["logits"], first)[0].tolist() == [48, 48]  # a batch of this size came before
+    assert (FakeValue.copies, FakeValue.updates) == (2, 2)
+
+
+def test_a_graph_never_answers_for_other_zones_than_it_has_views_of() -> None:
+    with pytest.raises(ValueError, match="views of \\(\\) was asked for \\('eyewear',\\)"):
+        _Runner(FakeGpuSession()).run(["logits"], np.zeros((1, 32, 32, 3), np.uint8), every_look(("eyewear",), 1))
