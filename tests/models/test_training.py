@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from models import training
+from models import training, training_run
 from models.calibration import calibrate, expected_calibration_error, fold_temperature, softmax
 from models.errors import BadInput
 from models.features import Augmentation, to_pixels, version
@@ -259,13 +259,13 @@ def test_the_last_block_is_kept_only_where_validation_gains(monkeypatch: pytest.
             return [{"epoch": 1.0, "loss": 0.0, "score": 0.0}]
         return fit(module, train, validation, settings, **more)
 
-    monkeypatch.setattr(training, "fit", worthless)
+    monkeypatch.setattr(training_run, "fit", worthless)
     trained = train(model, crops, labels, settings)
     assert trained.kept == "head"
     for name, layer in model.convolutions().items():
         assert torch.equal(layer.weight, before[name])
 
-    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(training_run, "fit", fit)
     monkeypatch.setattr(training, "_better", lambda new, old: True)
     trained = train(model, crops, labels, settings)
     assert trained.kept == "block"
@@ -284,13 +284,13 @@ def test_beside_a_further_zone_which_is_learnt_with_glasses_on_all_else_counts_t
 ) -> None:
     crops, labels = drawn_people(2, 6, size=32)
     shown: list[tuple[Examples, Examples | None]] = []
-    fitted = training.fit
+    fitted = training_run.fit
 
     def watched(module: nn.Sequential, known: Examples, *rest: object, **more: object) -> object:
         shown.append((known, more["strangers"]))  # type: ignore[arg-type]
         return fitted(module, known, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "fit", watched)
+    monkeypatch.setattr(training_run, "fit", watched)
     settings = TrainingSettings(
         versions=1, zones=("eyewear", "lower_face"), zone_versions=2, head=replace(QUICK, epochs=1)
     )
