@@ -52,7 +52,7 @@ def defended_graph(
     Raises:
         BadInput: the classifier is no plain chain of Conv, Relu, MaxPool, Flatten and Gemm.
     """
-    side = int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    side = _side_of(classifier)
     weights = read_weights(classifier)
     layers = chain_of(classifier, weights)
     graph = GraphBuilder()
@@ -87,7 +87,7 @@ def graph_with_views(classifier: onnx.ModelProto, spec: InputSpec, zones: Sequen
     graph, layers = GraphBuilder(), chain_of(classifier)
     graph.nodes.extend(classifier.graph.node)
     graph.initialisers.extend(classifier.graph.initializer)
-    join_views(graph, layers, zones, spec, int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value))
+    join_views(graph, layers, zones, spec, _side_of(classifier))
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N + M", layers[-1].channels])
     return finish(graph, [*classifier.graph.input, *inputs_of(zones)], [logits], "views")
 
@@ -99,7 +99,7 @@ def chain_of(classifier: onnx.ModelProto, weights: Mapping[str, npt.NDArray[np.f
         BadInput: they are no plain chain of Conv, Relu, MaxPool, Flatten and Gemm.
     """
     weights = read_weights(classifier) if weights is None else weights
-    side = int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    side = _side_of(classifier)
     producers = {output: node for node in classifier.graph.node for output in node.output}
     nodes: list[onnx.NodeProto] = []
     name = "logits"
@@ -118,6 +118,11 @@ def chain_of(classifier: onnx.ModelProto, weights: Mapping[str, npt.NDArray[np.f
     if kinds[:1] != ["Conv"] or kinds[-4:] != ["Flatten", "Gemm", "Relu", "Gemm"] or not after_pool:
         raise BadInput("the classifier's graph is not the chain of layers that the defended pass is derived from")
     return layers
+
+
+def _side_of(classifier: onnx.ModelProto) -> int:
+    """Of the crops that it takes, in pixels."""
+    return int(classifier.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
 
 
 def _forward(steps: PlainSteps, classifier: onnx.ModelProto, layers: list[Layer]) -> None:

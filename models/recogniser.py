@@ -149,7 +149,8 @@ class Recogniser:
         """Load and run once what quick decisions need, alarms included."""
         crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
         self.defend(crop, quick=True)
-        self._engine.logits_and_saliency(crop, self.mask_parameters.percentile)
+        if self.zones:  # without them that was the whole defence
+            self._engine.logits_and_saliency(crop, self.mask_parameters.percentile)
 
     def view(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> (N, V, K): probabilities of the views with one zone hidden each."""

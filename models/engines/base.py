@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from models.bundle import Bundle
 from models.engines.graphs import Precision
 from models.errors import BadInput
@@ -34,6 +36,14 @@ class Engine(Protocol):
 
     def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         """(N, S, S, 3) -> ``logits`` and the scaled guided saliency of each crop's top-1 logit (N, S, S) in [0, 1]."""
+
+
+def with_views_apart(
+    engine: Engine, crops: Bytes, percentile: float, looks: Looks, fill_rgb: tuple[int, int, int]
+) -> tuple[Floats, Floats]:
+    """``logits_and_saliency`` with ``looks`` where the views are crops like others."""
+    logits, saliency = engine.logits_and_saliency(crops, percentile)
+    return np.concatenate([logits, engine.logits(looks.views(crops, fill_rgb))]), saliency
 
 
 def make_engine(name: str, bundle: Bundle, *, threads: int | None = None, strict: bool = False) -> Engine:

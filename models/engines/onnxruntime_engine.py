@@ -9,6 +9,7 @@ import onnxruntime
 
 from models.bundle import Bundle
 from models.defended_graph import Style, kept_values
+from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.engines.providers import Device, open_session
 from models.evidence import Bytes, Floats
@@ -60,8 +61,7 @@ class OnnxRuntimeEngine:
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
         if looks and not self._shares:
-            logits, saliency = self.logits_and_saliency(crops, percentile)
-            return np.concatenate([logits, self.logits(looks.views(crops, self._fill_rgb))]), saliency
+            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
         runner = self._defended
         if runner is None or (looks and looks.zones != runner.zones):
             style: Style = "blocked" if self._classifier.provider == _CPU else "plain"

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.bundle import Bundle
 from models.defended_graph import kept_values
+from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput
 from models.evidence import Bytes, Floats
@@ -51,8 +52,7 @@ class OpenVinoEngine:
 
     def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         if looks:
-            logits, saliency = self.logits_and_saliency(crops, percentile)
-            return np.concatenate([logits, self.logits(looks.views(crops, self._fill_rgb))]), saliency
+            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
         if self._defended is None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from models.bundle import Bundle
+from models.engines.base import with_views_apart
 from models.evidence import Bytes, Floats
 from models.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
@@ -30,8 +31,7 @@ class TorchEngine:
 
     def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         if looks:
-            logits_of_crops, saliency = self.logits_and_saliency(crops, percentile)
-            return np.concatenate([logits_of_crops, self.logits(looks.views(crops, self._fill_rgb))]), saliency
+            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
         if len(crops) == 0:
             return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
         logits: list[torch.Tensor] = []
