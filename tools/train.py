@@ -276,19 +276,7 @@ def transfer_command(
 def _recipe(
     versions: int, epochs: int, block_epochs: int, seed: int, teacher: Path | None, strangers: Path | None
 ) -> TrainingSettings:
-    """The recipe that was best on validation, cut to what was given.
-
-    Measured on 462 validation crops of 30 people, trunk frozen, clean / mean of the three kinds hidden:
-    plain crops 88.2 / 52.1 %, with one changed version 87.1 / 57.4, and distillation 88.2 / 59.1, with three
-    changed versions and distillation 88.4 / 62.1; with four, distillation, soft labels and 600 strangers
-    90.2 / 63.9. With one changed version, soft labels or mixup instead of distillation gave less (88.4 / 57.2,
-    88.0 / 57.6), stronger dropout (0.7) or a learning rate of 3e-4 lost (86.2, 84.7 clean). Ten epochs of the
-    last block at 1e-4 gained nothing (89.3 / 63.4): on this trunk it is better left frozen.
-    Four changed versions, distillation, a few soft labels and 600 strangers: 90.2 / 63.9, which is kept.
-    On a trunk adapted for 75 minutes more (``adapt --half-precision``), with five changed versions: 92.2 / 76.9.
-    On the first trunk the last convolution block trained after that (ten epochs) gave 89.3 / 63.5 at its best, and
-    is not kept.
-    """
+    """The recipe that was best on validation (docs/measurements.md, "The head's recipe"), cut to what was given."""
     head = replace(
         FitSettings(epochs=epochs, seed=seed),
         distillation=4.0 if teacher else 0.0,

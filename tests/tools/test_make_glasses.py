@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
-import re
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from skimage import data
 from small_people import NAMES, SIZE, crops, make_recogniser, trained_on, write_people
 from typer.testing import CliRunner
@@ -23,14 +20,11 @@ from realtime.faces.align import crop_face
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
-from tools.attacks.half_precision import HalfPrecision
 from tools.glasses import job
 from tools.glasses.job import Settings, make_glasses, summary
-from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
-from tools.glasses.sheets import contact_sheet, fine_accessory, printable_page
+from tools.glasses.pairs import Pair
 from tools.glasses.store import Store, read_png
-from tools.glasses.texture import make_texture, rgba_of
-from tools.people import People
+from tools.glasses.texture import make_texture
 
 
 @pytest.fixture(scope="module")
@@ -223,48 +217,6 @@ def test_several_pictures_share_one_texture(recogniser, folder, tmp_path):
     np.testing.assert_array_equal(attacked[0][opaque], attacked[1][opaque])
 
 
-def people_of(labels: list[int], names=("a", "b", "c")) -> People:
-    count = len(labels)
-    pictures = np.arange(count, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    return People(names, pictures, np.array(labels), tuple(f"{i}" for i in range(count)))
-
-
-def test_pairs_are_drawn_uniformly_among_correctly_classified_crops():
-    people = people_of([0, 0, 1, 1, 2])
-
-    def classify(crops):  # crop 1 is taken for b
-        truth = np.array([0, 1, 1, 1, 2])
-        return np.eye(3, dtype=np.float32)[truth[crops[:, 0, 0, 0]]]
-
-    counts: dict[tuple[str, int], int] = {}
-    for seed in range(400):
-        (pair,) = draw_pairs(people, [0, 1, 2], classify, count=1, seed=seed, targets=range(3))
-        key = (pair.pictures[0], pair.target)
-        counts[key] = counts.get(key, 0) + 1
-    assert set(counts) == {("0", 1), ("0", 2), ("2", 0), ("2", 2), ("3", 0), ("3", 2), ("4", 0), ("4", 1)}
-    assert all(25 <= count <= 80 for count in counts.values())  # 50 expected, four deviations of 6.6
-
-
-def test_no_pair_is_drawn_twice_and_no_more_than_there_are():
-    people = people_of([0, 1])
-    drawn = draw_pairs(people, [0, 1], lambda c: np.eye(2)[c[:, 0, 0, 0]], count=99, seed=1, targets=range(2))
-    assert sorted((p.pictures[0], p.target) for p in drawn) == [("0", 1), ("1", 0)]
-
-
-def test_an_empty_list_of_pairs_is_refused():
-    with pytest.raises(BadInput, match="no pair to attack"):
-        draw_pairs(people_of([0, 0]), [0], lambda c: np.eye(2)[[1] * len(c)], count=3, seed=0, targets=range(2))
-
-
-def test_names_are_found_whatever_their_spelling():
-    assert index_of("grace_hopper", NAMES, "target") == 1
-    with pytest.raises(BadInput, match="it knows Grace Hopper"):
-        index_of("Grace Kelly", NAMES, "target")
-    with pytest.raises(BadInput, match="give strangers as --attackers"):
-        labels_of(people_of([0]), NAMES, strangers=False)
-    assert labels_of(people_of([0]), NAMES, strangers=True) == [STRANGER] * 3
-
-
 def test_one_texture_serves_many_views_and_survives_movement(recogniser):
     model = recogniser.torch_model()
     views = crops(16)[:4]
@@ -276,31 +228,6 @@ def test_one_texture_serves_many_views_and_survives_movement(recogniser):
     np.testing.assert_array_equal(rgba[..., 3] > 0, alpha >= 0.5)
     worn = np.where(rgba[None, ..., 3:] > 0, rgba[None, ..., :3], views)
     assert recogniser.classify(worn)[:, target].mean() > before[:, target].mean() + 0.2
-
-
-def test_the_printed_page_is_true_to_scale():
-    alpha = frame_mask("classic", 112)
-    rgba = rgba_of(np.full((112, 112, 3), (200, 30, 40), np.uint8), alpha)
-    fine = fine_accessory(rgba, "classic")
-    assert fine[..., 3].any(axis=0).all()
-    assert (fine[fine[..., 3] > 0][:, :3] == (200, 30, 40)).all()
-    content = printable_page(rgba, "classic", "caption")
-    box = re.search(rb"/MediaBox \[ *0 0 ([\d.]+) ([\d.]+)", content)
-    assert box is not None
-    assert [float(side) / 72 * 2.54 for side in box.groups()] == pytest.approx([21.0, 29.7], abs=0.01)
-    streams = [
-        zlib.decompress(s) for s in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.S) if s[:1] == b"x"
-    ]
-    # the picture is placed by a matrix "width 0 0 height x y cm" in points of 1/72 inch
-    widths = [float(w) for s in streams for w in re.findall(rb"([\d.]+) 0 0\s+-?[\d.]+ [\d.]+ [\d.]+ cm", s)]
-    scales = [width / 72 * 2.54 for width in widths]
-    assert any(scale == pytest.approx(13.0, abs=0.02) for scale in scales), scales
-
-
-def test_the_contact_sheet_shows_every_pair_before_and_after():
-    red, blue = (np.full((20, 20, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
-    sheet = contact_sheet([(red, blue, "one\ntwo")] * 3, columns=2)
-    assert [(sheet == colour).all(axis=2).sum() for colour in ((255, 0, 0), (0, 0, 255))] == [1200, 1200]
 
 
 def test_adaptive_attacks_run_under_the_same_command(recogniser, tmp_path):
@@ -315,15 +242,3 @@ def test_a_damaged_picture_is_not_read_as_one(tmp_path):
     (tmp_path / "x.png").write_bytes(b"")
     with pytest.raises(BadInput, match="cannot be read back"):
         read_png(tmp_path / "x.png")
-
-
-def test_a_network_in_half_precision_says_nearly_the_same_and_gives_gradients(monkeypatch):
-    monkeypatch.setattr("models.half_precision.has_bfloat16", lambda: True)  # emulated where the CPU has it not
-    torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(1800, 4))
-    pixels = torch.rand(2, 3, 17, 17, requires_grad=True)
-    wanted, found = net(pixels), HalfPrecision(net)(pixels)
-    assert found.dtype == torch.float32
-    assert 0 < (found - wanted).abs().max() < 0.02
-    slopes = [torch.autograd.grad(logits.sum(), pixels)[0].flatten() for logits in (found, wanted)]
-    assert torch.cosine_similarity(*slopes, dim=0) > 0.99

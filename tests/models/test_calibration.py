@@ -1,0 +1,29 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.calibration import calibrate, expected_calibration_error, fold_temperature, softmax
+
+
+def test_temperature_undoes_a_known_overconfidence() -> None:
+    random = np.random.default_rng(0)
+    honest = random.normal(0, 1.5, (4000, 5)).astype(np.float32)
+    labels = np.array([random.choice(5, p=p) for p in softmax(honest)])
+    found = calibrate(3 * honest, labels)
+    assert found.temperature == pytest.approx(3.0, rel=0.08)
+    assert found.error_after < 0.03 < found.error_before
+
+
+def test_the_calibration_error_of_a_hand_worked_case() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
+    labels = np.array([0, 1, 0, 0])  # bins 0.9: half right; 0.6: half right
+    assert expected_calibration_error(probabilities, labels, bins=10) == pytest.approx(0.5 * 0.4 + 0.5 * 0.1)
+
+
+def test_a_folded_temperature_divides_the_logits() -> None:
+    layer, x = nn.Linear(4, 3), torch.randn(5, 4)
+    with torch.no_grad():
+        before = layer(x)
+        fold_temperature(layer, 2.5)
+        torch.testing.assert_close(layer(x) * 2.5, before)
