@@ -13,6 +13,7 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 import datetime
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,8 @@ from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
 from models.training import split
 from models.vgg16 import VGG16
+from models.zones import ZONES as EVERY_ZONE
+from models.zones import checked_zones
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.realign import Realigner
 from tools.attacked import NOBODY, labelled
@@ -82,6 +85,9 @@ def main(
     ] = None,
     strangers: Annotated[Path | None, typer.Option(help="Prepared crops of people who are not enrolled.")] = None,
     hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two rows more.")] = None,
+    zone: Annotated[
+        list[str] | None, typer.Option(help=f"It hides these, not its own (repeat): {', '.join(EVERY_ZONE)}.")
+    ] = None,
     wearing: Annotated[
         Path | None, typer.Option("--wearers", help="List of pictures (person/file) of people who really wear glasses.")
     ] = None,
@@ -120,7 +126,7 @@ def main(
     started = time.perf_counter()
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
-    second = None if hardened is None else _hardened(recogniser, hardened, engine, threads)
+    second = None if hardened is None else _hardened(recogniser, hardened, zone or [], engine, threads)
     bundles = [one for one in (recogniser, second) if one is not None]
     make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     people = read_people(data, allow_single=True, aligned=aligned)
@@ -215,13 +221,14 @@ def _plan(full: bool, attack: list[str] | None, numbers: dict[str, int | None], 
     return replace(plan, **{key: value for key, value in numbers.items() if value is not None})
 
 
-def _hardened(plain: Recogniser, bundle: str, engine: str, threads: int) -> Recogniser:
-    """The second bundle.
+def _hardened(plain: Recogniser, bundle: str, zones: Sequence[str], engine: str, threads: int) -> Recogniser:
+    """The second bundle, with other zones hidden than its own where some are given.
 
     Raises:
-        BadInput: it knows other people, another crop, or hides no zone.
+        BadInput: it knows other people, another crop, or hides no zone; no such zone.
     """
     second = load_recogniser(bundle, engine, threads=threads)
+    second.zones = checked_zones(zones) or second.zones
     if second.labels != plain.labels or second.input_size != plain.input_size:
         raise BadInput(f"--hardened {bundle}: knows other people or takes other crops than the first bundle")
     if not second.zones:

@@ -207,6 +207,18 @@ def test_a_second_bundle_without_zones_is_refused(tuned, people, tmp_path):
         run(tuned, people, "--out", tmp_path, *OPTIONS, "--hardened", tuned.bundle.folder)
 
 
+def test_other_zones_than_the_bundles_can_be_hidden_and_attacked(tuned, zoned, people, tmp_path):
+    options = ("--attack", "zones forehead", "--zone-pairs", 2, "--zone-steps", 2, "--clean", 4, "--no-detect")
+    second = ("--defence", "zones", "--hardened", zoned, "--zone", "forehead", "--zone", "eyewear")
+    run(tuned, people, "--out", tmp_path, *options, *second)
+    found = json.loads((tmp_path / "evaluation.json").read_text())["certificates"]
+    assert [found["zone"], *(one["zone"] for one in found["further"])] == ["eyewear", "forehead"]
+    (job,) = (tmp_path / "attacks").glob("zones_forehead_on_zones-*/job.json")
+    assert json.loads(job.read_text())["defence"]["zones"] == ["eyewear", "forehead"]
+    with pytest.raises(BadInput, match="unknown, give one of eyewear, lower_face"):
+        run(tuned, people, "--out", tmp_path, *options, *second, "--zone", "hat")
+
+
 def test_success_is_counted_on_the_pictures_on_disk(evaluated, tuned):
     result = json.loads((evaluated / "evaluation.json").read_text())
     (folder,) = (evaluated / "attacks").glob("sharif-*")
