@@ -25,7 +25,8 @@ from tools.attacks.base import AttackResult, Objective, Watch
 from tools.attacks.batch import Batch, frozen, gather
 from tools.attacks.pgd import MaskedPGD
 
-#: A view counts as convinced from this factor of what it has to give; the rest is for rounding and bfloat16.
+#: A view counts as convinced from this factor of what it has to give; the rest is for rounding and bfloat16. Where
+#: that is more than certainty, half the way to it has to do.
 SLACK = 1.03
 
 
@@ -50,7 +51,8 @@ class ZonePolicy(MaskedPGD):
         group: int = 16,
         **options: Any,
     ) -> None:
-        super().__init__(target_confidence=SLACK, group=group, **options)
+        certainty = 1 / max(policy.threshold, policy.zone_threshold, *map(policy.confirm_of, range(len(zones))))
+        super().__init__(target_confidence=min(SLACK, (1 + certainty) / 2), group=group, **options)
         if restarts < 1:
             raise ValueError(f"{restarts} restarts attack nothing; give at least 1")
         self.zones = [torch.from_numpy(np.array(zone)) for zone in zones]

@@ -25,7 +25,8 @@ POLICY = Policy(threshold=0.8, zone_confirm=0.3, zone_threshold=0.5)
 
 
 def attack(**options):
-    return ZonePolicy(zones=[ZONE], fill_rgb=FILL, policy=POLICY, **{"steps": 40, "restarts": 2, **options})
+    usual = {"policy": POLICY, "steps": 40, "restarts": 2}
+    return ZonePolicy(zones=[ZONE], fill_rgb=FILL, **(usual | options))
 
 
 def scene(count=6):
@@ -93,6 +94,17 @@ def test_a_raw_view_that_names_nobody_is_a_way_too():
     found = attack(steps=80).run(net, crops, own, other, mask=BEYOND)
     ways = shares(net, found.adversarial, other).min(axis=1)
     assert (found.reached & (ways[0] < 1) & (ways[1] >= 1)).any()
+
+
+def test_who_convinces_a_policy_that_asks_for_near_certainty_is_finished():
+    """A view can give no more than 1, so a fixed factor above what is asked for could be out of reach."""
+    net, crops, own, other = scene(24)
+    sure = replace(POLICY, zone_confirm=0.98, zone_threshold=0.98)
+    found = attack(steps=80, policy=sure).run(net, crops, own, other, mask=BEYOND)
+    assert found.reached.any()
+    assert (found.iterations[found.reached] < 80).all()
+    hidden = named(net, hide(found.adversarial, ZONE, FILL))[np.arange(len(crops)), other]
+    assert (hidden[found.reached] > 0.98).all()
 
 
 def test_restarts_only_ever_help():
