@@ -19,6 +19,7 @@ from rich.console import Console, RenderableType
 
 from models.bundle import load_bundle
 from models.errors import BadInput
+from models.zones import checked_zones
 from realtime.threads import calm_opencv, thread_budget
 from tools.bench import tables
 from tools.bench.machine import in_words, machine
@@ -57,6 +58,7 @@ def benchmark(
     engine: Annotated[list[str] | None, typer.Option(help="May be repeated; none: all here, live: auto.")] = None,
     size: Annotated[list[int] | None, typer.Option(min=32, help="Crop sizes, may be repeated: 112, 224.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Faces per pass, may be repeated: 1, 4.")] = None,
+    zone: Annotated[list[str] | None, typer.Option(help="Decision: hides these, not the bundle's (repeat).")] = None,
     faces: Annotated[list[int] | None, typer.Option(min=1, max=32, help="In the scene, may be repeated.")] = None,
     cameras: Annotated[list[int] | None, typer.Option(min=1, max=16, help="May be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help="Of each live run, after its warm-up.")] = 20.0,
@@ -92,7 +94,9 @@ def benchmark(
             from tools.bench import decision
 
             batches = tuple(batch or (1, 4))
-            measured = decision.Plan(tuple(engine or ()), tuple(size or SIZES), batches, repeats, budget.inference)
+            measured = decision.Plan(
+                tuple(engine or ()), tuple(size or SIZES), batches, repeats, budget.inference, checked_zones(zone or [])
+            )
             outcome["baseline"] = decision.BASELINE_IN_WORDS
             outcome["results"] = decision.measure(load_bundle(published), measured, Path(folder))
             show = tables.decision_table

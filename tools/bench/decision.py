@@ -22,6 +22,7 @@ from models.engines.base import ENGINES
 from models.errors import BadInput
 from models.evidence import Bytes
 from models.recogniser import Recogniser
+from models.zones import Zone
 from realtime.cameras.demo_scene import DemoScene
 from tools.bench import scene as scenes
 from tools.bench.timing import milliseconds, paired_ratio, spread
@@ -35,13 +36,15 @@ _CANDIDATES = 30  # frames of the scene among which faces with the wanted kind o
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure. ``engines`` empty: every engine that this machine's processor can run."""
+    """What to measure. ``engines`` empty: every engine that this machine's processor can run; ``zones`` empty: the
+    bundle's."""
 
     engines: tuple[str, ...] = ()
     sizes: tuple[int, ...] = (112, 224)
     batches: tuple[int, ...] = (1, 4)
     repeats: int = 15
     threads: int = 2
+    zones: tuple[Zone, ...] = ()
 
 
 def engines_here() -> tuple[str, ...]:
@@ -72,11 +75,13 @@ def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[dict[str, Any]]:
             for kind, crops in faces.items():
                 repeated = crops[np.arange(batch) % len(crops)] if len(crops) else crops
                 row = {"engine": name, "runs": engine.name, "size": bundle.info.input_size, "batch": batch}
-                row |= {"faces": kind, "bundle": bundle.info.name}
+                recogniser = Recogniser(bundle, engine)
+                recogniser.zones = plan.zones or recogniser.zones
+                row |= {"faces": kind, "bundle": bundle.info.name, "zones": list(recogniser.zones)}
                 if len(crops) == 0:
                     yield row | {"left_out": "no such face was found in the scene"}
                 else:
-                    yield row | measure_engine(Recogniser(bundle, engine), baseline, repeated, plan.repeats)
+                    yield row | measure_engine(recogniser, baseline, repeated, plan.repeats)
 
 
 def pick_faces(recogniser: Recogniser) -> dict[str, Bytes]:

@@ -66,6 +66,13 @@ def test_where_zones_have_the_say_the_decision_as_it_is_taken_live_is_timed_too(
     assert "as it is taken live" not in said
 
 
+def test_other_zones_than_the_bundles_can_be_timed(small_bundle: Bundle, tmp_path: Path) -> None:
+    plan = decision.Plan(("onnxruntime-cpu",), (32,), (1,), repeats=1, threads=1, zones=("eyewear", "forehead"))
+    row = decision.measure(small_bundle, plan, tmp_path)[0]
+    assert row["zones"] == ["eyewear", "forehead"]
+    assert row["ratio"]["quick"]["p50"] > 0
+
+
 def test_an_engine_that_is_not_here_is_left_out_and_said(small_bundle: Bundle, tmp_path: Path) -> None:
     plan = decision.Plan(engines=("abacus",), sizes=(32,), batches=(1,), repeats=1, threads=1)
     (row,) = decision.measure(small_bundle, plan, tmp_path)
