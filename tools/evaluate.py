@@ -108,6 +108,8 @@ def main(
     """Craft, measure, write JSON, Markdown, HTML and curves."""
     if shape not in WEARABLES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
+    if zone and hardened is None:
+        raise BadInput("--zone: hides zones for a bundle that has views of them; give it as --hardened")
     numbers = {
         "clean": clean,
         "pairs": pairs,

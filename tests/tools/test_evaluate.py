@@ -217,6 +217,8 @@ def test_other_zones_than_the_bundles_can_be_hidden_and_attacked(tuned, zoned, p
     assert json.loads(job.read_text())["defence"]["zones"] == ["eyewear", "forehead"]
     with pytest.raises(BadInput, match="unknown, give one of eyewear, lower_face"):
         run(tuned, people, "--out", tmp_path, *options, *second, "--zone", "hat")
+    with pytest.raises(BadInput, match="give it as --hardened"):
+        run(tuned, people, "--out", tmp_path, *options, "--zone", "forehead")
 
 
 def test_success_is_counted_on_the_pictures_on_disk(evaluated, tuned):
