@@ -127,8 +127,7 @@ def check(
     cli.check_writable(json_file)
     found = check_camera(only_camera(settings.cameras), seconds=seconds)
     print_check(found, cli.console)
-    if json_file is not None:
-        cli.write_json(json_file, found)
+    cli.write_json(json_file, found)
 
 
 @app.command()
@@ -147,8 +146,7 @@ def identify(
     cli.check_writable(json_file)
     found = identify_photo(photo, settings, save=save)
     print_faces(found, cli.console)
-    if json_file is not None:
-        cli.write_json(json_file, found)
+    cli.write_json(json_file, found)
 
 
 def _settings(
@@ -186,8 +184,7 @@ def _report(summary: Summary, json_file: Path | None, *recordings: Path) -> None
     from realtime.outputs.summary import print_summary
 
     print_summary(summary, cli.console)
-    if json_file is not None:
-        cli.write_json(json_file, summary)
+    cli.write_json(json_file, summary)
     for file in recordings:
         if file.is_file():  # a camera that sent nothing leaves none
             cli.console.print(f"recorded: {file}")

@@ -127,11 +127,14 @@ def check_writable(*files: Path | None) -> None:
             raise BadInput(f"cannot write {file}: the folder {file.parent} is read-only; give another")
 
 
-def write_json(path: str | Path, payload: Any) -> None:
+def write_json(path: str | Path | None, payload: Any) -> None:
     """Write ``payload`` (mappings, sequences, dataclasses, numpy values) as JSON, whole or not at all.
 
-    Raises ``BadInput`` where the folder is missing or cannot be written to.
+    Without a path (no ``--json``) nothing is written. Raises ``BadInput`` where the folder is missing or cannot be
+    written to.
     """
+    if path is None:
+        return
     text = json.dumps(redact_all(_plain(payload)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, text.encode())
 

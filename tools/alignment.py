@@ -140,8 +140,7 @@ def main(
     }
     for name in moves:
         cli.console.print(f"{name}: {figures[name]}", highlight=False, soft_wrap=True)
-    if json_file is not None:
-        cli.write_json(json_file, figures)
+    cli.write_json(json_file, figures)
 
 
 def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:

@@ -151,8 +151,7 @@ def benchmark(
         from tools.bench import charts
 
         charts.save(charts.chart_of("naive" if against else what.value if what else "run", outcome["results"]), png)
-    if json_file is not None:
-        cli.write_json(json_file, outcome)
+    cli.write_json(json_file, outcome)
 
 
 def decision_headline(rows: list[dict[str, Any]]) -> list[str]:

@@ -58,8 +58,7 @@ def main(
         seen = net.embed(crops, template(side).astype(np.float64))
         found[name] = told_apart(seen[fitted], people.labels[fitted], seen[held], people.labels[held], seed=seed)
         cli.console.print(f"hidden: {name}: {report.percent(found[name])}", highlight=False)
-    if json_file is not None:
-        cli.write_json(json_file, {"teacher": teacher.name, "seed": seed, "hidden": found})
+    cli.write_json(json_file, {"teacher": teacher.name, "seed": seed, "hidden": found})
 
 
 def told_apart(seen: Floats, labels: Labels, others: Floats, wanted: Labels, *, seed: int = 0) -> dict[str, Any]:

@@ -71,8 +71,7 @@ def main(
             "nobody was shown as a stranger, so strangers will be named at times: give --strangers FOLDER"
         )
     cli.console.print(f"{out}: {outcome['people']} people; use it with python -m realtime run --bundle {out}")
-    if json_file is not None:
-        cli.write_json(json_file, outcome)
+    cli.write_json(json_file, outcome)
 
 
 def _prepared(photos: Path, crops: Path, *, allow_single: bool) -> People:

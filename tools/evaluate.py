@@ -206,8 +206,7 @@ def main(
     cli.write_whole(out / "evaluation.md", markdown_page(title, facts, tables, curves).encode())
     cli.write_whole(out / "evaluation.html", html_page(title, facts, tables, curves, examples, shown.title).encode())
     cli.write_json(out / RESULT, result)
-    if json_file is not None:
-        cli.write_json(json_file, result)
+    cli.write_json(json_file, result)
     if choice is Split.test:
         log_look(log, short(result), command="tools.evaluate")
     cli.console.print(tables[0].markdown(), markup=False, highlight=False, soft_wrap=True)

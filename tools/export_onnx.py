@@ -53,8 +53,7 @@ def main(
     """Compare the bundle's ONNX logits with torch's from the same weights."""
     found = checked(bundle, out, crops)
     cli.console.print(f"{found['bundle']}: logits differ by at most {found['largest_logit_difference']:.1e}")
-    if json_file is not None:
-        cli.write_json(json_file, found)
+    cli.write_json(json_file, found)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,7 @@ def main(
         cli.console.print(drill_table(results))
         text, met = drill_markdown(results, camera), all(result.on_target for result in results)
         figures["faults"] = [result.as_dict() for result in results]
-    if json_file is not None:
-        cli.write_json(json_file, figures)
+    cli.write_json(json_file, figures)
     if markdown is not None:
         cli.write_whole(markdown, text.encode())
     if not met:

@@ -171,8 +171,7 @@ def main(
 
     records = with_progress(recogniser, drawn, settings, store, {"at_once": at_once, "device": where}, worn)
     manifest = finish(store, recogniser, settings, job, records)
-    if json_file is not None:
-        cli.write_json(json_file, manifest)
+    cli.write_json(json_file, manifest)
     share = manifest["summary"]["success"]
     cli.console.print(
         f"{share['right']} of {share['n']} pictures fool {manifest['bundle']['name']} ({manifest['engine']}),"

@@ -201,8 +201,7 @@ def main(
     cli.console.print(f"accepted for engine: auto: {', '.join(result['accepted']) or 'none'}")
     if store:
         write_description(opened.folder, measured.info)
-    if json_file is not None:
-        cli.write_json(json_file, result)
+    cli.write_json(json_file, result)
 
 
 if __name__ == "__main__":

@@ -205,8 +205,7 @@ def main(
 ) -> None:
     """Find the face in each picture, align it, and write TARGET/<person>/<file>.png."""
     report = prepare(source, target, size=size, allow_single=allow_single, keep_undetected=keep_undetected, quiet=False)
-    if json_file is not None:
-        cli.write_json(json_file, report)
+    cli.write_json(json_file, report)
     cli.console.print(f"{report['kept']} of {report['pictures']} pictures kept, {report['people']} people, in {target}")
     for reason, count in report["reasons"].items():
         cli.console.print(f"  {count} x {reason}")

@@ -117,8 +117,7 @@ def main(
             raise BadInput(f"cannot write {out}; give a file in a folder that exists")
     finally:
         chrome.quit()
-    if json_file is not None:
-        write_json(json_file, {"out": str(out), "width": width, "height": height, "theme": theme.value})
+    write_json(json_file, {"out": str(out), "width": width, "height": height, "theme": theme.value})
 
 
 def _open(chrome: Chrome, url: str) -> None:

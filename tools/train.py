@@ -7,7 +7,7 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 # isort: split
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
@@ -114,7 +114,7 @@ def fit(
         if isinstance(figure, dict):
             cli.console.print(f"validation, {kind}: {report.percent(figure)}")
     cli.console.print(f"{out}: {outcome['megabytes']} MB, {outcome['people']} people; report in {work}")
-    _write(json_file, outcome)
+    cli.write_json(json_file, outcome)
 
 
 @app.command()
@@ -194,7 +194,8 @@ def adapt(
             seen=seen,
         )
     cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
-    _write(json_file, {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records})
+    outcome = {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records}
+    cli.write_json(json_file, outcome)
 
 
 @app.command()
@@ -221,7 +222,7 @@ def score(
         report.plot_confusion(counts, outcome["labels"], plot)
     for key in ("accuracy", "named_rightly", "named_wrongly"):
         cli.console.print(f"{split.value}, {key.replace('_', ' ')}: {report.percent(outcome[key])}")
-    _write(json_file, outcome | {"split": split.value, "confusion": counts})
+    cli.write_json(json_file, outcome | {"split": split.value, "confusion": counts})
 
 
 @app.command(name="transfer")
@@ -270,7 +271,7 @@ def transfer_command(
             f"threshold {point['threshold']:.2f}: right {report.percent(point['known_right'])},"
             f" strangers named {report.percent(point['strangers_named'])}"
         )
-    _write(json_file, outcome)
+    cli.write_json(json_file, outcome)
 
 
 def _recipe(
@@ -291,11 +292,6 @@ def _strangers(folder: Path | None, most: int, left_out: int) -> People | None:
     if folder is None:
         return None
     return read_people([folder], allow_single=True, aligned=True, most=most, leave_out=left_out)
-
-
-def _write(path: Path | None, outcome: dict[str, Any]) -> None:
-    if path is not None:
-        cli.write_json(path, outcome)
 
 
 if __name__ == "__main__":

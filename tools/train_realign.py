@@ -199,8 +199,7 @@ def main(
     result = {"crops": len(fitted), "measured on": len(measured), "steps": steps, "errors of 224": figures}
     for name, figure in result.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
-    if json_file is not None:
-        cli.write_json(json_file, result)
+    cli.write_json(json_file, result)
 
 
 if __name__ == "__main__":

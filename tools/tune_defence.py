@@ -144,8 +144,7 @@ def main(
     if write or into is not None:
         target = stored(recogniser.bundle, found, report, into)
         cli.console.print(f"{target}: defends with {in_words(found.fine.combinations[found.winner])}")
-    if json_file is not None:
-        cli.write_json(json_file, report)
+    cli.write_json(json_file, report)
     cli.console.print(f"tables, heat maps and report.json in {work}, {report['seconds']:.0f} s")
 
 

@@ -128,8 +128,7 @@ def main(
             write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
         except OSError as error:
             raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
-    if json_file is not None:
-        cli.write_json(json_file, report)
+    cli.write_json(json_file, report)
 
 
 def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int = 32) -> Views:

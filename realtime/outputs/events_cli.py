@@ -43,8 +43,7 @@ def list_events(
         done = "yes" if event.acknowledged_at is not None else ""
         table.add_row(str(event.id), moment, Text(event.camera), Text(event.text), done)
     console.print(table)
-    if json_file is not None:
-        write_json(json_file, {"events": [event.as_dict() for event in found]})
+    write_json(json_file, {"events": [event.as_dict() for event in found]})
 
 
 @app.command()
@@ -60,8 +59,7 @@ def export(
     with _opened(folder) as store:
         count = event_export.export(store, out, out.suffix.lstrip("."), EventFilter(_kinds(kind), camera, person))
     console.print(f"{count} events: {out}")
-    if json_file is not None:
-        write_json(json_file, {"events": count, "out": str(out)})
+    write_json(json_file, {"events": count, "out": str(out)})
 
 
 @app.command()
@@ -76,8 +74,7 @@ def acknowledge(
     if event is None:
         raise BadInput(f"{folder}: there is no event {event_id}; list shows those there are")
     console.print(Text(event.text))
-    if json_file is not None:
-        write_json(json_file, event.as_dict())
+    write_json(json_file, event.as_dict())
 
 
 @app.command()
@@ -90,8 +87,7 @@ def forget(
     with _opened(folder) as store:
         count = retention.forget_person(store, person)
     console.print(Text(f"{count} events about {person} are deleted"))
-    if json_file is not None:
-        write_json(json_file, {"deleted": count})
+    write_json(json_file, {"deleted": count})
 
 
 @contextmanager

@@ -165,6 +165,12 @@ def test_json_holds_plain_values(tmp_path):
     assert json.loads((tmp_path / "out.json").read_text()) == {"a": 0.5, "b": [0, 1, 2], "c": None, "4": "x"}
 
 
+def test_without_a_path_no_json_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(None, {"a": 1})
+    assert not list(tmp_path.iterdir())
+
+
 def test_json_holds_no_credentials(tmp_path):
     write_json(tmp_path / "out.json", {"source": ["rtsp://a:b@h/x"]})
     assert json.loads((tmp_path / "out.json").read_text()) == {"source": ["rtsp://***@h/x"]}
