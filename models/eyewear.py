@@ -290,8 +290,10 @@ _DRAWERS: Final[dict[str, Callable[[int], Alpha]]] = {
     "forehead_sticker": lambda size: box_mask(size, centre=(112, 34), width=116, height=36),
     "cheek_sticker": lambda size: _rendered(size, _superellipse((58, 132), (22, 22))),
     "patch": lambda size: box_mask(size, centre=(168, 132), width=31.7, height=31.7),
+    "forehead_patch": lambda size: box_mask(size, centre=(112, 34), width=31.7, height=31.7),
     "rectangle": lambda size: box_mask(size, centre=(112, 132), width=100, height=50),
 }
 
 WEARABLES: Final[tuple[str, ...]] = tuple(_DRAWERS)
-"""``SHAPES``, then the others: double width, face mask, stickers, LaVAN's patch of 2 %, DOA's rectangle of 100 x 50."""
+"""``SHAPES``, then the others: double width, face mask, stickers, LaVAN's patch of 2 % on a cheek and on the forehead,
+DOA's rectangle of 100 x 50."""

@@ -29,7 +29,7 @@ from tools.people import People, at_size
 
 Labels = npt.NDArray[np.int64]
 NOBODY = -1
-NEAREST = "whom the views that the accessory cannot reach give most"
+NEAREST = "each face once, as whom the views that the accessory cannot reach give most"
 #: Told which stage is at work, how much of it is done, and how much there is.
 Tick = Callable[[str, int, int], None]
 
@@ -157,7 +157,7 @@ def attacked_faces(
         count=count,
         seed=settings.seed,
         targets=range(len(recogniser.labels)) if targets is None else targets,
-        dodge=dodge,
+        dodge=dodge or nearest,  # each face once: a face has one nearest target
     )
     region = np.asarray(frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL, dtype=np.bool_)
     if nearest:

@@ -17,6 +17,7 @@ AREAS = {  # promised shares of the crop
     "forehead_sticker": (0.07, 0.16),
     "cheek_sticker": (0.02, 0.04),
     "patch": (0.0195, 0.0205),
+    "forehead_patch": (0.0195, 0.0205),
     "rectangle": (0.099, 0.101),
 }
 REACH = {  # rows and columns of 224 that may be touched: first row, last row, first column, last column

@@ -42,6 +42,17 @@ def test_of_the_views_those_count_that_what_is_worn_cannot_reach_and_all_where_i
     assert [one.target for one in with_nearest_targets([pair], recogniser, region)] == [target]
 
 
+def test_who_chooses_whom_to_be_attacks_with_each_face_once(recogniser, monkeypatch, tmp_path):
+    """A face has one nearest target: drawn twice it would be the same attack counted twice."""
+    monkeypatch.setattr(recogniser, "zones", ("eyewear",))
+    folder = write_people(recogniser, tmp_path / "people", count=6)
+    people = read_people([folder], aligned=True, allow_single=True)
+    settings = Settings(attack="zones", shape="patch", steps=0)
+    found = attacked_faces(recogniser, people, settings, 100, tmp_path / "attacks", name="zones")
+    assert 2 <= len(found) <= len(people)
+    assert len(np.unique(found.originals, axis=0)) == len(found)
+
+
 def test_a_result_of_other_pictures_under_the_same_names_is_made_again(recogniser, tmp_path):
     folder = write_people(recogniser, tmp_path / "people", count=8)
     settings = Settings(steps=0)

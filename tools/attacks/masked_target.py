@@ -29,8 +29,15 @@ class MaskedTarget(SaliencySuppression):
         masked = self.defence.filled(pixels, mask)
         soft = self.soft_mask(chain, found)
         # adds nothing forward; backward it says what masking one more pixel would change
-        moved = (soft - soft.detach()) * (self.defence.filled(pixels, torch.ones_like(mask)) - pixels).detach()
+        moved = (soft - soft.detach()) * (self.hidden(pixels, masked, mask) - pixels).detach()
         return self.combined(model, found, masked + moved, batch)
+
+    def hidden(self, pixels: torch.Tensor, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Grey levels (n, 3, S, S): what each pixel is, or would be, when masked.
+
+        Inpainting a whole picture changes nothing, so pixels that are not masked count as filled with the mean there.
+        """
+        return torch.where(mask, masked, pixels.new_tensor(self.defence.fill_rgb).view(1, 3, 1, 1))
 
     def soft_mask(self, chain: GuidedChain, found: Pass) -> torch.Tensor:
         """(n, 1, S, S) in (0, 1)."""

@@ -13,6 +13,7 @@ ACCESSORIES: dict[str, tuple[str, str]] = {
     "forehead": ("pgd", "forehead_sticker"),
     "face_mask": ("pgd", "face_mask"),
     "patch": ("lavan", "patch"),
+    "forehead_patch": ("lavan", "forehead_patch"),
 }
 OBLIVIOUS = ("sharif", "dodge", "strangers", "pgd", "lavan", *ACCESSORIES)
 #: Attacks on the policy over zone views, by what they wear; "zones" wears what all others do.

@@ -3,6 +3,8 @@ reaches at least what the oblivious attack reaches."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -92,12 +94,13 @@ def test_the_gradient_is_that_of_finite_differences(name, targeted, monkeypatch)
             assert float(slope.flatten()[place]) == pytest.approx(float(numeric), rel=1e-3, abs=1e-9)
 
 
-def test_let_it_mask_feels_how_the_pixels_move_the_mask(monkeypatch):
+@pytest.mark.parametrize("fill", ["mean", "inpaint"])
+def test_let_it_mask_feels_how_the_pixels_move_the_mask(fill):
     """A6's slope is that of the loss on the softly masked picture, taken where the soft mask is the real one."""
     net, crops, own, other = scene(1)
-    attack = ADAPTIVE["A6"](defence=DEFENCE, steps=2)
+    attack = ADAPTIVE["A6"](defence=replace(DEFENCE, parameters=replace(PARAMETERS, fill=fill)), steps=2)
     batch = begun(attack, net, crops, own, other)
-    fill = torch.tensor(DEFENCE.fill_rgb, dtype=torch.float64).view(1, 3, 1, 1)
+    mean = torch.tensor(DEFENCE.fill_rgb, dtype=torch.float64).view(1, 3, 1, 1)
     with frozen(net):
         chain = attack.chain(net)
         leaf = batch.texture.clone().requires_grad_()
@@ -105,14 +108,16 @@ def test_let_it_mask_feels_how_the_pixels_move_the_mask(monkeypatch):
         found = chain.forward(pixels / 255)
         (slope,) = torch.autograd.grad(attack.objective(net, pixels, batch, 0).loss.sum(), leaf)
         mask = attack.real_mask(chain, found)
-        masked = torch.where(mask, fill, pixels).detach().requires_grad_()
+        masked = attack.defence.filled(pixels, mask).detach().requires_grad_()
         logits = net(masked / 255)
         (felt,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, torch.tensor(other)), masked)
+        gain = felt * (torch.where(mask, masked.detach(), mean) - pixels.detach())  # of each pixel when masked
+        assert float(gain.abs().max()) > 0
 
         def value(texture):  # linear in what reaches the net: direct pixels plus movement of the mask
             seen = batch.worn(texture)
             soft = attack.soft_mask(chain, chain.forward(seen / 255))
-            return (felt * torch.where(mask, fill, seen)).sum() + (felt * (fill - pixels.detach()) * soft).sum()
+            return (felt * torch.where(mask, masked.detach(), seen)).sum() + (gain * soft).sum()
 
         for place in slope.abs().flatten().argsort(descending=True)[[0, 7, 30]].tolist():
             step = torch.zeros(leaf.numel(), dtype=torch.float64)
