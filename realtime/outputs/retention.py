@@ -11,7 +11,7 @@ from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import PICTURES, EventSettings
 
 _BATCH = 100
-_DISPENSABLE_FIRST = """SELECT id, bytes FROM events
+_DISPENSABLE_FIRST = """SELECT id, bytes FROM events WHERE bytes > 0
     ORDER BY kind IN ('suspected_attack', 'same_name_twice') AND acknowledged_at IS NULL, id LIMIT ?"""
 
 
@@ -19,7 +19,7 @@ def prune(store: EventStore, settings: EventSettings, now: float | None = None) 
     """Remove what is too old, then the oldest until the size and the free disk are kept. Gives how many went.
 
     Where room is needed, attacks and shared names that nobody acknowledged go last: a crowd of strangers, made
-    on purpose, must not push the evidence out.
+    on purpose, must not push the evidence out. Events without pictures stay until they are too old: they free no room.
     """
     horizon = (time.time() if now is None else now) - settings.max_age_days * 86400
     removed = 0

@@ -217,6 +217,15 @@ def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_lo
     assert log.counts()["without_pictures"] == 1
 
 
+def test_events_that_were_stored_without_pictures_are_not_deleted_for_room_that_they_do_not_take(open_log):
+    log = open_log(min_free_bytes=2**62, deliver_to=["webhook"])
+    for number in range(6):
+        stored(log, attack(track_id=number), wall_time=time.time())
+    retention.prune(log.store, log.settings)
+    assert len(log.query()) == 6
+    assert log.store.rows("SELECT count(*) FROM outbox") == [(6,)]
+
+
 def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
     log = open_log()
     name = "Zacharias Unforgettable"
