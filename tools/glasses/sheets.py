@@ -19,7 +19,7 @@ from models.evidence import Bytes
 from models.eyewear import frame_mask
 
 PAGE_CM = (21.0, 29.7)  # A4
-PRINT_WIDTH_CM = 13.0  # across the front of an adult's glasses
+GLASSES_CM = 13.0  # across the front of an adult's glasses ("classic"), which sets the scale of everything worn
 _PRINT_SIDE = 1792  # pixels of the finer drawing: about 300 dots per inch at 13 cm
 _CAPTION = 14  # pixels
 
@@ -57,10 +57,13 @@ def fine_accessory(rgba: Bytes, shape: str) -> Bytes:
     return whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def printable_page(rgba: Bytes, shape: str, caption: str, *, width_cm: float = PRINT_WIDTH_CM) -> bytes:
-    """A PDF page (A4) with the accessory at true scale, cut marks and a ruler to check the printer by."""
+def printable_page(rgba: Bytes, shape: str, caption: str) -> bytes:
+    """A PDF page (A4) with the accessory at the scale of a face whose classic glasses are ``GLASSES_CM`` wide, with
+    cut marks and a ruler to check the printer by.
+    """
     accessory = fine_accessory(rgba, shape)
-    height_cm = width_cm * accessory.shape[0] / accessory.shape[1]
+    cm = GLASSES_CM / int(frame_mask("classic", _PRINT_SIDE).any(axis=0).sum())  # of a pixel of the finer drawing
+    height_cm, width_cm = cm * accessory.shape[0], cm * accessory.shape[1]
     figure = Figure(figsize=(PAGE_CM[0] / 2.54, PAGE_CM[1] / 2.54))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, PAGE_CM[0])

@@ -13,13 +13,16 @@ from tools.glasses.sheets import contact_sheet, fine_accessory, printable_page
 from tools.glasses.texture import rgba_of
 
 
-def test_the_printed_page_is_true_to_scale():
-    alpha = frame_mask("classic", 112)
+@pytest.mark.parametrize(
+    ("shape", "width", "height"), [("classic", 13.0, 4.35), ("patch", 2.5, 2.5), ("face_mask", 11.35, 8.67)]
+)
+def test_the_printed_page_is_true_to_the_scale_of_a_face_with_glasses_of_13_cm(shape, width, height):
+    alpha = frame_mask(shape, 112)
     rgba = rgba_of(np.full((112, 112, 3), (200, 30, 40), np.uint8), alpha)
-    fine = fine_accessory(rgba, "classic")
+    fine = fine_accessory(rgba, shape)
     assert fine[..., 3].any(axis=0).all()
     assert (fine[fine[..., 3] > 0][:, :3] == (200, 30, 40)).all()
-    content = printable_page(rgba, "classic", "caption")
+    content = printable_page(rgba, shape, "caption")
     box = re.search(rb"/MediaBox \[ *0 0 ([\d.]+) ([\d.]+)", content)
     assert box is not None
     assert [float(side) / 72 * 2.54 for side in box.groups()] == pytest.approx([21.0, 29.7], abs=0.01)
@@ -27,9 +30,9 @@ def test_the_printed_page_is_true_to_scale():
         zlib.decompress(s) for s in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.S) if s[:1] == b"x"
     ]
     # the picture is placed by a matrix "width 0 0 height x y cm" in points of 1/72 inch
-    widths = [float(w) for s in streams for w in re.findall(rb"([\d.]+) 0 0\s+-?[\d.]+ [\d.]+ [\d.]+ cm", s)]
-    scales = [width / 72 * 2.54 for width in widths]
-    assert any(scale == pytest.approx(13.0, abs=0.02) for scale in scales), scales
+    placed = [m for s in streams for m in re.findall(rb"([\d.]+) 0 0\s+-?([\d.]+)\s+[\d.]+ [\d.]+ cm", s)]
+    sizes = [[float(side) / 72 * 2.54 for side in one] for one in placed]
+    assert any(size == pytest.approx([width, height], abs=0.03) for size in sizes), sizes
 
 
 def test_the_contact_sheet_shows_every_pair_before_and_after():
