@@ -17,7 +17,7 @@ from models.policy import Decision, decide_undefended
 from models.recogniser import Recogniser
 from tools.attacked import NOBODY, Attacked
 from tools.evaluation.defences import Row
-from tools.evaluation.tables import Table
+from tools.evaluation.table import Table
 from tools.glasses.store import png
 
 _STYLE = """

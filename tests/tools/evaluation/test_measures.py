@@ -24,7 +24,7 @@ from tools.evaluation.measures import (
 )
 from tools.evaluation.published import PUBLISHED
 from tools.evaluation.status import mean_curve, on_record, status
-from tools.evaluation.tables import Table, shown
+from tools.evaluation.table import Table, shown
 from tools.glasses.job import Settings
 
 
