@@ -174,11 +174,14 @@ class Pipeline:
     def _display(self, camera: NewestFrame, reader: FrameReader) -> None:
         """Draw and show every frame that comes; a picture that grows old is shown again, as old."""
         last: Frame | None = None
-        while not self._stopping.is_set():
+        ended = False
+        while not ended and not self._stopping.is_set():
             try:
                 frame = reader.next(_PATIENCE)
-            except CameraError:
-                break
+            except CameraError:  # for good: while others go on, its last picture is shown once more, as no longer live
+                if all(other.ended for other in self.cameras):
+                    break
+                frame, ended = None, True
             fresh = frame is not None
             if frame is None:
                 if last is None:

@@ -13,7 +13,7 @@ from realtime.agreement import VerdictRules
 from realtime.cameras.demo import DemoCamera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
-from realtime.cameras.states import CameraStatus
+from realtime.cameras.states import CameraState, CameraStatus
 from realtime.faces.find import FaceFinder
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 from realtime.faces.quality import QualityLimits
@@ -130,3 +130,33 @@ def test_an_absent_camera_does_not_hold_up_the_others(scene: DemoScene, recognis
     assert pipeline.wait(20.0)
     pipeline.stop()
     assert shown.count("demo") >= 8
+
+
+def test_of_several_cameras_one_that_has_ended_is_shown_as_lost(scene: DemoScene, recogniser: Recogniser) -> None:
+    drawn: dict[str, list[tuple[int, CameraState]]] = {"short": [], "long": []}
+
+    def draw(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict], camera: CameraStatus) -> Bytes:
+        drawn[frame.camera].append((frame.index, camera.state))
+        return frame.bgr
+
+    cameras = [
+        NewestFrame("short", lambda: DemoCamera(scene, frames=10), stuck_after=None),
+        NewestFrame("long", lambda: DemoCamera(scene), stuck_after=None),
+    ]
+    pipeline = Pipeline(
+        cameras,
+        {camera.name: finder() for camera in cameras},
+        recogniser,
+        rules=VerdictRules(),
+        meter=Meter(),
+        draw=draw,
+        show=lambda frame, picture: None,
+    )
+    pipeline.start()
+    deadline = time.monotonic() + 20
+    while CameraState.LOST not in (state for _, state in drawn["short"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    pipeline.stop()
+    assert drawn["short"][-1] == (9, CameraState.LOST)
+    assert drawn["long"]
+    assert {state for _, state in drawn["long"]} == {CameraState.LIVE}
