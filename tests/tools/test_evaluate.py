@@ -244,8 +244,12 @@ def test_the_page_needs_nothing_from_outside_and_its_pictures_can_be_read(evalua
         assert heading in (evaluated / "evaluation.md").read_text()
 
 
-def test_a_second_run_attacks_nobody_anew_and_finds_the_same(evaluated, tuned, zoned, people, monkeypatch):
+def test_a_second_run_attacks_nobody_anew_finds_the_same_and_tells_where_each_pair_was_made(
+    evaluated, tuned, zoned, people, monkeypatch
+):
     before = json.loads((evaluated / "evaluation.json").read_text())
+    (record,) = (evaluated / "attacks").glob("sharif-*/pairs/0001/record.json")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"device": "cuda"}))
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("attacked again")
@@ -253,6 +257,8 @@ def test_a_second_run_attacks_nobody_anew_and_finds_the_same(evaluated, tuned, z
     monkeypatch.setattr(Sharif, "run", refuse)
     run(tuned, people, "--out", evaluated, *OPTIONS, *EVERY_ROW, "--hardened", zoned)
     after = json.loads((evaluated / "evaluation.json").read_text())
+    assert before["attacks"]["sharif"].pop("made_on") == ["cpu"]
+    assert after["attacks"]["sharif"].pop("made_on") == ["cpu", "cuda"]
     for key in ("clean", "innocent", "attacks", "worst_case"):
         assert before[key] == after[key]
 

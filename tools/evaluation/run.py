@@ -153,7 +153,9 @@ def evaluate(
             one["mask"] = mask_figures(found.mask, faces.region)
             one["goodness"] = goodness(figures["clean"][row.name], one)
             measured[row.name] = one
-        figures["attacks"][name] = {"settings": asdict(faces.settings), "n": len(faces), "rows": measured}
+        made_on = sorted({record.get("device", "unknown") for record in faces.records})  # resumed: maybe several
+        settings = asdict(faces.settings)
+        figures["attacks"][name] = {"settings": settings, "made_on": made_on, "n": len(faces), "rows": measured}
         if lost is not None:
             figures["attacks"][name]["no_face_found"] = share(lost)
 
