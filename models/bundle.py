@@ -22,7 +22,7 @@ from models.errors import BadInput
 from models.onnx_graph import read_weights
 from models.policy import Policy
 from models.saliency_mask import Fill, MaskParameters
-from models.zones import Zone, each_once
+from models.zones import Zone, in_order
 
 if TYPE_CHECKING:
     from models.vgg16 import VGG16
@@ -76,7 +76,7 @@ class PolicyInfo(_Strict):
     zone_confirm: float = Field(default=0.5, ge=0, lt=1)
     zone_dissent: float = Field(default=0.1, ge=0, lt=1)
     further_confirm: float = Field(default=0.5, ge=0, lt=1)
-    zones: Annotated[tuple[Zone, ...], AfterValidator(each_once)] = Field(
+    zones: Annotated[tuple[Zone, ...], AfterValidator(in_order)] = Field(
         default=(), description="hidden one at a time in views of their own"
     )
     record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
@@ -153,6 +153,15 @@ class Bundle:
         return model.eval().requires_grad_(False)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses aliases, of which a few bytes describe a tree without end."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias")
+        return super().compose_node(parent, index)
+
+
 def bundles_folder() -> Path:
     """The folder of the embedded bundles."""
     return Path(str(resources.files("models"))) / "bundles"
@@ -185,12 +194,13 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
     folder = find_bundle(bundle)
     description = folder / DESCRIPTION
     try:
-        content: Any = yaml.safe_load(_read(description, _MAX_DESCRIPTION_BYTES))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        content: Any = yaml.load(_read(description, _MAX_DESCRIPTION_BYTES), _Loader)
+        if not isinstance(content, dict):
+            raise BadInput(f"bundle {folder}: {DESCRIPTION} holds no mapping")
+        whole = content.pop("checksum", None) == _checksum(content)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML") from error
-    if not isinstance(content, dict):
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} holds no mapping")
-    if content.pop("checksum", None) != _checksum(content):
+    if not whole:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} was changed or damaged (its checksum differs)")
     try:
         info = BundleInfo.model_validate(content)

@@ -102,7 +102,7 @@ def trunk_features(
     low, high = model.trunk[:start], model.trunk[start:]
     block4: list[Halves] = []
     trunk: list[Halves] = []
-    for first in range(0, len(pixels), batch):
+    for first in range(0, len(pixels) or 1, batch):
         part = pixels[first : first + batch].to(device).contiguous(memory_format=torch.channels_last)
         with bfloat16(half_precision, device.type):
             middle = low(model.normalise(part))
@@ -148,7 +148,7 @@ def version(
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(settings.seed * 10_007 + number)
     parts: list[Features] = []
-    for first in range(0, len(crops), 256):  # a large set as float pixels would not fit in memory
+    for first in range(0, len(crops) or 1, 256):  # a large set as float pixels would not fit in memory
         part = crops[first : first + 256]
         if number == 0:
             pixels = to_pixels(part, model.input_size).round().clamp(0, 255).to(device)

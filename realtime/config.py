@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from models.errors import BadInput
-from models.zones import Zone, each_once
+from models.zones import Zone, in_order
 from realtime.yaml_file import read_model
 
 
@@ -131,8 +131,8 @@ class VerdictConfig(Section):
 class DefenceConfig(Section):
     """Overrides of the bundle's defence; what is left out stays as the bundle has it."""
 
-    zones: Annotated[list[Zone], AfterValidator(each_once)] | None = Field(
-        default=None, description="Zones hidden in views of their own; []: none"
+    zones: Annotated[list[Zone], AfterValidator(in_order)] | None = Field(
+        default=None, description="Zones hidden in views of their own, eyewear first in any order; []: none"
     )
     second_look: bool = Field(
         default=True, description="Cut a crop again where the face, seen without its eyewear, lies elsewhere"

@@ -1,7 +1,8 @@
 """Your own people in one command: ``python -m tools.enrol PHOTOS --out BUNDLE``.
 
 It prepares the pictures (``tools.prepare``) and fits a head to them (``tools.train fit``) on the trunk of a bundle
-that is there already, the embedded one by default. For other trunks, teachers and recipes use those two.
+that is there already, the embedded one by default, whose zones, mask and thresholds the new one takes over. For other
+trunks, teachers and recipes use those two; ``tools.tune_policy`` calibrates the thresholds on the new people.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def main(
     if len(people.names) < 2 and others is None:
         raise BadInput(f"{photos}: holds one person, whom everybody would be taken for; give --strangers FOLDER too")
     head = FitSettings(strangers=0.0 if others is None else 0.5)
-    settings = TrainingSettings(versions=versions, head=head)
+    zones = base.info.policy.zones
+    settings = TrainingSettings(versions=versions, zones=zones, zone_versions=max(1, versions // 2), head=head)
     job = Job(
         trunk=base.folder,
         work=work / "fit",
@@ -61,6 +63,7 @@ def main(
         strangers=others,
         threads=threads,
         command=command_line("tools.enrol"),
+        like=base,
     )
     with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=out.name, progress=progress)
@@ -69,6 +72,11 @@ def main(
     if others is None:
         cli.console.print(
             "nobody was shown as a stranger, so strangers will be named at times: give --strangers FOLDER"
+        )
+    if zones:
+        cli.console.print(
+            f"views without {', '.join(zones)} and their thresholds as in {base.info.name}; with dozens of pictures per"
+            f" person calibrate them: python -m tools.tune_policy {work / 'crops'} --bundle {out}"
         )
     cli.console.print(f"{out}: {outcome['people']} people; use it with python -m realtime run --bundle {out}")
     cli.write_json(json_file, outcome)

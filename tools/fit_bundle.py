@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 import realtime.cli as cli
-from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
+from models.bundle import Bundle, BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
 from models.calibration import softmax
 from models.device import CPU
 from models.errors import BadInput
@@ -38,7 +38,8 @@ Floats = npt.NDArray[np.float32]
 class Job:
     """What to train and with what; ``work`` keeps features and checkpoints, so that a run can be resumed.
 
-    ``command`` is what was typed, for the bundle's record.
+    ``command`` is what was typed, for the bundle's record. ``like``: the bundle whose mask and thresholds are taken
+    over; None: the mask is the published one, the thresholds are the defaults.
     """
 
     trunk: Path
@@ -53,6 +54,7 @@ class Job:
     threads: int = 2
     device: torch.device = CPU
     command: str = ""
+    like: Bundle | None = None
 
 
 def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:
@@ -122,6 +124,11 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "trunk_sha256": _digest(job.trunk),
     }
     calibration = trained.calibration
+    defence, policy = _published_defence(model.input_size), PolicyInfo()
+    if job.like is not None:
+        of = {"source": f"taken over from {job.like.info.name} ({job.like.checksum}), not tuned on these people"}
+        defence = job.like.info.defence.model_copy(update={"record": of})
+        policy = job.like.info.policy.model_copy(update={"record": of})
     info = BundleInfo(
         name=name,
         labels=people.names,
@@ -130,8 +137,8 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         trunk=TrunkInfo(
             source=trunk.source, mean=trunk.spec.mean, scale=trunk.spec.scale, channel_order=trunk.spec.channel_order
         ),
-        defence=_published_defence(model.input_size),
-        policy=PolicyInfo(zones=job.settings.zones),
+        defence=defence,
+        policy=policy.model_copy(update={"zones": job.settings.zones}),
         calibration={} if calibration is None else {**vars(calibration), "folded": True},
         training=_plain(training),
     )

@@ -22,7 +22,13 @@ def training_bars() -> Iterator[Told]:
         def progress(stage: str, share: float, record: Record | None) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=1.0, note="")
-            note = "" if record is None else f"{record['epoch']:.0f}: score {100 * record['score']:.1f} %"
+            note = "" if record is None else _newest(record)
             bars.update(tasks[stage], completed=min(1.0, share), note=note)
 
         yield progress
+
+
+def _newest(record: Record) -> str:
+    """The epoch and, where something is validated, the score; without it ``models.fitting`` counts epochs there."""
+    told = f": score {100 * record['score']:.1f} %" if "clean_accuracy" in record else ""
+    return f"{record['epoch']:.0f}{told}"

@@ -117,7 +117,8 @@ def plot_learning_curves(stages: Mapping[str, Sequence[Mapping[str, float]]], pa
             axes.set_title(stage)
             axes.set_xlabel("epoch")
             axes.grid(alpha=0.3)
-            axes.legend(fontsize=8)
+            if axes.lines:  # nothing is validated where everybody has one picture
+                axes.legend(fontsize=8)
     save_figure(figure, path)
 
 

@@ -109,6 +109,16 @@ def test_any_bytes_as_description_give_one_clear_error(folder: Path, content: by
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["1: x\na: y", "2026-11-27: x\na: y", "a: &a [*a]", "a: &a [x, x]\n" + "b: &b [*a, *a]\nc: [*b, *b]"],
+)
+def test_keys_of_other_kinds_and_aliases_in_the_description_give_one_clear_error(folder: Path, content: str) -> None:
+    (folder / "bundle.yaml").write_text(content)
+    with pytest.raises(BadInput, match=r"bundle\.yaml is not valid YAML"):
+        load_bundle(folder)
+
+
 def test_python_objects_in_the_description_are_not_built(folder: Path) -> None:
     (folder / "bundle.yaml").write_text("!!python/object/apply:os.system ['true']")
     with pytest.raises(BadInput, match="not valid YAML"):

@@ -31,6 +31,15 @@ def test_people_with_few_crops_are_repeated() -> None:
     assert found.tolist() == [0, 1, 2, 3, 4, 5, 5, 5, 5, 7, 7, 7, 7]
 
 
+def test_people_with_one_picture_each_are_trained_on_and_not_validated() -> None:
+    crops, labels = drawn_people(3, 1)
+    settings = TrainingSettings(versions=1, least=4, zones=("eyewear",), zone_versions=1, head=replace(QUICK, epochs=2))
+    trained = train(small_model(3), crops, labels, settings)
+    assert len(trained.validation) == 0
+    assert trained.logits.shape == (0, 3)
+    assert trained.calibration is None
+
+
 def test_training_learns_drawn_people_and_a_single_portrait(tmp_path: Path) -> None:
     crops, labels = drawn_people(4, 8)
     keep = np.r_[0:24, 24:25]  # the fourth person has one picture

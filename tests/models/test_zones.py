@@ -70,6 +70,12 @@ def test_a_zone_that_is_named_twice_is_refused_wherever_it_is_named():
         DefenceConfig(zones=["cheeks", "cheeks"])
 
 
+def test_in_whatever_order_zones_are_named_the_eyewear_comes_first_and_decides():
+    named = ["lower_face", "forehead", "eyewear"]
+    assert PolicyInfo(zones=tuple(named)).zones == ("eyewear", "lower_face", "forehead")
+    assert DefenceConfig(zones=named).zones == ["eyewear", "lower_face", "forehead"]
+
+
 def test_no_zones_give_no_views():
     looks, crops = every_look((), 3), np.zeros((3, 32, 32, 3), np.uint8)
     assert looks.views(crops, (0, 0, 0)).shape == (0, 32, 32, 3)

@@ -8,6 +8,7 @@ import pytest
 import skimage.data
 from typer.testing import CliRunner
 
+from models.bundle import load_bundle, write_description
 from models.errors import BadInput
 from models.recogniser import load_recogniser
 from tools import enrol
@@ -49,6 +50,34 @@ def test_photographs_become_a_bundle_that_can_be_used(photos, base, tmp_path):
     assert set(recogniser.labels) == {"Eileen Collins", "Blue Person"}
     assert recogniser.input_size == load_recogniser(base, "onnxruntime-cpu", threads=1).input_size
     assert json.loads((tmp_path / "report.json").read_text())["people"] == 2
+
+
+def test_zones_mask_and_thresholds_are_those_of_the_bundle_it_starts_from(photos, base, tmp_path):
+    shutil.copytree(base, tmp_path / "base")
+    info = load_bundle(base).info
+    defence = info.defence.model_copy(update={"threshold": 0.71, "fill": "inpaint"})
+    policy = info.policy.model_copy(update={"zones": ("eyewear", "lower_face"), "zone_threshold": 0.93})
+    write_description(tmp_path / "base", info.model_copy(update={"defence": defence, "policy": policy}))
+    options = ("--bundle", tmp_path / "base", "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
+    result = run(photos, "--out", tmp_path / "mine", *options)
+    assert "tools.tune_policy" in result.output
+    mine = load_bundle(tmp_path / "mine").info
+    assert mine.policy.policy == policy.policy
+    assert mine.policy.zones == ("eyewear", "lower_face")
+    assert mine.defence.parameters == defence.parameters
+    assert mine.policy.record["source"].startswith("taken over from")
+    report = json.loads((tmp_path / "work" / "fit" / "report.json").read_text())
+    assert {"hidden eyewear", "hidden lower_face"} <= set(report["validation"])  # the head was shown both
+
+
+def test_people_with_one_picture_each_are_enrolled(photos, base, tmp_path):
+    for person in ("Eileen_Collins", "Blue_Person"):
+        (tmp_path / "photos" / person).mkdir(parents=True)
+        shutil.copy(photos / person / "0.jpg", tmp_path / "photos" / person)
+    options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 0, "--threads", 1, "--allow-single")
+    result = run(tmp_path / "photos", "--out", tmp_path / "mine", *options)
+    assert "validation: not measured" in result.output
+    assert len(load_bundle(tmp_path / "mine").info.labels) == 2
 
 
 def test_one_person_alone_is_refused_since_everybody_would_be_taken_for_them(photos, base, tmp_path):
