@@ -8,7 +8,6 @@ committed, and rows are gone before their files are removed.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sqlite3
@@ -21,34 +20,10 @@ from typing import Any
 
 from models.errors import BadInput
 from realtime.outputs import evidence_files
+from realtime.outputs.event_rows import COLUMNS, PICTURES_OF, SCHEMA, conditions, event_of, insert
 from realtime.outputs.event_types import PICTURES, Event, EventFilter, PendingEvent
 
 _log = logging.getLogger(__name__)
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, camera TEXT NOT NULL,
-    track_id INTEGER NOT NULL, other_track_id INTEGER, wall_time REAL NOT NULL,
-    identity TEXT, claimed TEXT, likely TEXT,
-    confidence REAL NOT NULL, raw_confidence REAL, defended_confidence REAL,
-    reason TEXT NOT NULL, dissent TEXT, box TEXT NOT NULL, probabilities TEXT,
-    bytes INTEGER NOT NULL, acknowledged_at REAL);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (wall_time);
-CREATE TABLE IF NOT EXISTS pictures (
-    event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
-    PRIMARY KEY (event_id, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS people (
-    event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
-    PRIMARY KEY (event_id, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
-    target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL);
-"""
-_NAMES = (
-    *("id", "key", "kind", "camera", "track_id", "other_track_id", "wall_time", "identity", "claimed", "likely"),
-    *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged_at"),
-)
-_COLUMNS = f"{', '.join(_NAMES)}, box, probabilities"
-_PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
 _VERSION = 1
 
 
@@ -65,32 +40,36 @@ class EventStore:
         self.pictures = folder / "evidence"
         self.lock = threading.RLock()
         self.recovered = 0
-        self._guard: sqlite3.Connection | None = None
         if not owner and not (folder / "events.sqlite").is_file():
             raise BadInput(f"{folder}: there is no event log here; give the folder that a run writes its events to")
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.pictures.mkdir(mode=0o700, exist_ok=True)
-            self.pictures.chmod(0o700)
-            if owner:
-                self._guard = _take_lock(folder)
-            self._connection = _connect(folder / "events.sqlite")
-            self._connection.executescript(_SCHEMA)
-            self._check_version()
-        except sqlite3.DatabaseError as error:
-            self._release()
-            raise BadInput(f"{folder}: the event log cannot be opened ({error}); move it away or repair it") from None
-        except OSError as error:
-            self._release()
-            raise BadInput(f"{folder}: {error.strerror}; give a folder that can be written to") from None
+        with contextlib.ExitStack() as opened:
+            try:
+                self._open(owner, opened)
+            except sqlite3.DatabaseError as error:
+                raise BadInput(
+                    f"{folder}: the event log cannot be opened ({error}); move it away or repair it"
+                ) from None
+            except OSError as error:
+                raise BadInput(f"{folder}: {error.strerror}; give a folder that can be written to") from None
+            self._opened = opened.pop_all()
+
+    def _open(self, owner: bool, opened: contextlib.ExitStack) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.pictures.mkdir(mode=0o700, exist_ok=True)
+        self.pictures.chmod(0o700)
+        if owner:
+            opened.callback(_take_lock(self.folder).close)
+        self._connection = _connect(self.folder / "events.sqlite")
+        opened.callback(self._connection.close)
+        self._connection.executescript(SCHEMA)
+        self._check_version()
         if owner:
             self._recover()
 
     def close(self) -> None:
         """Close the database and free the folder."""
         with self.lock:
-            self._connection.close()
-            self._release()
+            self._opened.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -115,7 +94,7 @@ class EventStore:
         size = evidence_files.write_folder(self.pictures, key, pictures) if pictures else 0
         try:
             with self.transaction() as connection:
-                event_id = _insert(connection, key, size, event)
+                event_id = insert(connection, key, size, event)
                 connection.executemany("INSERT INTO pictures VALUES (?, ?)", [(event_id, name) for name in pictures])
                 connection.executemany("INSERT INTO people VALUES (?, ?)", [(event_id, n) for n in event.people])
                 connection.executemany(
@@ -131,16 +110,16 @@ class EventStore:
 
     def get(self, event_id: int) -> Event | None:
         """One event by number."""
-        found = self.rows(f"SELECT {_COLUMNS}, {_PICTURES_OF} FROM events WHERE id = ?", (event_id,))
-        return _event(found[0]) if found else None
+        found = self.rows(f"SELECT {COLUMNS} FROM events WHERE id = ?", (event_id,))
+        return event_of(found[0]) if found else None
 
     def query(self, wanted: EventFilter | None = None) -> list[Event]:
         """The newest events that match (the oldest first for ``after_id``), at most ``limit``."""
         wanted = wanted if wanted is not None else EventFilter()
-        where, values = _conditions(wanted)
+        where, values = conditions(wanted)
         order = "ASC" if wanted.after_id is not None else "DESC"
-        sql = f"SELECT {_COLUMNS}, {_PICTURES_OF} FROM events WHERE {where} ORDER BY id {order} LIMIT ?"
-        return [_event(row) for row in self.rows(sql, [*values, wanted.limit])]
+        sql = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY id {order} LIMIT ?"
+        return [event_of(row) for row in self.rows(sql, [*values, wanted.limit])]
 
     def picture_path(self, event_id: int, name: str) -> Path | None:
         """Where a picture lies, or None if there is no such event or picture."""
@@ -185,7 +164,7 @@ class EventStore:
         self._connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _recover(self) -> None:
-        rows = self.rows(f"SELECT key, {_PICTURES_OF} FROM events")
+        rows = self.rows(f"SELECT key, {PICTURES_OF} FROM events")
         self.recovered, missing = evidence_files.sweep(
             self.pictures, {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
         )
@@ -198,11 +177,6 @@ class EventStore:
                 )
         if self.recovered:
             _log.info("event log: removed %d leftovers of an interrupted run", self.recovered)
-
-    def _release(self) -> None:
-        if self._guard is not None:
-            self._guard.close()
-            self._guard = None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -227,80 +201,3 @@ def _take_lock(folder: Path) -> sqlite3.Connection:
         guard.close()
         raise BadInput(f"{folder}: another running program writes its events here; give this one its own") from None
     return guard
-
-
-def _insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEvent) -> int:
-    verdict = event.subject.verdict
-    assert verdict is not None  # only verdicts become events
-    evidence = verdict.evidence
-    probabilities = None
-    if evidence is not None:
-        probabilities = {
-            "labels": list(evidence.labels),
-            "raw": [round(float(p), 6) for p in evidence.raw],
-            "defended": [round(float(p), 6) for p in evidence.defended],
-        }
-    height, width = event.bgr.shape[:2]
-    box = [round(float(v) / s, 5) for v, s in zip(event.subject.track.face.box, (width, height) * 2, strict=True)]
-    values = {
-        "key": key,
-        "kind": event.kind,
-        "camera": event.camera,
-        "track_id": event.subject.track.track_id,
-        "other_track_id": event.other.track.track_id if event.other is not None else None,
-        "wall_time": event.wall_time,
-        "identity": verdict.identity,
-        "claimed": verdict.claimed,
-        "likely": verdict.likely,
-        "confidence": float(verdict.confidence),
-        "raw_confidence": verdict.raw_confidence,
-        "defended_confidence": verdict.defended_confidence,
-        "reason": verdict.reason,
-        "dissent": verdict.dissent,
-        "box": json.dumps(box),
-        "probabilities": json.dumps(probabilities) if probabilities is not None else None,
-        "bytes": size,
-    }
-    marks = ", ".join(f":{column}" for column in values)
-    cursor = connection.execute(f"INSERT INTO events ({', '.join(values)}) VALUES ({marks})", values)
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def _event(row: Sequence[Any]) -> Event:
-    *values, box, probabilities, pictures = row
-    names = set((pictures or "").split(","))
-    plain: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
-    return Event(
-        **plain,
-        box=tuple(json.loads(box)),
-        probabilities=json.loads(probabilities) if probabilities else None,
-        pictures=tuple(name for name in PICTURES if name in names),
-    )
-
-
-def _conditions(wanted: EventFilter) -> tuple[str, list[Any]]:
-    parts: list[str] = ["1"]
-    values: list[Any] = []
-
-    def demand(condition: str, *given: Any) -> None:
-        parts.append(condition)
-        values.extend(given)
-
-    if wanted.kinds is not None:
-        demand(f"kind IN ({','.join('?' * len(wanted.kinds))})", *sorted(wanted.kinds))
-    if wanted.camera is not None:
-        demand("camera = ?", wanted.camera)
-    if wanted.person is not None:
-        demand("? IN (identity, claimed, likely)", wanted.person)
-    if wanted.since is not None:
-        demand("wall_time >= ?", wanted.since)
-    if wanted.until is not None:
-        demand("wall_time <= ?", wanted.until)
-    if wanted.acknowledged is not None:
-        demand(f"acknowledged_at IS {'NOT ' if wanted.acknowledged else ''}NULL")
-    if wanted.before_id is not None:
-        demand("id < ?", wanted.before_id)
-    if wanted.after_id is not None:
-        demand("id > ?", wanted.after_id)
-    return " AND ".join(parts), values

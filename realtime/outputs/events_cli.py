@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,10 @@ def _opened(folder: Path) -> Iterator[EventStore]:
     store = EventStore(folder, owner=False)
     try:
         yield store
+    except sqlite3.DatabaseError as error:
+        raise BadInput(
+            f"{folder}: the event log cannot be used ({error}); if it is damaged, move it away or repair it"
+        ) from None
     finally:
         store.close()
 

@@ -1,4 +1,7 @@
-"""Frames and verdicts made up for the tests of events and of the page."""
+"""Frames and verdicts made up for the tests of events and of the page, and a way to spoil what is stored of them."""
+
+import contextlib
+import sqlite3
 
 import numpy as np
 
@@ -78,3 +81,13 @@ def attack(now=0.0, claimed="Ada", likely="Bob", **options):
 
 def stranger(now=0.0, reason="stranger or not enough evidence", **options):
     return sighting("unknown", None, now=now, reason=reason, **options)
+
+
+def damage(database):
+    """Overwrite the pages with the rows of a closed event log; its first ones, with the tables' names, stay whole."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        ((size,),) = connection.execute("PRAGMA page_size")
+        ((root,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'")
+    content = database.read_bytes()
+    start = (root - 1) * size
+    database.write_bytes(content[:start] + b"\x55" * (len(content) - start))

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import io
 import json
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from sightings import attack, crop, evidence, frame, sighting, stranger, track
+from sightings import attack, crop, damage, evidence, frame, sighting, stranger, track
 
 from models.errors import BadInput
 from realtime.outputs import evidence_files, retention
@@ -185,6 +186,32 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
     (tmp_path / "events.sqlite").write_bytes(b"no database at all, but long enough to be taken for one" * 50)
     with pytest.raises(BadInput, match="cannot be opened"):
         EventLog(tmp_path)
+
+
+def test_a_damaged_database_is_refused_in_one_line_and_the_folder_is_free_again(open_log):
+    log = open_log()
+    stored(log, attack())
+    log.close()
+    database = log.store.folder / "events.sqlite"
+    damage(database)
+    with pytest.raises(BadInput, match=r"cannot be opened .*malformed.*; move it away") as refusal:
+        EventLog(log.store.folder)
+    assert "\n" not in str(refusal.value)
+    database.rename(database.with_name("damaged.sqlite"))
+    EventLog(log.store.folder).close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_the_folder_is_free_again(open_log):
+    log = open_log()
+    log.close()
+    database = log.store.folder / "events.sqlite"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadInput, match="newer version") as refusal:
+        EventLog(log.store.folder)
+    database.unlink()
+    EventLog(log.store.folder).close()
+    assert refusal  # whose traceback, until now, kept alive what was half opened
 
 
 def test_old_events_go_and_so_do_their_files(open_log):

@@ -2,7 +2,7 @@ import json
 import sqlite3
 
 import pytest
-from sightings import attack, frame, sighting
+from sightings import attack, damage, frame, sighting
 from typer.testing import CliRunner
 
 from models.errors import BadInput
@@ -11,10 +11,15 @@ from realtime.outputs.events_cli import app
 
 
 @pytest.fixture
-def folder(open_log):
+def log(open_log):
     log = open_log()
     log.offer(frame(), [attack(track_id=1, box=(10, 80, 60, 140)), sighting(name="Cyd", track_id=2)], 0.0)
     assert log.flush()
+    return log
+
+
+@pytest.fixture
+def folder(log):
     return log.store.folder
 
 
@@ -59,3 +64,11 @@ def test_mistakes_are_said_in_one_line_and_create_nothing(folder, tmp_path):
         run("list", "--folder", folder, "--kind", "burglar")
     with pytest.raises(BadInput, match="no format txt"):
         run("export", "--folder", folder, "--out", tmp_path / "out.txt")
+
+
+@pytest.mark.parametrize("command", [("list",), ("acknowledge", 1), ("forget", "--person", "Ada")])
+def test_a_damaged_database_is_said_in_one_line(log, folder, command):
+    log.close()
+    damage(folder / "events.sqlite")
+    with pytest.raises(BadInput, match=r"cannot be used \(.*malformed"):
+        run(*command, "--folder", folder)
