@@ -16,7 +16,7 @@ from models.errors import BadInput
 from realtime.assembly import batch_of, detector_of, finder_of, recogniser_of, rules_of, service_settings, warm_up
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
-from realtime.cameras.open import is_file, open_camera
+from realtime.cameras.open import is_file, is_live, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.cli import console
 from realtime.config import CameraConfig, Config
@@ -28,6 +28,7 @@ from realtime.outputs.recordings import Recordings
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
+from realtime.redact import redact
 from realtime.threads import calm_opencv
 from realtime.types import Bytes, FacesInFrame, Frame
 from realtime.verdict import Verdict
@@ -164,11 +165,15 @@ def refuse_bad_files(config: Config) -> None:
     """Look at the files among the sources before a model is loaded for nothing.
 
     Raises:
-        BadInput: one is missing, or no video, or without a picture; or every frame is wanted of one of several.
+        BadInput: one is missing, or no video, or without a picture; or every frame is wanted of one of several, or
+            of a live camera.
     """
     if len(config.cameras) > 1 and any(camera.every_frame for camera in config.cameras):
         raise BadInput("every_frame takes as long as it takes and works with one camera only; run one file at a time")
     for camera in config.cameras:
+        if camera.every_frame and is_live(camera.source):
+            source = redact(camera.source)
+            raise BadInput(f"every_frame is for files, and {source} waits for nobody; run it without every_frame")
         if is_file(camera.source):
             try:
                 with closing(open_camera(camera.source, name=camera.name, every_frame=True)) as file:

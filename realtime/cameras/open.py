@@ -34,7 +34,12 @@ def register_camera(source: str, factory: Callable[[str], Camera]) -> None:
 
 def is_file(source: str) -> bool:
     """Whether ``source`` names a file: something that ends, and that no reconnecting brings back."""
-    return not (source in _registered or scheme_of(source) or _device(source) is not None)
+    return source not in _registered and scheme_of(source) in (None, "file") and _device(source) is None
+
+
+def is_live(source: str) -> bool:
+    """Whether ``source`` is a camera in the world, a webcam or an address, which waits for nobody and may be away."""
+    return source not in _registered and not is_file(source)
 
 
 def open_camera(

@@ -102,6 +102,8 @@ def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
         (["run", "--source", "demo", "--engine", "abacus", "--headless"], "abacus"),
         (["run", "--source", "demo", "--headless", "--json", "no/such/folder/out.json"], "no/such/folder"),
         (["run", "--source", "demo", "--headless", "--record", "no/such/folder/out.mp4"], "no/such/folder"),
+        (["run", "--source", "0", "--every-frame", "--headless"], "every_frame is for files"),
+        (["run", "--source", "rtsp://127.0.0.1:9/live", "--every-frame", "--seconds", "1"], "every_frame is for files"),
         (["demo", "--seconds", "minus one"], "seconds"),
         (["events", "list", "--folder", "nowhere"], "nowhere"),
     ],

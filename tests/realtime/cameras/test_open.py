@@ -10,7 +10,7 @@ import pytest
 from models.errors import BadInput
 from realtime.cameras import CameraError, Cause, is_file, open_camera, register_camera
 from realtime.cameras.from_config import capture_from
-from realtime.cameras.open import _registered
+from realtime.cameras.open import _registered, is_live
 from realtime.config import CameraConfig
 
 
@@ -30,6 +30,21 @@ def test_a_registered_word_has_its_own_kind(kit, monkeypatch):
     register_camera("demo", lambda name: kit.ScriptedCamera([5], name))
     assert open_camera("demo", name="scene").name == "scene"
     assert not is_file("demo")
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "live"),
+    [
+        ("clip.mp4", True, False),
+        ("file:///films/clip.mp4", True, False),
+        ("demo", False, False),
+        ("0", False, True),
+        ("/dev/video0", False, True),
+        ("rtsp://host/stream", False, True),
+    ],
+)
+def test_a_source_is_a_file_or_live_or_a_word(source, file, live):
+    assert (is_file(source), is_live(source)) == (file, live)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or Path("/dev/video99").exists(), reason="Linux without it")
