@@ -27,8 +27,9 @@ from rich.console import Console
 from models.errors import BadInput
 from realtime.redact import redact, redact_all, setup_logging
 
-console = Console()
-"""Where results for people go. Machine-readable results go through ``write_json``."""
+console = Console(markup=False, emoji=False)
+"""Where results for people go; ``[brackets]`` and ``:colons:`` in names stay what they are. Machine-readable results
+go through ``write_json``."""
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")]
 
