@@ -57,8 +57,8 @@ def demo(
     from realtime.demo import Demo
     from realtime.session import Outputs, run, window_wanted
 
-    window = window_wanted(headless=headless)
-    if not window and seconds is None and not web:
+    window = not every_frame and window_wanted(headless=headless)  # over every frame a run opens none
+    if seconds is None and not web:
         seconds = 3 * ACT_SECONDS
     if not window and not web and record is None:
         record = DEMO_RECORDING

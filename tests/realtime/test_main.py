@@ -11,6 +11,13 @@ import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
+from typer.testing import CliRunner
+
+from realtime.__main__ import app
+from realtime.cameras.open import _registered
+from realtime.config import Config
+from realtime.demo import Demo
+from realtime.metrics import Meter, Summary
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +81,49 @@ def test_of_every_frame_of_the_attack_at_least_four_in_five_are_suspected(tmp_pa
     suspected = sum(count for name, count in attacked["defended"].items() if name.startswith("SuspectedAttack"))
     assert suspected >= 0.8 * attacked["frames"] >= 0.8 * 12
     assert "Known(Eileen Collins)" not in attacked["undefended"]
+
+
+@pytest.mark.parametrize(
+    ("options", "window", "record", "frames"),
+    [
+        ([], True, None, 600),
+        (["--seconds", "2"], True, None, 50),
+        (["--web"], True, None, None),  # plays on for as long as somebody looks
+        (["--headless"], False, Path("spectaclear-demo.mp4"), 600),
+        (["--every-frame"], False, Path("spectaclear-demo.mp4"), 600),
+    ],
+)
+def test_the_demo_plays_once_in_a_window_or_into_a_film(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    window: bool,
+    record: Path | None,
+    frames: int | None,
+) -> None:
+    from realtime import session
+
+    asked = []
+    lengths = []
+
+    class Played(Demo):
+        def __init__(self, act_seconds: float, *, frames: int | None = None, every_frame: bool = False) -> None:
+            super().__init__(act_seconds, frames=frames, every_frame=every_frame)
+            lengths.append(frames)
+
+    def run(settings: Config, outputs: session.Outputs) -> Summary:
+        asked.append(outputs)
+        return Meter().summary()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(_registered, "demo", _registered["demo"])  # what the demo registers is taken back
+    monkeypatch.setattr(session, "has_screen", lambda: True)
+    monkeypatch.setattr(session, "run", run)
+    monkeypatch.setattr("realtime.demo.Demo", Played)
+    result = CliRunner().invoke(app, ["demo", *options])
+    assert result.exit_code == 0, result.output
+    assert [(outputs.window, outputs.record) for outputs in asked] == [(window, record)]
+    assert lengths == [frames]
 
 
 def test_identify_names_the_face_of_a_photo(tmp_path: Path, photo: Path) -> None:
