@@ -224,11 +224,10 @@ def decide_crops(
     pixels = np.stack([crop.pixels for crop in crops])
     evidence = recogniser.defend(pixels, quick=True, held=held, stage_ms=stage_ms)
     meter.stages({stage: value / len(crops) for stage, value in stage_ms.items()})
-    now = time.monotonic()
     for crop, one, further in zip(crops, evidence, held, strict=True):
         decision = decide(one, recogniser.policy)
-        board.put_decision(crop, decision, one, now)
-        meter.decided(decision, now, full=bool(one.saliency.any()), light=further is not None)
+        board.put_decision(crop, decision, one, crop.frame.now())
+        meter.decided(decision, full=bool(one.saliency.any()), light=further is not None)
         if schedule is not None:
             looked = further is None and len(one.views) > 1 and decision.state == "known"
             schedule.note(crop, verdict_name(decision), one.views[1:] if looked else None, started)
@@ -265,12 +264,12 @@ def run_every_frame(
             found = finder.find(frame)
             meter.stages(found.stage_ms)
             meter.searched(len(found.crops))
-            board.put_faces(found, time.monotonic())
+            board.put_faces(found, frame.now())
             crops = [crop for crop in found.crops if crop.refusal is None]
             if crops:
                 decide_crops(recogniser, crops, board, meter, on_decision)
             started = time.perf_counter()
-            verdicts = board.verdicts(camera.name, time.monotonic())
+            verdicts = board.verdicts(camera.name, frame.now())
             for listener in on_verdicts:
                 listener(found, verdicts)
             picture = draw(frame, found, verdicts, camera.status())

@@ -23,7 +23,7 @@ from realtime.config import CameraConfig, Config
 from realtime.memory import give_back_memory
 from realtime.metrics import Meter, Summary
 from realtime.outputs.mosaic import Mosaic
-from realtime.outputs.overlay import Overlay, Status
+from realtime.outputs.overlay import LIVE, Overlay, Status
 from realtime.outputs.recordings import Recordings
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
@@ -212,13 +212,14 @@ def drawer(
     def draw(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict], camera: CameraStatus) -> Bytes:
         status = Status(
             camera=camera.name,
-            state=camera.state.value,
+            state=camera.state.value if frame.file_time is None else LIVE,  # a file worked on is neither late nor lost
             engine=engine,
             fps=meter.fps() if len(max_ages) == 1 else camera.fps,  # the meter's is of all cameras together
-            captured_at=frame.captured_at,
+            captured_at=frame.moment,
             wall_time=frame.wall_time,
             max_frame_age=max_ages[frame.camera],
             note=note(frame),
+            now=frame.now(),
         )
         tracks = [crop.track for crop in found.crops] if found is not None else []
         return overlay.draw(frame.bgr, tracks, verdicts, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +32,10 @@ class Frame:
     def moment(self) -> float:
         """When it happened, in seconds: what is said of a file must not depend on how fast it was worked on."""
         return self.captured_at if self.file_time is None else self.file_time
+
+    def now(self) -> float:
+        """The present on the clock of ``moment``: a file's stands still while one of its frames is worked on."""
+        return time.monotonic() if self.file_time is None else self.file_time
 
 
 @dataclass(frozen=True)

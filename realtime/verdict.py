@@ -34,7 +34,7 @@ class Verdict:
     it: the dissenting zone's, or the first one's, or the saliency-masked one where there are no zones; both None
     without evidence. ``decision`` and ``evidence`` are the newest of those that made the verdict (evidence None for
     a refused crop). ``decided_at`` is the moment of the track's newest decision (of its newest refusal where that is
-    the reason), like ``asked_at`` in ``time.monotonic()`` seconds, and ``captured_at`` its frame's ``moment``.
+    the reason) and ``captured_at`` its frame's, like ``asked_at`` in seconds of the frames' clock, see ``Frame.now``.
     """
 
     track_id: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Mapping
 
@@ -42,7 +41,7 @@ class EventFeed:
         for crop in found.crops:
             verdict = verdicts.get(crop.track.track_id)
             sightings.append(Sighting(crop.track, verdict, self._crop_of(camera, crop, verdict)))
-        self._log.offer(found.frame, sightings, time.monotonic())
+        self._log.offer(found.frame, sightings, found.frame.now())
 
     def _crop_of(self, camera: str, crop: FaceCrop, verdict: Verdict | None) -> Bytes | None:
         if verdict is None or verdict.evidence is None:

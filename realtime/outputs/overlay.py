@@ -31,8 +31,8 @@ class Status:
     """What is written about the camera and the run.
 
     ``state`` is the camera's state in a word; every other than "live" marks the picture as stale, and so does an
-    age over ``max_frame_age`` seconds. ``captured_at`` and ``now`` are ``time.monotonic()`` seconds, ``wall_time``
-    the picture's capture in seconds since the epoch; ``note`` is free text (the demo's act).
+    age over ``max_frame_age`` seconds. ``captured_at`` and ``now`` are the frame's ``moment`` and ``now()``,
+    ``wall_time`` the picture's capture in seconds since the epoch; ``note`` is free text (the demo's act).
     """
 
     camera: str
