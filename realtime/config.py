@@ -197,6 +197,13 @@ class WebConfig(Section):
     certificate: str | None = Field(default=None, description="PEM file for https")
     key: str | None = Field(default=None, description="PEM file of the certificate's key")
 
+    @model_validator(mode="after")
+    def _https_takes_both(self) -> WebConfig:
+        if bool(self.certificate) != bool(self.key):
+            given, missing = ("certificate", "key") if self.certificate else ("key", "certificate")
+            raise ValueError(f"{given} is given without {missing}, and https needs both; give {missing} too")
+        return self
+
 
 class WebhookConfig(Section):
     """Posting every event to an address."""

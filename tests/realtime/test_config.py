@@ -53,6 +53,14 @@ def mistake(tmp_path):
             "detection: {detector: yunet}",
             "detection: detector is yunet, but yunet_file is not given; name the .onnx file",
         ),
+        (
+            "web: {certificate: a.pem}",
+            "web: certificate is given without key, and https needs both; give key too",
+        ),
+        (
+            "web: {key: a.pem, certificate: ''}",
+            "web: key is given without certificate, and https needs both; give certificate too",
+        ),
         ("cameras: [{}, {}]", "cameras: 2 cameras are named 'camera'; give each its own name"),
         ("on: 1", "True: unknown key; allowed are " + ", ".join(Config.model_fields)),
         (
