@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from realtime.config import CameraConfig, Config, load_config
 from realtime.metrics import Summary
@@ -170,7 +171,7 @@ def _with_services(settings: Config, web: bool, host: str | None, port: int | No
             page[key] = value
     token = os.environ.get("SPECTACLEAR_TOKEN")
     if token and settings.web.token is None:
-        page["token"] = token
+        page["token"] = SecretStr(token)
     events = {} if folder is None else {"folder": str(folder)}
     return settings.model_copy(
         update={

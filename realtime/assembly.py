@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import SecretStr
 
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
@@ -159,7 +160,7 @@ def service_settings(config: Config) -> ServiceSettings:
             min_free_bytes=round(events.min_free_gigabytes * 1e9),
             pixelate_others=events.pixelate_others,
         ),
-        webhook=None if hook.url is None else Webhook(hook.url, secret=hook.secret),
+        webhook=None if hook.url is None else Webhook(hook.url, secret=_revealed(hook.secret)),
         mqtt=None
         if broker.host is None
         else Mqtt(
@@ -167,8 +168,12 @@ def service_settings(config: Config) -> ServiceSettings:
             broker.port,
             topic=broker.topic,
             user=broker.user,
-            password=broker.password,
+            password=_revealed(broker.password),
             tls=broker.tls,
         ),
-        page=PageSettings(web.host, web.port, web.token, certificate) if web.enabled else None,
+        page=PageSettings(web.host, web.port, _revealed(web.token), certificate) if web.enabled else None,
     )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

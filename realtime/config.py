@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from models.errors import BadInput
 from models.zones import Zone, in_order
@@ -193,7 +193,7 @@ class WebConfig(Section):
     enabled: bool = Field(default=False, description="Serve the page (also by --web)")
     host: str = Field(default="127.0.0.1", min_length=1, description="Beyond loopback the page demands a token")
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
-    token: str | None = Field(default=None, min_length=16, description="What viewers must know; ${ENV_VAR}")
+    token: SecretStr | None = Field(default=None, min_length=16, description="What viewers must know; ${ENV_VAR}")
     certificate: str | None = Field(default=None, description="PEM file for https")
     key: str | None = Field(default=None, description="PEM file of the certificate's key")
 
@@ -209,7 +209,7 @@ class WebhookConfig(Section):
     """Posting every event to an address."""
 
     url: str | None = Field(default=None, description="http(s) address; ${ENV_VAR} for credentials")
-    secret: str | None = Field(default=None, description="Signs the posts (HMAC-SHA256)")
+    secret: SecretStr | None = Field(default=None, description="Signs the posts (HMAC-SHA256)")
 
 
 class MqttConfig(Section):
@@ -219,7 +219,7 @@ class MqttConfig(Section):
     port: int = Field(default=1883, ge=1, le=65535, description="The broker's port")
     topic: str = Field(default="spectaclear", min_length=1, description="Events go below this topic")
     user: str | None = Field(default=None, description="For the broker")
-    password: str | None = Field(default=None, description="For the broker; ${ENV_VAR}")
+    password: SecretStr | None = Field(default=None, description="For the broker; ${ENV_VAR}")
     tls: bool = Field(default=False, description="Encrypt the connection (brokers use port 8883 then)")
 
 

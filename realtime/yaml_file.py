@@ -50,7 +50,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     elif first["type"] in ("value_error", "assertion_error"):
         line = (f"{key}: " if key else "") + first["msg"].removeprefix("Value error, ")
     else:
-        line = f"{key}: found {_shown(first['input'])}, expected {_allowed(schema, first['loc'])}"
+        secret = bool(_node_at(schema, first["loc"]).get("writeOnly"))  # so pydantic marks a SecretStr
+        found = _shown(first["input"], secret=secret)
+        line = f"{key}: found {found}, expected {_allowed(schema, first['loc'])}"
     return line + (f" (and {more} more)" if more else "")
 
 
@@ -83,11 +85,20 @@ def _parsed(path: Path) -> Any:
         raise BadInput(f"{path}: is not a text file in UTF-8") from None
     except yaml.MarkedYAMLError as error:
         where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadInput(f"{path}: is no valid YAML{where}: {redact(str(error.problem or error.context))}") from None
-    except (yaml.YAMLError, ValueError) as error:
+        raise BadInput(f"{path}: is no valid YAML{where}: {_problem(error)}") from None
+    except yaml.YAMLError as error:
         raise BadInput(f"{path}: is no valid YAML: {redact(' '.join(str(error).split()))}") from None
+    except (ValueError, LookupError, AttributeError):  # of the number, date or tag that YAML takes a value for
+        raise BadInput(f"{path}: is no valid YAML: a value that is no number or date; put it in quotes") from None
     except RecursionError:
         raise BadInput(f"{path}: is nested too deeply") from None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    problem = str(error.problem or error.context)
+    if re.match("found undefined alias|could not determine a constructor|found undefined tag handle", problem):
+        return "a value that begins with * or ! needs quotes"  # it may be a password: not shown
+    return redact(problem)
 
 
 def _substituted(value: Any, path: Path, key: tuple[str, ...], count: list[int]) -> Any:
@@ -167,23 +178,27 @@ def _allowed(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
         words += f" that fits {node['pattern']}"
     low, above = node.get("minimum"), node.get("exclusiveMinimum")
     high, least, most = node.get("maximum"), node.get("minItems"), node.get("maxItems")
+    shortest = node.get("minLength")
     limits = [
         f"from {low}" if low is not None else f"above {above}" if above is not None else "",
         f"to {high}" if high is not None else "",
         f"of at least {least}" if least is not None else "",
         f"of at most {most}" if most is not None else "",
+        f"of at least {shortest} character{'s' * (shortest > 1)}" if shortest is not None else "",
     ]
     return " ".join([words, *(limit for limit in limits if limit)])
 
 
-def _shown(value: Any) -> str:
-    """A found value, short and without credentials."""
+def _shown(value: Any, *, secret: bool = False) -> str:
+    """A found value, short and without credentials; of a secret only whether it is text."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):
         return "keys with values"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if secret:
+        return "text (not shown)" if isinstance(value, str) else "a value without quotes (not shown)"
     text = redact(str(value)).replace("\n", " ")
     text = text if len(text) <= 60 else text[:57] + "..."
     if isinstance(value, bool):

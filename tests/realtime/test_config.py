@@ -9,8 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.errors import BadInput
+from realtime.assembly import service_settings
 from realtime.cameras.address import parse_address
 from realtime.config import Config, QualityConfig, VerdictConfig, find_config, load_config, shipped_configs
+from realtime.redact import forget_secrets
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    forget_secrets()
+    yield
+    forget_secrets()
 
 
 @pytest.fixture
@@ -61,6 +70,7 @@ def mistake(tmp_path):
             "web: {key: a.pem, certificate: ''}",
             "web: key is given without certificate, and https needs both; give certificate too",
         ),
+        ("mqtt: {topic: ''}", "mqtt.topic: found '', expected text of at least 1 character"),
         ("cameras: [{}, {}]", "cameras: 2 cameras are named 'camera'; give each its own name"),
         ("on: 1", "True: unknown key; allowed are " + ", ".join(Config.model_fields)),
         (
@@ -79,6 +89,47 @@ def test_broken_yaml_names_the_line(mistake):
 
 def test_a_wrong_value_is_shown_without_credentials(mistake):
     assert "hunter22" not in mistake("cameras: [{name: 'rtsp://u:hunter22@h/'}]")
+
+
+@pytest.mark.parametrize("key", ["web.token", "webhook.secret", "mqtt.password"])
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("93847561", "found a value without quotes (not shown), expected text"),
+        ("1999-12-31", "found a value without quotes (not shown), expected text"),
+        ("*hunter2", "is no valid YAML in line 2: a value that begins with * or ! needs quotes"),
+        ("!hunter2", "is no valid YAML in line 2: a value that begins with * or ! needs quotes"),
+        ("!!int hunter2", "is no valid YAML: a value that is no number or date; put it in quotes"),
+        ("!!timestamp hunter2", "is no valid YAML: a value that is no number or date; put it in quotes"),
+        ("!!bool hunter2", "is no valid YAML: a value that is no number or date; put it in quotes"),
+        ("2024-13-45", "is no valid YAML: a value that is no number or date; put it in quotes"),
+    ],
+)
+def test_a_secret_that_is_no_text_is_never_shown(mistake, key, value, found):
+    section, name = key.split(".")
+    message = mistake(f"{section}:\n  {name}: {value}\n")
+    assert found in message
+    assert value not in message
+    assert "hunter2" not in message
+
+
+def test_a_token_that_is_too_short_is_not_shown_and_its_length_is_said(mistake):
+    assert mistake("web: {token: hunter2secret}") == (
+        "web.token: found text (not shown), expected text of at least 16 characters"
+    )
+
+
+def test_secrets_reach_the_parts_that_need_them_and_no_representation(tmp_path):
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "events: {folder: e}\nweb: {enabled: true, token: hunter2-hunter2-hunter2}\n"
+        "webhook: {url: 'http://h/', secret: hunter2}\nmqtt: {host: h, password: hunter2}\n"
+    )
+    config = load_config(path)
+    assert "hunter2" not in repr(config)
+    settings = service_settings(config)
+    assert settings.page.token == "hunter2-hunter2-hunter2"
+    assert (settings.webhook._secret, settings.mqtt._password) == ("hunter2", "hunter2")
 
 
 def test_credentials_come_from_the_environment(tmp_path, monkeypatch):
