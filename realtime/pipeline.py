@@ -21,7 +21,8 @@ from models.policy import Decision, decide, decide_undefended
 from models.recogniser import Recogniser
 from realtime.agreement import VerdictRules
 from realtime.board import Board
-from realtime.cameras.newest_frame import FrameReader, NewestFrame
+from realtime.cameras.frame_reader import FrameReader
+from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.faces.find import FaceFinder
 from realtime.metrics import Meter, verdict_name

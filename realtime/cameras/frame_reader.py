@@ -39,7 +39,3 @@ class FrameReader:
 
     def has_taken(self, frame: Frame) -> bool:
         return self._last >= frame.index
-
-    def close(self) -> None:
-        """Wait for this reader no longer (matters with ``every_frame``)."""
-        self._source._forget(self)

@@ -24,8 +24,6 @@ from realtime.cameras.states import CameraError, CameraState, CameraStatus, Caus
 from realtime.redact import redact
 from realtime.types import Frame
 
-__all__ = ["FrameReader", "NewestFrame"]
-
 log = logging.getLogger(__name__)
 
 _WATCH_EVERY = 0.5  # seconds
@@ -68,7 +66,7 @@ class NewestFrame:
         self._newest: Frame | None = None
         self._captured = 0
         self._dropped: Counter[str] = Counter()
-        self._dropped_now: Counter[str] = Counter()  # of the connection that is open
+        self._dropped_now: Counter[str] = Counter()  # the open camera's own, which goes on counting
         self._connections = 0
         self._abandoned: list[threading.Thread] = []
         self._abandoned_count = 0
@@ -128,11 +126,6 @@ class NewestFrame:
             self._readers.append(reader)
         return reader
 
-    @property
-    def newest(self) -> Frame | None:
-        """The newest frame, however old: look at the status before showing it as live."""
-        return self._newest
-
     def status(self) -> CameraStatus:
         """What can be said about the camera now."""
         with self._changed:
@@ -151,7 +144,7 @@ class NewestFrame:
                 frame_age=age,
                 fps=self._rate(now) if live else 0.0,
                 captured=self._captured,
-                dropped=dict(self._dropped + self._dropped_now),
+                dropped=dict(self._all_dropped()),
                 connections=self._connections,
                 abandoned=self._abandoned_count,
             )
@@ -180,12 +173,6 @@ class NewestFrame:
         if self._every_frame:
             with self._changed:
                 self._changed.notify_all()
-
-    def _forget(self, reader: FrameReader) -> None:
-        with self._changed:
-            if reader in self._readers:
-                self._readers.remove(reader)
-            self._changed.notify_all()
 
     # -- the capture thread --
 
@@ -217,11 +204,12 @@ class NewestFrame:
         try:
             self._goes_inside(generation)
             camera = self._open_camera()
+            self._opened(camera, generation)
             first = self._newest.index + 1 if self._newest is not None else 0
             while self._is_current(generation):
                 self._goes_inside(generation)
                 frame = camera.read()
-                self._publish(replace(frame, camera=self.name, index=first + frame.index), camera, generation)
+                self._publish(replace(frame, camera=self.name, index=first + frame.index), generation)
         except CameraError as error:
             return error
         except BadInput as error:
@@ -243,7 +231,12 @@ class NewestFrame:
             if self._is_current(generation):
                 self._inside_since = time.monotonic()
 
-    def _publish(self, frame: Frame, camera: Camera, generation: int) -> None:
+    def _opened(self, camera: Camera, generation: int) -> None:
+        with self._changed:
+            if self._is_current(generation):
+                self.native_fps, self._dropped_now = camera.native_fps, camera.dropped
+
+    def _publish(self, frame: Frame, generation: int) -> None:
         with self._changed:
             if not self._is_current(generation):  # left behind while it hung
                 return
@@ -251,33 +244,32 @@ class NewestFrame:
             if self._state is not CameraState.LIVE:
                 self._connections += 1
                 self._back_off.connected()
-                self.native_fps = camera.native_fps
                 self._arrivals.clear()
                 self._state, self._since, self._error = CameraState.LIVE, frame.captured_at, None
             self._newest = frame
             self._captured += 1
-            self._dropped_now = camera.dropped
             self._arrivals.append(frame.captured_at)
             self._changed.notify_all()
             if self._every_frame:
-                self._changed.wait_for(
-                    lambda: (
-                        self._stopping.is_set()
-                        or (bool(self._readers) and all(reader.has_taken(frame) for reader in self._readers))
-                    )
-                )
+                self._changed.wait_for(lambda: self._stopping.is_set() or self._is_taken(frame))
+
+    def _is_taken(self, frame: Frame) -> bool:
+        return bool(self._readers) and all(reader.has_taken(frame) for reader in self._readers)
 
     def _failed(self, error: CameraError, *, ended: bool) -> None:
         with self._changed:
             self._state, self._since = error.state, time.monotonic()
             self._error, self._ended = error.with_traceback(None), ended
-            self._dropped, self._dropped_now = self._dropped + self._dropped_now, Counter()
+            self._dropped, self._dropped_now = self._all_dropped(), Counter()
             self._changed.notify_all()
 
     def _enter(self, state: CameraState, generation: int) -> None:
         with self._changed:
             if self._is_current(generation):
                 self._state, self._since = state, time.monotonic()
+
+    def _all_dropped(self) -> Counter[str]:
+        return self._dropped + Counter(dict(self._dropped_now))  # copied in one step: another thread may be counting
 
     def _rate(self, now: float) -> float:
         recent = [at for at in self._arrivals if now - at <= 3.0]

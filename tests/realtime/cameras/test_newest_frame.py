@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -104,14 +105,6 @@ def test_every_frame_reaches_every_reader(capture):
     assert results == [list(range(40))] * 2
 
 
-def test_a_closed_reader_is_not_waited_for(kit, capture):
-    source = capture([1, 2, 3], every_frame=True)
-    stays, leaves = source.reader(), source.reader()
-    source.start()
-    leaves.close()
-    assert [frame.index for frame in kit.take_all(stays)[0]] == [0, 1, 2]
-
-
 def test_the_end_is_told_after_the_last_frame_and_told_again(kit, capture):
     source = capture([1])
     reader = source.reader()
@@ -189,7 +182,7 @@ def test_a_hanging_camera_is_left_behind_and_opened_anew(kit, capture):
     source.start()
     assert kit.eventually(lambda: source.status().abandoned == 1)
     assert kit.eventually(lambda: source.status().state is CameraState.LIVE)
-    assert source.newest.bgr[0, 0, 0] == 2
+    assert source.reader().next(1).bgr[0, 0, 0] == 2
     release.set()
     assert kit.eventually(lambda: source.opened[0].closed)  # the hanging thread cleans up after itself
     assert source.status().captured == 2
@@ -276,6 +269,33 @@ def test_drops_of_former_connections_are_counted_on(kit, capture):
     source.start()
     assert kit.eventually(lambda: source.status().reconnects == 1)
     assert source.status().dropped == {"corrupt": 6}
+
+
+def test_drops_of_a_camera_that_sends_only_damaged_pictures_are_told(kit, capture):
+    source = capture([lambda: source.opened[0].dropped.update(corrupt=3), 30.0])
+    source.start()
+    assert kit.eventually(lambda: source.status().dropped == {"corrupt": 3})
+    assert source.status().captured == 0
+
+
+def test_the_status_can_be_asked_for_while_the_camera_counts_a_drop_of_a_new_kind(capture):
+    done = threading.Event()
+
+    def count():
+        for number in range(5_000):
+            source.opened[0].dropped[f"reason {number}"] += 1
+        done.set()
+
+    source = capture([1, count, 30.0])
+    source.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        while not done.is_set():
+            source.status()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(source.status().dropped) == 5_000
 
 
 def test_the_rate_is_that_of_the_last_seconds(kit, capture):

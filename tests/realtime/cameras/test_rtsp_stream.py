@@ -153,7 +153,7 @@ def test_a_change_of_resolution_goes_on(kit, server, units, watch):
     source = watch()
     source.wait_until_live(5)
     server.units = encode_units([kit.numbered_picture(number, (320, 240)) for number in range(100)])
-    assert kit.eventually(lambda: source.newest.bgr.shape == (240, 320, 3))
+    assert kit.eventually(lambda: source.reader().next(1).bgr.shape == (240, 320, 3))
     assert source.status().reconnects == 0
 
 
