@@ -61,6 +61,7 @@ def test_a_run_leaves_everything_behind_and_counts_what_it_wrote(recogniser, fol
         np.testing.assert_array_equal(texture[opaque][:, 2::-1], attacked[opaque])
         said = recogniser.classify(attacked[None])[0]
         assert record["success"] == [NAMES[said.argmax()] == record["target"]]
+        assert record["first_fooled"] is not None or not record["success"][0]
         assert record["confidence_after"][0] == pytest.approx(said[NAMES.index(record["target"])], abs=1e-5)
         assert (place / "print.pdf").read_bytes().startswith(b"%PDF")
     right = sum(record["success"][0] for record in manifest["pairs"])

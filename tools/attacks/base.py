@@ -40,7 +40,8 @@ class AttackResult:
 
     ``iterations`` counts the updates that an image took until it was finished (0: the start colour was
     enough); ``confidences`` is the probability of the target (impersonation) or of the own class (dodging)
-    on ``adversarial``; ``reached`` says whether it passed the attack's threshold.
+    on ``adversarial``; ``reached`` says whether it passed the attack's threshold, ``first_fooled`` after how
+    many updates the recogniser was first fooled, however weakly (-1: never where the attack judged).
     """
 
     adversarial: Bytes  # (N, S, S, 3) RGB
@@ -48,15 +49,19 @@ class AttackResult:
     iterations: npt.NDArray[np.int64]  # (N,)
     confidences: Floats  # (N,)
     reached: npt.NDArray[np.bool_]  # (N,)
+    first_fooled: npt.NDArray[np.int64]  # (N,)
     history: History
 
 
 @dataclass(frozen=True)
 class Objective:
-    """``loss`` (n,) is descended; ``confidence`` (n,) is judged (NaN: not known at this step)."""
+    """``loss`` (n,) is descended; ``confidence`` (n,) is judged (NaN: not known at this step); ``fooled`` (n,) bool
+    says whether the target is the one that is named, or, when dodging, somebody else than the own class.
+    """
 
     loss: torch.Tensor
     confidence: torch.Tensor
+    fooled: torch.Tensor
 
 
 class Attack(ABC):
@@ -181,7 +186,7 @@ class Attack(ABC):
         gradient = torch.zeros_like(leaf)
         if with_gradient:
             (gradient,) = torch.autograd.grad(found.loss.sum(), leaf)
-        return Objective(found.loss.detach(), found.confidence.detach()), gradient
+        return Objective(found.loss.detach(), found.confidence.detach(), found.fooled), gradient
 
     def _expected(self, model: nn.Module, leaf: torch.Tensor, batch: Batch, step: int) -> Objective:
         assert self.eot is not None
@@ -189,7 +194,8 @@ class Attack(ABC):
         many = batch.take(torch.arange(len(batch)).repeat_interleave(samples))
         pixels = self.eot.view(leaf.repeat_interleave(samples, 0), many.region, many.crops, many.generators)
         found = self.objective(model, pixels, many, step)
-        return Objective(found.loss.view(-1, samples).mean(1), found.confidence.view(-1, samples).mean(1))
+        loss, confidence = found.loss.view(-1, samples).mean(1), found.confidence.view(-1, samples).mean(1)
+        return Objective(loss, confidence, found.fooled.view(-1, samples).float().mean(1) > 0.5)
 
 
 class _Book:
@@ -202,6 +208,7 @@ class _Book:
         self.confidences = batch.crops.new_full((count,), torch.nan)
         self.iterations = torch.full((count,), steps, dtype=torch.int64)
         self.reached = torch.zeros(count, dtype=torch.bool)
+        self.first_fooled = torch.full((count,), -1, dtype=torch.int64)
         self._loss = np.full((steps + 1, count), np.nan, np.float32)
         self._confidence = np.full((steps + 1, count), np.nan, np.float32)
 
@@ -219,6 +226,8 @@ class _Book:
         self.confidences[places[better]] = found.confidence[better]
         self.iterations[places[done]] = step
         self.reached[places[done]] = True
+        fooled = places[found.fooled.cpu()]
+        self.first_fooled[fooled[self.first_fooled[fooled] < 0]] = step
 
     def result(self, batch: Batch) -> AttackResult:
         return AttackResult(
@@ -227,6 +236,7 @@ class _Book:
             iterations=self.iterations.numpy(),
             confidences=self.confidences.cpu().numpy().astype(np.float32),
             reached=self.reached.numpy(),
+            first_fooled=self.first_fooled.numpy(),
             history=History(self._loss, self._confidence),
         )
 
@@ -239,6 +249,7 @@ def _concatenated(parts: Sequence[AttackResult], steps: int) -> AttackResult:
         iterations=np.concatenate([part.iterations for part in parts]),
         confidences=np.concatenate([part.confidences for part in parts]),
         reached=np.concatenate([part.reached for part in parts]),
+        first_fooled=np.concatenate([part.first_fooled for part in parts]),
         history=History(
             np.concatenate([part.history.loss for part in parts], axis=1),
             np.concatenate([part.history.confidence for part in parts], axis=1),

@@ -18,7 +18,7 @@ from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
 from tools.attacks.base import Objective
 from tools.attacks.batch import Batch, to_bytes, to_levels
 from tools.attacks.guided_chain import GuidedChain, Pass, scaled_saliency
-from tools.attacks.losses import ClassLoss, class_loss, probability
+from tools.attacks.losses import ClassLoss, class_loss, fools, probability
 from tools.attacks.pgd import MaskedPGD
 from tools.attacks.remembered import Remembered
 from tools.attacks.start import Start
@@ -132,9 +132,10 @@ class DefendedAttack(MaskedPGD):
             loss = loss + self.raw_weight * raw
             undefended = probability(found.logits.detach(), batch.goal)
             confidence = torch.minimum(confidence, undefended) if batch.targeted else confidence
+        fooled = fools(logits, batch.goal, targeted=batch.targeted)
         if not judged:
-            confidence = torch.full_like(confidence, math.nan)
-        return Objective(loss, confidence)
+            confidence, fooled = torch.full_like(confidence, math.nan), torch.zeros_like(fooled)
+        return Objective(loss, confidence, fooled)
 
     def chain(self, model: nn.Module) -> GuidedChain:
         if self._chain is None or self._chain[0] is not model:

@@ -32,6 +32,12 @@ def probability(logits: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     return logits.softmax(dim=1).gather(1, goal.view(-1, 1)).squeeze(1)
 
 
+def fools(logits: torch.Tensor, goal: torch.Tensor, *, targeted: bool) -> torch.Tensor:
+    """(N, K) logits -> (N,) bool: the target is named, or, when dodging, somebody else than ``goal`` is."""
+    named = logits.argmax(dim=1) == goal
+    return named if targeted else ~named
+
+
 def total_variation(pixels: torch.Tensor) -> torch.Tensor:
     """(N, 3, S, S) -> (N,): the sum over pixels and channels of sqrt(dx^2 + dy^2) (Sharif et al. 2016,
     section 4.2; differences to the right and below, zero at the border).

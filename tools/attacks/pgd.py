@@ -13,7 +13,7 @@ from torch import nn
 from tools.attacks.base import Attack, Objective
 from tools.attacks.batch import Batch
 from tools.attacks.eot import EOT
-from tools.attacks.losses import ClassLoss, class_loss, probability
+from tools.attacks.losses import ClassLoss, class_loss, fools, probability
 from tools.attacks.start import Start, start_texture
 
 
@@ -61,6 +61,7 @@ class MaskedPGD(Attack):
         return Objective(
             class_loss(logits, batch.goal, targeted=batch.targeted, kind=self.loss),
             probability(logits.detach(), batch.goal),
+            fools(logits, batch.goal, targeted=batch.targeted),
         )
 
     def update(self, batch: Batch, gradient: torch.Tensor, step: int) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -47,7 +48,7 @@ class SaliencySuppression(DefendedAttack):
     ) -> Objective:
         masked = self.defence.filled(pixels, self.real_mask(chain, found))
         plain = self.combined(model, found, masked, batch)
-        return Objective(plain.loss + self.weight * self.penalised(chain, found, batch), plain.confidence)
+        return replace(plain, loss=plain.loss + self.weight * self.penalised(chain, found, batch))
 
     def penalised(self, chain: GuidedChain, found: Pass, batch: Batch) -> torch.Tensor:
         """(n,) the penalty, twice differentiable almost everywhere."""

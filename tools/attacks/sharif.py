@@ -13,7 +13,7 @@ from torch import nn
 from tools.attacks.base import Attack, Objective
 from tools.attacks.batch import Batch
 from tools.attacks.eot import EOT
-from tools.attacks.losses import class_loss, probability, total_variation
+from tools.attacks.losses import class_loss, fools, probability, total_variation
 from tools.attacks.printability import non_printability
 from tools.attacks.start import best_colour
 
@@ -73,7 +73,9 @@ class Sharif(Attack):
     def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
         logits = model(pixels / 255)
         return Objective(
-            class_loss(logits, batch.goal, targeted=batch.targeted), probability(logits.detach(), batch.goal)
+            class_loss(logits, batch.goal, targeted=batch.targeted),
+            probability(logits.detach(), batch.goal),
+            fools(logits, batch.goal, targeted=batch.targeted),
         )
 
     def finished(self, confidence: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -31,7 +31,8 @@ SLACK = 1.03
 
 
 class ZonePolicy(MaskedPGD):
-    """Impersonation of somebody under zone views; its confidence is the smallest view's share of what it must give.
+    """Impersonation of somebody under zone views; its confidence is the smallest view's share of what it must give,
+    and the policy is fooled from 1 on.
 
     Args:
         zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
@@ -110,8 +111,8 @@ class ZonePolicy(MaskedPGD):
         least = torch.log(wanted.new_tensor([self.policy.threshold, 1 / self.policy.threshold]))
         margins = torch.minimum(wanted - least.view(2, 1), self._ways(given[1:], batch.goal, moving))
         judged = torch.minimum(margins.detach(), batch.state["fixed"].T)
-        nearer = judged.argmax(dim=0, keepdim=True)
-        return Objective(-margins.gather(0, nearer)[0], judged.amax(dim=0).exp())
+        nearer, smallest = judged.argmax(dim=0, keepdim=True), judged.amax(dim=0)
+        return Objective(-margins.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
 
     def _open(self, model: nn.Module, crops: Bytes, targets: npt.NDArray[Any], mask: npt.NDArray[np.generic]) -> Bools:
         """(N,) whether the views that cannot change leave the target possible."""
@@ -175,7 +176,7 @@ def _padded(result: AttackResult, steps: int) -> AttackResult:
 def _keep_better(best: AttackResult, places: npt.NDArray[np.int64], again: AttackResult) -> None:
     better = again.reached | (again.confidences > best.confidences[places])
     chosen = places[better]
-    for name in ("adversarial", "textures", "iterations", "confidences", "reached"):
+    for name in ("adversarial", "textures", "iterations", "confidences", "reached", "first_fooled"):
         getattr(best, name)[chosen] = getattr(again, name)[better]
     best.history.loss[:, chosen] = again.history.loss[:, better]
     best.history.confidence[:, chosen] = again.history.confidence[:, better]

@@ -160,6 +160,7 @@ def make_glasses(
             sums = store.write_pictures(pair.key, pictures)
             record = _record(recogniser, store, pair) | {
                 "iterations": int(found.iterations[mine][0]),
+                "first_fooled": None if found.first_fooled[mine][0] < 0 else int(found.first_fooled[mine][0]),
                 "loss_curve": _curve(found.history.loss[:, mine.start]),
                 "confidence_curve": _curve(found.history.confidence[:, mine.start]),
                 "torch_confidence": [round(float(value), 6) for value in found.confidences[mine]],

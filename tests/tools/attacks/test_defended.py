@@ -179,9 +179,14 @@ def test_suppression_lowers_the_frames_saliency_in_the_end():
 def test_a_frozen_mask_is_judged_only_when_it_is_fresh():
     net, crops, own, other = scene(3)
     attack = FrozenMask(defence=DEFENCE, refresh=4, steps=8, target_confidence=1.0)
-    curve = attack.run(net, crops, own, other, mask=FRAME).history.confidence
+    found = attack.run(net, crops, own, other, mask=FRAME)
+    curve = found.history.confidence
     assert np.isfinite(curve[[0, 4, 8]]).all()
     assert np.isnan(curve[[1, 2, 3, 5, 6, 7]]).all()
+    assert set(found.first_fooled.tolist()) <= {-1, 0, 4, 8}
+    fooled = defended(net, found.adversarial)[1].argmax(1) == other
+    assert (found.first_fooled[fooled] >= 0).all()
+    assert fooled.any()
 
 
 def test_component_splitting_pushes_only_blobs_that_would_survive():

@@ -138,6 +138,27 @@ def test_dodging_stops_below_one_percent_of_the_own_class():
     assert (named(net, found.adversarial)[np.arange(4), own][found.reached] < 0.01).all()
 
 
+@pytest.mark.parametrize("targeted", [True, False])
+def test_the_first_step_that_fools_is_told_long_before_the_stop(targeted):
+    net, crops = convolutional(), pictures(6, 12)
+    own, other = other_classes(net, crops)
+    attack = Sharif(steps=30)
+    seen = []  # (image, step, who is named)
+    original = attack.objective
+
+    def noting(model, pixels, batch, step):
+        named_now = model(pixels / 255).argmax(1)
+        seen.extend((int(i), step, int(name)) for i, name in zip(batch.index, named_now, strict=True))
+        return original(model, pixels, batch, step)
+
+    attack.objective = noting
+    found = attack.run(net, crops, own, other if targeted else None, mask=np.ones((12, 12), bool))
+    for i in range(6):
+        fooled = [step for j, step, name in seen if j == i and (name == other[i] if targeted else name != own[i])]
+        assert found.first_fooled[i] == (fooled[0] if fooled else -1)
+    assert (found.first_fooled[found.reached] < found.iterations[found.reached]).any()
+
+
 def test_nothing_outside_the_mask_changes():
     net, crops = convolutional(), pictures(2, 12)
     own, other = other_classes(net, crops)

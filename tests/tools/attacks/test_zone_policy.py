@@ -72,6 +72,8 @@ def test_beyond_the_zone_both_views_are_convinced_and_the_smaller_share_is_judge
     np.testing.assert_allclose(found.confidences, after, rtol=1e-5)
     assert found.reached.any()
     assert (after[found.reached] >= 1).all()
+    first = [np.append(np.flatnonzero(curve >= 1), -1)[0] for curve in found.history.confidence.T]
+    np.testing.assert_array_equal(found.first_fooled, first)
     start = attack(steps=0).run(net, crops, own, other, mask=BEYOND)
     assert (found.confidences >= start.confidences - 1e-6).all()
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from models.policy import Decision
+from models.policy import Decision, Policy
 from tools.attacked import NOBODY, Attacked
 from tools.evaluation.answered import Answered
-from tools.evaluation.curves import success_by_iteration
+from tools.evaluation.curves import fooled, success_by_iteration
+from tools.evaluation.defences import Row
 from tools.evaluation.measures import (
     attack_figures,
     clean_figures,
@@ -196,11 +197,29 @@ def test_a_finished_picture_keeps_its_last_loss_in_the_mean_curve():
     assert len(mean_curve([list(np.linspace(5, 1, 301))])) == 31
 
 
-def test_success_by_iteration_counts_only_what_the_pictures_bear_out():
-    some = faces([[1.0], [1.0, 1.0], [1.0, 1.0, 1.0]])
-    defended = np.array([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1]])
-    answered = Answered(RAW[:3, :2], defended, np.zeros((3, 2, 2), np.bool_), np.zeros((3, 0, 2)), defended)
-    np.testing.assert_allclose(success_by_iteration(some, answered), [1 / 3, 2 / 3, 2 / 3, 2 / 3])
+def test_a_picture_counts_from_the_step_on_that_first_fooled_and_only_if_its_png_does():
+    some = faces([[1.0]] * 5)
+    for record, first in zip(some.records, (0, 1, 1, 2, None), strict=True):  # the stop at 0.95 plays no part
+        record |= {"first_fooled": first, "iterations": 3}
+    defended = np.array([[0.1, 0.9]] * 2 + [[0.9, 0.1]] + [[0.1, 0.9]] * 2)
+    answered = Answered(RAW[:, :2], defended, np.zeros((5, 2, 2), np.bool_), np.zeros((5, 0, 2)), defended)
+    success = fooled(some, answered, Row("none", "", {}, None), ("A", "B"))
+    assert success.tolist() == [True, True, False, True, True]
+    np.testing.assert_allclose(success_by_iteration(some, success), [0.2, 0.4, 0.6, 0.6])
+
+
+def test_records_of_an_earlier_version_give_no_curve_by_iteration():
+    some = faces([[1.0]] * 2)
+    some.records[0]["first_fooled"] = 1
+    assert success_by_iteration(some, np.ones(2, np.bool_)) is None
+
+
+def test_over_zone_views_success_is_the_policys_known_target():
+    some = replace(faces([[1.0]] * 2), targets=np.array([1, 1]))
+    scores = np.array([[0.1, 0.9], [0.4, 0.6]], np.float32)  # the target is named both times, known only once
+    answered = Answered(scores, scores, np.zeros((2, 2, 2), np.bool_), scores[:, None], scores)
+    row = Row("zones", "", {}, None, policy=Policy(threshold=0.8, zone_confirm=0.5), zones=("eyewear",))
+    assert fooled(some, answered, row, ("A", "B")).tolist() == [True, False]
 
 
 def test_cells_show_counts_shares_and_intervals_and_blanks():
