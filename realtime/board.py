@@ -21,7 +21,10 @@ class Board:
         self._news = False
 
     def put_faces(self, found: FacesInFrame, now: float) -> None:
-        """Note the faces of a frame; refused crops count as unknown decisions at once."""
+        """Note the faces of a frame; refused crops count as unknown decisions at once.
+
+        What was decided on tracks that are gone is forgotten: one that is found again starts anew in any case.
+        """
         keeper = self._keepers[found.frame.camera]
         for crop in found.crops:
             if crop.refusal is not None:
@@ -31,6 +34,7 @@ class Board:
             self._faces[found.frame.camera] = found
             self._news = True
             self._changed.notify_all()
+        keeper.keep_only(crop.track.track_id for crop in found.crops)
 
     def put_decision(self, crop: FaceCrop, decision: Decision, evidence: CropEvidence, now: float) -> None:
         """Note what was decided on a crop."""

@@ -21,7 +21,6 @@ from models.policy import Decision, State
 from realtime.agreement import Entry, VerdictRules, agreed_likely, agreeing_decisions, mean_confidence
 
 REFUSED_TOO_LONG = 2.0  # seconds of refusals only, after which a face must prove itself anew
-MAX_TRACKS = 128  # a history holds up to eight crops' evidence (about 100 kB each); weeks of tracks must not add up
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class VerdictKeeper:
 
     def __init__(self, rules: VerdictRules | None = None) -> None:
         self.rules = rules if rules is not None else VerdictRules()
-        self._histories: dict[int, _History] = {}  # in the order of the last decision, oldest first
+        self._histories: dict[int, _History] = {}
         self._lock = threading.Lock()
 
     def add(
@@ -131,32 +130,19 @@ class VerdictKeeper:
             entries, refusal, known_epoch = tuple(history.entries), history.refusal, history.epoch
         return _conclude(track_id, known_epoch, entries, refusal, self.rules, now)
 
-    def forget(self, track_ids: Iterable[int]) -> None:
-        """Discard these tracks' decisions (unknown numbers are no error)."""
-        with self._lock:
-            for track_id in track_ids:
-                self._histories.pop(track_id, None)
-
     def keep_only(self, track_ids: Iterable[int]) -> None:
-        """Discard every track but these."""
+        """Forget every track but these: a history holds up to eight crops' evidence, of about 100 kB each."""
         kept = set(track_ids)
         with self._lock:
             self._histories = {track: history for track, history in self._histories.items() if track in kept}
 
-    def __len__(self) -> int:
-        return len(self._histories)
-
     def _history(self, track_id: int, epoch: int) -> _History | None:
-        """The track's history in this epoch, made the most recent one; None where the epoch is over."""
+        """The track's history in this epoch; None where the epoch is over."""
         history = self._histories.get(track_id)
         if history is not None and epoch < history.epoch:
             return None
         if history is None or epoch > history.epoch:
-            history = _History(epoch)
-        self._histories.pop(track_id, None)
-        self._histories[track_id] = history
-        while len(self._histories) > MAX_TRACKS:
-            del self._histories[next(iter(self._histories))]
+            history = self._histories[track_id] = _History(epoch)
         return history
 
 

@@ -50,6 +50,16 @@ def test_a_track_that_is_no_longer_shown_has_no_verdict() -> None:
     assert meeting.verdicts("door", 1.0) == {}
 
 
+def test_what_was_decided_on_a_track_is_forgotten_once_it_is_gone() -> None:
+    meeting = board()
+    for frame in range(2):
+        meeting.put_faces(FacesInFrame(crop(7, frame).frame, (crop(7, frame),)), float(frame))
+        meeting.put_decision(crop(7, frame), KNOWN, evidence(), float(frame))
+    meeting.put_faces(FacesInFrame(crop(8, 2).frame, (crop(8, 2),)), 2.0)
+    meeting.put_faces(FacesInFrame(crop(7, 3).frame, (crop(7, 3),)), 3.0)
+    assert meeting.verdicts("door", 3.0) == {}
+
+
 def test_refused_crops_become_unknown_with_the_gates_reason() -> None:
     meeting = board()
     refused = crop(3, 0, refusal="blurred")
