@@ -20,7 +20,7 @@ from models.policy import Decision
 
 #: The stages every summary lists, in the order in which a frame passes them.
 STAGES = ("detect", "align", "classify", "saliency", "mask", "reclassify", "draw")
-MAX_NAMES = 64  # of further stages, causes, acts: a name made from data must not eat the memory
+MAX_NAMES = 64  # of further stages and causes: a name made from data must not eat the memory
 RSS_EVERY = 0.5  # seconds between two looks at the resident memory
 RATE_WINDOW = 2.0  # seconds over which the current rate is taken
 
@@ -56,7 +56,7 @@ class Summary(TypedDict):
     ``full_decisions`` are those whose saliency was computed; with zone views the others did without, and
     ``light_decisions`` relied on an earlier look at the further zones.
     ``verdict_age_ms`` is the age of verdicts (since their newest decision) at the moments they were drawn,
-    ``stale_verdicts`` the share of them that was too old by then and drawn as not current.
+    ``stale_verdicts`` the share of them that was too old by then and drawn as not current. ``acts`` are the demo's.
     """
 
     engine: str
@@ -130,7 +130,6 @@ class Meter:
         self._verdict_ages = Histogram()
         self._stale_verdicts = 0
         self._stages: dict[str, Histogram] = {}
-        self._acts: dict[str, tuple[Counter[str], Counter[str]]] = {}
         self._faces = Faces(frames_searched=0, frames_with_faces=0, most_at_once=0)
         self._recent: deque[float] = deque(maxlen=512)
         self._first_captured: float | None = None
@@ -194,13 +193,6 @@ class Meter:
         for name, value in milliseconds.items():
             self.stage(name, value)
 
-    def act(self, name: str, undefended: Decision, defended: Decision) -> None:
-        """One decided frame of an act: what the recogniser says without the defence, and with it."""
-        with self._lock:
-            counters = self._acts.setdefault(_bounded(name, self._acts), (Counter(), Counter()))
-            for counter, decision in zip(counters, (undefended, defended), strict=True):
-                counter[_bounded(verdict_name(decision), counter, limit=4096)] += 1
-
     def fps(self, now: float | None = None) -> float:
         """Displayed pictures per second over the last two seconds (0 when nothing was shown in that time)."""
         now = time.monotonic() if now is None else now
@@ -246,10 +238,7 @@ class Meter:
                 stage_ms={name: self._stage_p50(name) for name in (*STAGES, *self._further_stages())},
                 verdicts=_ranked(self._verdicts),
                 faces=self._faces.copy(),
-                acts=[
-                    Act(name=name, frames=defended.total(), undefended=_ranked(undefended), defended=_ranked(defended))
-                    for name, (undefended, defended) in self._acts.items()
-                ],
+                acts=[],
                 peak_rss_mb=round(self._peak_rss / 1e6, 1),
             )
 

@@ -128,7 +128,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
         with terminated_by_signal(pipeline.stop_soon):
             pipeline.start()
             if len(cameras) == 1:
-                _first_picture(pipeline, cameras[0], config.cameras[0])
+                _first_picture(cameras[0], config.cameras[0])
             _until_over(pipeline, screen, outputs)
     summary = meter.summary()
     _refuse_broken_ends(cameras, summary)
@@ -182,7 +182,7 @@ def refuse_bad_files(config: Config) -> None:
                 raise error.as_bad_input() from None
 
 
-def _first_picture(pipeline: Pipeline, camera: NewestFrame, config: CameraConfig) -> None:
+def _first_picture(camera: NewestFrame, config: CameraConfig) -> None:
     """A single camera that gives nothing is the user's mistake; among several it is only lost."""
     camera.wait_until_live(config.open_timeout + config.read_timeout + 2.0)
 

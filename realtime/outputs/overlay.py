@@ -145,14 +145,6 @@ def _draw_thumbnails(
     return area
 
 
-def draw(frame_bgr: Bytes, tracks: Sequence[TrackedFace], verdicts: Mapping[int, Verdict], status: Status) -> Bytes:
-    """``Overlay.draw`` with an overlay shared by everybody who calls this function."""
-    return _SHARED.draw(frame_bgr, tracks, verdicts, status)
-
-
-_SHARED = Overlay()
-
-
 def clock(wall_time: float) -> str:
     """Local date, time and zone, the zone as an offset: its names differ between systems and seasons."""
     moment = datetime.fromtimestamp(wall_time).astimezone()
@@ -223,6 +215,3 @@ def _draw_warning(picture: Bytes, status: Status, bar: int, scale: float) -> Non
 def _paste(picture: Bytes, block: Bytes, area: Rect) -> None:
     part = picture[area.y1 : area.y1 + block.shape[0], area.x1 : area.x1 + block.shape[1]]
     part[:] = block[: part.shape[0], : part.shape[1]]
-
-
-__all__: list[str] = ["Overlay", "Status", "clock", "draw"]

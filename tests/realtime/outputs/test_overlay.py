@@ -12,7 +12,7 @@ from models.evidence import CropEvidence
 from models.policy import Decision
 from realtime.agreement import VerdictRules
 from realtime.outputs import overlay, overlay_panel, overlay_style, overlay_text
-from realtime.outputs.overlay import Overlay, Status, clock, draw
+from realtime.outputs.overlay import Overlay, Status, clock
 from realtime.outputs.overlay_panel import Thumbnails, block_size
 from realtime.types import DetectedFace, TrackedFace
 from realtime.verdict import VerdictKeeper
@@ -23,6 +23,7 @@ KNOWN = Decision("known", "Renée", None, None, 0.95, "")
 ATTACK = Decision("suspected_attack", None, "Tom Cruise", "Renée", 0.97, "not borne out", "saliency")
 STRANGER = Decision("unknown", None, None, None, 0.41, "stranger")
 SIDE = 112
+draw = Overlay().draw
 
 
 def evidence(raw=0.97, defended=0.88):

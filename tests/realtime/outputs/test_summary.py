@@ -2,14 +2,13 @@ import io
 
 from rich.console import Console
 
-from models.policy import Decision
-from realtime.metrics import Meter
+from realtime.metrics import Act, Meter
 from realtime.outputs.summary import print_summary
 
 
-def printed(meter, width=120):
+def printed(summary, width=120):
     console = Console(file=io.StringIO(), width=width)
-    print_summary(meter.summary(), console)
+    print_summary(summary, console)
     return console.file.getvalue()
 
 
@@ -19,12 +18,9 @@ def a_run():
         meter.frame_captured(index / 25)
         meter.frame_displayed(index / 25, index / 25)
     meter.stage("detect", 38.4)
-    fooled = Decision("known", "Tom", None, None, 0.99, "")
-    caught = Decision("suspected_attack", None, "Tom", "Renée", 0.99, "not borne out", "saliency")
-    for _ in range(3):
-        meter.act("adversarial glasses", fooled, caught)
-    meter.act("adversarial glasses", fooled, Decision("unknown", None, None, None, 0.2, "stranger"))
-    return meter
+    defended = {"SuspectedAttack(Tom)": 3, "Unknown": 1}
+    act = Act(name="adversarial glasses", frames=4, undefended={"Known(Tom)": 4}, defended=defended)
+    return meter.summary() | {"acts": [act]}
 
 
 def test_the_summary_shows_what_ran_and_how_fast():
@@ -43,7 +39,7 @@ def test_each_act_shows_its_verdicts_with_and_without_the_defence():
 
 
 def test_a_run_without_faces_or_acts_is_printed_without_an_act_table():
-    text = printed(Meter())
+    text = printed(Meter().summary())
     assert "Acts" not in text
     assert "none" in text
 
