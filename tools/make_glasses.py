@@ -1,8 +1,9 @@
 """Makes adversarial glasses: ``python -m tools.make_glasses CROPS --out FOLDER`` for many pairs, or
 ``python -m tools.make_glasses --picture PHOTO --target NAME --out FOLDER`` for one photograph.
 
-For research on one's own recogniser. Everything is kept: textures (RGBA), attacked crops, worn frames, a
-manifest, a contact sheet, a page to print at true scale. An interrupted run goes on where it stopped.
+For research on one's own recogniser. Everything is kept: textures (RGBA), attacked crops, whole frames that wear
+them (of many pairs with ``--photographs``), a manifest, a contact sheet, a page to print at true scale. An
+interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 
 # isort: split
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -29,7 +29,8 @@ from models.recogniser import Recogniser, load_recogniser
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.wear import wear
-from tools.glasses.job import ATTACKS, Settings, View, make_glasses, summary
+from tools.evaluation.photographs import Camera
+from tools.glasses.job import ATTACKS, Settings, View, Worn, make_glasses, summary
 from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.glasses.sheets import contact_sheet, printable_page
 from tools.glasses.store import MANIFEST, Store, png, read_png
@@ -45,18 +46,10 @@ MOST_ON_SHEET = 120
 app = typer.Typer(add_completion=False, help="Make adversarial glasses against one's own recogniser.")
 
 
-@dataclass(frozen=True)
-class Photograph:
-    """A full frame whose face wears the result."""
-
-    bgr: Bytes
-    landmarks: np.ndarray
-
-
 def photographed(
     path: Path, attacker: str | None, target: str | None, recogniser: Recogniser, detector: FaceDetector | None = None
-) -> tuple[Pair, Photograph]:
-    """One picture as the only pair; ``attacker`` None: somebody who is not enrolled.
+) -> tuple[Pair, Worn]:
+    """One picture as the only pair, and how it wears the result; ``attacker`` None: somebody who is not enrolled.
 
     Raises:
         BadInput: no picture, no face, an unknown person, or a stranger who wants to dodge.
@@ -75,7 +68,21 @@ def photographed(
         raise BadInput(f"picture {path}: no face was found; give one with a face of at least 40 pixels")
     landmarks = choose_face(faces, bgr.shape).landmarks
     crop = crop_face(bgr, landmarks, recogniser.input_size)
-    return Pair(0, attacker or path.stem, (path.name,), crop[None], label, goal), Photograph(bgr, landmarks)
+    pair = Pair(0, attacker or path.stem, (path.name,), crop[None], label, goal)
+    return pair, lambda _, rgba: [wear(bgr, landmarks, rgba)]
+
+
+def worn_on(folder: Path, pairs: list[Pair], recogniser: Recogniser) -> Worn:
+    """How the photographs that the pairs' crops were prepared from wear the results.
+
+    Raises:
+        BadInput: one of them is missing or cannot be read: told now, before hours of work.
+    """
+    camera = Camera(folder, MtcnnDetector(min_face=40), None, recogniser.input_size)
+    for pair in pairs:
+        for picture in pair.pictures:
+            camera.photograph(picture)
+    return lambda pair, rgba: [camera.worn(picture, rgba) for picture in pair.pictures]
 
 
 def finish(
@@ -107,6 +114,9 @@ def main(
     crops: Annotated[Path | None, typer.Argument(help="Folder of prepared crops of enrolled people.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")] = Path("glasses"),
     picture: Annotated[Path | None, typer.Option(help="One photograph instead of a folder.")] = None,
+    photographs: Annotated[
+        Path | None, typer.Option(help="What the crops were prepared from: the results are worn there too.")
+    ] = None,
     attackers: Annotated[Path | None, typer.Option(help="Folder of prepared crops of strangers who attack.")] = None,
     person: Annotated[list[str] | None, typer.Option(help="Only this attacker (may be repeated).")] = None,
     target: Annotated[list[str] | None, typer.Option(help="Only this target (may be repeated).")] = None,
@@ -138,16 +148,17 @@ def main(
         raise BadInput("--attack zones impersonates somebody; leave --dodge out")
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
+    if picture is not None and photographs is not None:
+        raise BadInput("--photographs: belongs to a folder of crops, and --picture is worn anyway; leave it out")
     torch.set_num_threads(threads)
     where = torch_device(device)
     recogniser = load_recogniser(bundle, engine, threads=threads)
-    photograph, source = None, dict[str, Any]()
+    worn: Worn | None = None
+    source: dict[str, Any]
     if picture is not None:
         if len(person or []) > 1 or len(target or []) > 1:
             raise BadInput("--picture shows one person and takes one --target")
-        pair, photograph = photographed(
-            picture, person[0] if person else None, target[0] if target else None, recogniser
-        )
+        pair, worn = photographed(picture, person[0] if person else None, target[0] if target else None, recogniser)
         drawn, source = [pair], {"picture": picture.name}
     else:
         folder = crops or attackers
@@ -156,19 +167,15 @@ def main(
             folder, recogniser, settings, person, target, dodge, pairs, aligned, crops is None
         )
         source = from_folder | {"strangers": crops is None, "dodge": dodge, "count": pairs}
+        if photographs is not None:
+            worn = worn_on(photographs, drawn, recogniser)
+            source["photographs"] = photographs.resolve().name
     job = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": dataclasses.asdict(settings),
         "source": source | {"person": person, "target": target},
     }
     store = Store(out, job, discard=again)
-
-    def worn(pair: Pair, rgba: Bytes) -> dict[str, Bytes]:
-        if photograph is None:
-            return {}
-        frame = wear(photograph.bgr, photograph.landmarks, rgba)
-        return {"frame.png": np.ascontiguousarray(frame[..., ::-1])}
-
     records = with_progress(recogniser, drawn, settings, store, {"at_once": at_once, "device": where}, worn)
     manifest = finish(store, recogniser, settings, job, records)
     cli.write_json(json_file, manifest)
@@ -177,6 +184,8 @@ def main(
         f"{share['right']} of {share['n']} pictures fool {manifest['bundle']['name']} ({manifest['engine']}),"
         f" 95 % interval {100 * share['low']:.1f}-{100 * share['high']:.1f} %; all in {out}"
     )
+    if lost := sum(record.get("frames", []).count(None) for record in records):
+        cli.console.print(f"no face was found on {lost} photographs: null among the manifest's frames")
     if source.get("known_to_bundle"):
         cli.console.print(
             f"{source['known_to_bundle']} of the folder's pictures are among those that the bundle was trained or"
@@ -251,7 +260,7 @@ def drawn_pairs(
 
 
 def with_progress(
-    recogniser: Recogniser, pairs: list[Pair], settings: Settings, store: Store, how: dict[str, Any], worn: Any
+    recogniser: Recogniser, pairs: list[Pair], settings: Settings, store: Store, how: dict[str, Any], worn: Worn | None
 ) -> list[dict[str, Any]]:
     """``make_glasses`` under two progress bars: pairs, and steps of those attacked now."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -270,7 +279,7 @@ def with_progress(
             **how,
             finished=lambda count: progress.advance(whole, count),
             watch=step,
-            extra=worn,
+            worn=worn,
         )
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from models.errors import BadInput
 from models.eyewear import frame_mask
 from realtime.faces.align import crop_face
+from realtime.faces.detect import MtcnnDetector
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
@@ -25,6 +26,7 @@ from tools.glasses.job import Settings, make_glasses, summary
 from tools.glasses.pairs import Pair
 from tools.glasses.store import Store, read_png
 from tools.glasses.texture import make_texture
+from tools.prepare import prepare
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +195,7 @@ def test_one_photograph_wears_the_result(recogniser, tmp_path, monkeypatch):
     target = NAMES[(seen + 1) % 4]
     result = run(recogniser, "--picture", photo, "--target", target, "--out", out, "--steps", 5, "--shape", "wide")
     assert result.exit_code == 0, result.output
-    frame = read_png(out / "pairs/0000/frame.png")
+    frame = read_png(out / "pairs/0000/frame_0.png")
     changed = (frame != data.astronaut()).any(axis=2)
     assert changed.any()
     rows, columns = np.nonzero(changed)
@@ -201,10 +203,46 @@ def test_one_photograph_wears_the_result(recogniser, tmp_path, monkeypatch):
     assert rows.max() < 190
     assert columns.min() > 150
     assert columns.max() < 280
+    assert json.loads((out / "manifest.json").read_text())["pairs"][0]["frames"] == ["frame_0.png"]
     black = tmp_path / "black.png"
     cv2.imwrite(str(black), np.zeros((99, 99, 3), np.uint8))
     result = run(recogniser, "--picture", black, "--target", target, "--out", tmp_path / "none")
     assert "no face was found" in str(result.exception)
+
+
+def test_many_pairs_are_worn_on_the_photographs_that_their_crops_were_prepared_from(recogniser, tmp_path):
+    photographs, crops_of = tmp_path / "photographs", tmp_path / "crops"
+    (photographs / "Eileen_Collins").mkdir(parents=True)
+    portrait = data.astronaut()[:300, 80:380]
+    cv2.imwrite(str(photographs / "Eileen_Collins" / "portrait.png"), portrait[..., ::-1])
+    cv2.imwrite(str(photographs / "Eileen_Collins" / "wall.png"), np.full((64, 64, 3), 90, np.uint8))
+    prepare(photographs, crops_of, size=SIZE, keep_undetected=True)
+    options = ("--attackers", crops_of, "--target", NAMES[1], "--pairs", 2, "--steps", 0, "--out", tmp_path / "out")
+    result = run(recogniser, *options, "--photographs", photographs)
+    assert result.exit_code == 0, result.output
+    assert "no face was found on 1 photographs" in " ".join(result.output.split())
+    records = json.loads((tmp_path / "out" / "manifest.json").read_text())["pairs"]
+    worn = {record["pictures"][0]: (record["frames"], record["pair"]) for record in records}
+    assert worn["Eileen_Collins/wall.png.png"][0] == [None]
+    names, number = worn["Eileen_Collins/portrait.png.png"]
+    assert names == ["frame_0.png"]
+    place = tmp_path / "out" / "pairs" / f"{number:04d}"
+    assert len(list(tmp_path.glob("out/pairs/*/frame_*.png"))) == 1
+    frame = read_png(place / "frame_0.png")
+    assert 0.005 < (frame != portrait).any(axis=2).mean() < 0.1
+    (face,) = MtcnnDetector(min_face=40).detect(np.ascontiguousarray(portrait[..., ::-1]))
+    seen = crop_face(np.ascontiguousarray(frame[..., ::-1]), face.landmarks, SIZE).astype(int)
+    attacked = read_png(place / "adversarial_0.png")
+    assert np.abs(seen - attacked).mean() < 4 < np.abs(read_png(place / "original_0.png").astype(int) - attacked).mean()
+
+
+def test_a_missing_photograph_is_told_before_anybody_is_attacked(recogniser, folder, tmp_path):
+    result = run(recogniser, folder, "--out", tmp_path / "out", "--pairs", 1, "--photographs", tmp_path)
+    assert f"--photographs {tmp_path}: " in str(result.exception)
+    assert "cannot be read; give the folder that was prepared" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+    result = run(recogniser, "--picture", tmp_path / "x.png", "--out", tmp_path / "out", "--photographs", tmp_path)
+    assert "leave it out" in str(result.exception)
 
 
 def test_several_pictures_share_one_texture(recogniser, folder, tmp_path):

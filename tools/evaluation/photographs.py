@@ -38,19 +38,33 @@ class Camera:
         Raises:
             BadInput: the photograph is missing or cannot be read.
         """
+        worn = self.worn(picture, glasses)
+        after = [] if worn is None else find_faces(self.detector, worn)
+        if worn is None or not after:
+            return None
+        return cut_face(worn, choose_face(after, worn.shape).landmarks, self.size, self.realigner)
+
+    def worn(self, picture: str, glasses: Bytes) -> Bytes | None:
+        """A picture's whole photograph (H, W, 3) BGR whose face wears ``glasses``; None where no face is found on it.
+
+        Raises:
+            BadInput: see ``take``.
+        """
+        bgr = self.photograph(picture)
+        faces = find_faces(self.detector, bgr)
+        return wear(bgr, choose_face(faces, bgr.shape).landmarks, glasses) if faces else None
+
+    def photograph(self, picture: str) -> Bytes:
+        """What the picture's crop was cut from, (H, W, 3) BGR.
+
+        Raises:
+            BadInput: see ``take``.
+        """
         path = self.folder / picture.removesuffix(".png")
         bgr = read_picture(path)
         if bgr is None:
             raise BadInput(f"--photographs {self.folder}: {path} cannot be read; give the folder that was prepared")
-        before = find_faces(self.detector, bgr)
-        if not before:
-            return None
-        face = choose_face(before, bgr.shape)
-        worn = wear(bgr, face.landmarks, glasses)
-        after = find_faces(self.detector, worn)
-        if not after:
-            return None
-        return cut_face(worn, choose_face(after, bgr.shape).landmarks, self.size, self.realigner)
+        return bgr
 
 
 def attacked_photographs(camera: Camera, faces: Attacked) -> tuple[Attacked, Bools]:

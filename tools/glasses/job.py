@@ -27,6 +27,8 @@ from tools.glasses.texture import rgba_of
 from tools.report import proportion
 
 View = Literal["none", "physical", "scene"]
+#: Of a pair and its RGBA accessory, the whole frame (H, W, 3) BGR that each of its pictures becomes; None: no face.
+Worn = Callable[[Pair, Bytes], list[Bytes | None]]
 ATTACKS = ("sharif", "pgd", "lavan", "zones", *ADAPTIVE)
 VIEWS: dict[View, EOT | None] = {"none": None, "physical": EOT(), "scene": SCENE}
 CONFIDENT = 0.8
@@ -117,7 +119,7 @@ def make_glasses(
     device: torch.device = CPU,
     finished: Callable[[int], None] | None = None,
     watch: Watch | None = None,
-    extra: Callable[[Pair, Bytes], dict[str, Bytes]] | None = None,
+    worn: Worn | None = None,
 ) -> list[dict[str, Any]]:
     """One record per pair, made now or found whole from an earlier run.
 
@@ -125,7 +127,7 @@ def make_glasses(
         at_once: pairs attacked together, and saved together; None: as many as suit the device.
         device: where the attack computes; what counts is said by the recogniser's own engine.
         finished: called with the number of pairs done.
-        extra: from a pair and its RGBA accessory, further RGB pictures to store by file name.
+        worn: whole frames that wear the result, to be stored beside the crops.
 
     Raises:
         BadInput: a result cannot be written, or not read back.
@@ -155,8 +157,8 @@ def make_glasses(
             pictures = {"texture.png": rgba}
             pictures |= {f"adversarial_{i}.png": crop for i, crop in enumerate(found.adversarial[mine])}
             pictures |= {f"original_{i}.png": crop for i, crop in enumerate(pair.crops)}
-            if extra is not None:
-                pictures |= extra(pair, rgba)
+            frames = [] if worn is None else worn(pair, rgba)
+            pictures |= {f"frame_{i}.png": bgr[..., ::-1] for i, bgr in enumerate(frames) if bgr is not None}
             sums = store.write_pictures(pair.key, pictures)
             record = _record(recogniser, store, pair) | {
                 "iterations": int(found.iterations[mine][0]),
@@ -164,6 +166,7 @@ def make_glasses(
                 "loss_curve": _curve(found.history.loss[:, mine.start]),
                 "confidence_curve": _curve(found.history.confidence[:, mine.start]),
                 "torch_confidence": [round(float(value), 6) for value in found.confidences[mine]],
+                "frames": [None if bgr is None else f"frame_{i}.png" for i, bgr in enumerate(frames)],
                 "seconds": round(seconds, 3),
                 "device": device.type,
                 "sha256": sums,
