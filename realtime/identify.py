@@ -130,7 +130,7 @@ def print_faces(found: dict[str, Any], console: Console) -> None:
     for face in found["faces"]:
         name = face["identity"] or face["claimed"] or ""
         if face["claimed"]:
-            name += f" (likely {face['likely']})" if face["likely"] else " (claimed)"
+            name += f" (likely {face['likely']})" if face["likely"] not in (None, face["claimed"]) else " (claimed)"
         raw = face["undefended"]
         x, y = (int(value) for value in face["box"][:2])
         table.add_row(

@@ -28,12 +28,14 @@ class Verdict:
     """What a track is taken to be at the moment ``asked_at``.
 
     ``identity`` is set when known, ``claimed`` (and ``likely``, where ``models.policy`` tells who it is all the same)
-    when attacked. ``confidence`` is the mean confidence of the agreeing decisions. ``raw_confidence`` is the
-    probability of the undefended view's best name, ``defended_confidence`` that of the view which was asked about
-    it: the dissenting zone's, or the first one's, or the saliency-masked one where there are no zones; both None
-    without evidence. ``decision`` and ``evidence`` are the newest of those that made the verdict (evidence None for
-    a refused crop). ``decided_at`` is the moment of the track's newest decision (of its newest refusal where that is
-    the reason) and ``captured_at`` its frame's, like ``asked_at`` in seconds of the frames' clock, see ``Frame.now``.
+    when attacked. ``confidence`` is the mean confidence of the agreeing decisions. ``raw_confidence`` is what the
+    undefended view gives the name reported (``identity`` or ``claimed``, its own best name where there is none),
+    ``defended_confidence`` what the view which was asked about that name gives ``likely``, or the same name where
+    nobody is likely: the dissenting zone's view, or the first one's, or the saliency-masked one where there are no
+    zones; both None without evidence. ``decision`` and ``evidence`` are the newest of those that made the verdict
+    (evidence None for a refused crop). ``decided_at`` is the moment of the track's newest decision (of its newest
+    refusal where that is the reason) and ``captured_at`` its frame's, like ``asked_at`` in seconds of the frames'
+    clock, see ``Frame.now``.
     """
 
     track_id: int
@@ -161,14 +163,15 @@ def _conclude(
         agreeing, reason, latest = (), refusal.decision.reason, refusal
     newest = agreeing[-1] if agreeing else refusal or entries[-1]
     decision, evidence = newest.decision, newest.evidence
-    raw, defended = _confidences(decision, evidence)
+    likely = agreed_likely(agreeing)
+    raw, defended = _confidences(decision, likely, evidence)
     return Verdict(
         track_id=track_id,
         epoch=epoch,
         state=decision.state if agreeing else "unknown",
         identity=decision.identity if agreeing else None,
         claimed=decision.claimed if agreeing else None,
-        likely=agreed_likely(agreeing),
+        likely=likely,
         confidence=mean_confidence(agreeing) if agreeing else decision.confidence,
         raw_confidence=raw,
         defended_confidence=defended,
@@ -183,9 +186,13 @@ def _conclude(
     )
 
 
-def _confidences(decision: Decision, evidence: CropEvidence | None) -> tuple[float | None, float | None]:
+def _confidences(
+    decision: Decision, likely: str | None, evidence: CropEvidence | None
+) -> tuple[float | None, float | None]:
     if evidence is None:
         return None, None
+    reported = decision.identity or decision.claimed or evidence.labels[int(evidence.raw.argmax())]
+    before, after = (evidence.labels.index(name) for name in (reported, likely or reported))
     views = dict(zip(evidence.zones, evidence.views, strict=True))
     first = evidence.views[0] if views else evidence.defended
-    return float(evidence.raw.max()), float(views.get(str(decision.dissent), first).max())
+    return float(evidence.raw[before]), float(views.get(str(decision.dissent), first)[after])

@@ -122,6 +122,8 @@ class Event:
             return f"{self.identity} appeared"
         if self.kind == "suspected_attack":
             tail = f", likely {self.likely}" if self.likely else ""
+            if self.dissent and self.likely == self.claimed:
+                tail = f", but the view without the {self.dissent.replace('_', ' ')} disagrees"
             return f"Suspected attack: passes for {self.claimed}{tail}"
         if self.kind == "same_name_twice":
             return f"{self.identity} on two tracks at once"

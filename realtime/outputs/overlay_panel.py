@@ -151,6 +151,8 @@ def _lines(verdict: Verdict | None, style: Style) -> list[_Words]:
     if verdict.state == "unknown":
         return [_Words(verdict.reason, 12)]
     likely = _Words(verdict.likely or "nobody it knows", 14, weight=BOLD, label=ATTACK_LABELS[1])
+    if verdict.dissent and verdict.likely == verdict.claimed:
+        likely = _Words(f"but not without the {verdict.dissent.replace('_', ' ')}")
     return [_Words(verdict.claimed or "", 14, weight=BOLD, label=ATTACK_LABELS[0]), likely]
 
 

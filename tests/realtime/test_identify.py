@@ -27,3 +27,13 @@ def test_brackets_and_colons_in_names_are_printed_as_they_are(odd: str, monkeypa
     assert title.strip() == odd
     for column in ("claimed", "likely", "reason", "raw"):
         assert f"{column} {odd}" in "\n".join(table)
+
+
+def test_who_is_likely_is_told_where_it_is_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    face = {"box": [0.0] * 4, "state": "suspected_attack", "identity": None, "claimed": "Ada", "confidence": 0.9}
+    faces = [{**face, "likely": likely, "reason": "", "undefended": None} for likely in ("Bob", "Ada", None)]
+    monkeypatch.setattr(console, "width", 300)
+    with console.capture() as printed:
+        print_faces({"photo": "three.png", "faces": faces}, console)
+    assert printed.get().count("Ada (likely Bob)") == 1
+    assert printed.get().count("Ada (claimed)") == 2

@@ -13,15 +13,15 @@ STRANGER = "stranger"
 SIDE = 8
 
 
-def evidence(raw=(0.95, 0.05), defended=(0.9, 0.1), views=(), zones=()):
+def evidence(raw=(0.95, 0.05, 0), defended=(0.9, 0.1, 0), views=(), zones=()):
     return CropEvidence(
-        labels=("Ada", "Bob"),
+        labels=("Ada", "Bob", "Cyd"),
         raw=np.array(raw, np.float32),
         saliency=np.zeros((SIDE, SIDE), np.float32),
         mask=np.zeros((SIDE, SIDE), bool),
         masked_crop=np.zeros((SIDE, SIDE, 3), np.uint8),
         defended=np.array(defended, np.float32),
-        views=np.array(views, np.float32).reshape(-1, 2),
+        views=np.array(views, np.float32).reshape(-1, 3),
         zones=zones,
     )
 
@@ -237,22 +237,49 @@ def test_the_verdict_carries_the_newest_evidence_that_agrees():
     assert verdict.decision.identity == "Ada"
 
 
-def test_confidences_are_those_of_the_undefended_and_the_deciding_view():
-    clean = evidence(raw=(0.95, 0.05), defended=(0.9, 0.1))
-    masked = evidence(raw=(0.1, 0.9), defended=(0.85, 0.15))
-    zone = evidence(raw=(0.1, 0.9), defended=(0.1, 0.9), views=((0.97, 0.03),), zones=("eyes",))
-    for picture, raw, deciding in ((clean, 0.95, 0.9), (masked, 0.9, 0.85), (zone, 0.9, 0.97)):
-        keeper = VerdictKeeper(VerdictRules(agreement=1))
-        keeper.add(1, 0, decide(picture, Policy()), picture, 0.0, 0.0)
-        verdict = keeper.verdict(1, 0.0)
-        assert verdict.raw_confidence == pytest.approx(raw)
-        assert verdict.defended_confidence == pytest.approx(deciding)
-    assert (verdict.state, verdict.claimed, verdict.likely, verdict.dissent) == (
-        "suspected_attack",
-        "Bob",
-        "Ada",
-        "eyes",
-    )
+EYES_AND_MOUTH = ("eyewear", "lower_face")
+
+
+@pytest.mark.parametrize(
+    ("picture", "said", "raw", "defended"),
+    [
+        (evidence(), ("known", "Ada", None), 0.95, 0.9),
+        (evidence((0.1, 0.9, 0), (0.85, 0.15, 0)), ("suspected_attack", "Bob", "Ada"), 0.9, 0.85),
+        (evidence((0.05, 0.95, 0), (0.6, 0.3, 0.1)), ("suspected_attack", "Bob", None), 0.95, 0.3),
+        (evidence((0.4, 0.35, 0.25), (0.1, 0.5, 0.4)), ("unknown", None, None), 0.4, 0.1),
+        (
+            evidence((0.1, 0.9, 0), views=((0.97, 0.03, 0),), zones=("eyewear",)),
+            ("suspected_attack", "Bob", "Ada"),
+            0.9,
+            0.97,
+        ),
+        (  # the view without eyewear likes Cyd best; the two witnesses together say Bob
+            evidence((0.99, 0.01, 0), (0, 0.9, 0.1), ((0.02, 0.45, 0.53),), ("eyewear",)),
+            ("suspected_attack", "Ada", "Bob"),
+            0.99,
+            0.45,
+        ),
+        (  # only the view without the lower face says somebody else
+            evidence((0.99, 0.01, 0), views=((0.99, 0.01, 0), (0.01, 0, 0.99)), zones=EYES_AND_MOUTH),
+            ("suspected_attack", "Ada", "Ada"),
+            0.99,
+            0.01,
+        ),
+        (  # the undefended view names nobody with confidence, the one without eyewear does
+            evidence((0.3, 0.6, 0.1), views=((0.95, 0.05, 0), (0.02, 0, 0.98)), zones=EYES_AND_MOUTH),
+            ("suspected_attack", "Ada", "Ada"),
+            0.3,
+            0.02,
+        ),
+    ],
+)
+def test_confidences_are_those_of_the_names_that_are_told(picture, said, raw, defended):
+    keeper = VerdictKeeper(VerdictRules(agreement=1))
+    keeper.add(1, 0, decide(picture, Policy()), picture, 0.0, 0.0)
+    verdict = keeper.verdict(1, 0.0)
+    assert (verdict.state, verdict.identity or verdict.claimed, verdict.likely) == said
+    assert verdict.raw_confidence == pytest.approx(raw)
+    assert verdict.defended_confidence == pytest.approx(defended)
 
 
 def test_a_verdict_cannot_be_changed():

@@ -42,7 +42,7 @@ def crop(side=SIDE):
     return np.random.default_rng(1).integers(0, 255, (side, side, 3), np.uint8)
 
 
-def verdict(state, name=None, likely=None, track_id=1, now=0.0, reason="", with_evidence=True):
+def verdict(state, name=None, likely=None, track_id=1, now=0.0, reason="", with_evidence=True, dissent="saliency"):
     identity, claimed = (name, None) if state == "known" else (None, name)
     return Verdict(
         track_id=track_id,
@@ -55,7 +55,7 @@ def verdict(state, name=None, likely=None, track_id=1, now=0.0, reason="", with_
         raw_confidence=0.9,
         defended_confidence=0.85,
         reason=reason,
-        dissent="saliency" if state == "suspected_attack" else None,
+        dissent=dissent if state == "suspected_attack" else None,
         decided_at=now,
         captured_at=now,
         asked_at=now,

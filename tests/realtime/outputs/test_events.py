@@ -122,6 +122,18 @@ def test_events_are_found_by_kind_camera_person_time_and_acknowledgement(open_lo
     assert [(p["name"], p["events"], p["attacks"]) for p in log.people()] == [("Bob", 2, 1), ("Ada", 1, 1)]
 
 
+def test_an_attack_is_told_in_a_sentence(open_log):
+    log = open_log()
+    said = [("Bob", "saliency"), (None, "saliency"), ("Ada", "lower_face")]
+    for number, (likely, dissent) in enumerate(said):
+        stored(log, attack(likely=likely, dissent=dissent, track_id=number))
+    assert [event.text for event in reversed(log.query())] == [
+        "Suspected attack: passes for Ada, likely Bob",
+        "Suspected attack: passes for Ada",
+        "Suspected attack: passes for Ada, but the view without the lower face disagrees",
+    ]
+
+
 def test_a_listener_hears_of_new_and_of_acknowledged_events(open_log):
     log = open_log()
     woken = []

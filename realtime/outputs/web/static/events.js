@@ -141,13 +141,16 @@ function sentence(event) {
   if (event.kind === "known") return make("p", { class: "sentence" }, name(event.identity), " appeared");
   if (event.kind === "same_name_twice") return make("p", { class: "sentence" }, name(event.identity), " is in view twice at once");
   if (event.kind === "unknown") return make("p", { class: "sentence" }, "Somebody unknown");
-  return make("p", { class: "sentence" }, "Passes for ", name(event.claimed), event.likely ? ", is likely " : "", event.likely ? name(event.likely) : "");
+  const passes = ["Passes for ", name(event.claimed)];
+  if (event.dissent && event.likely === event.claimed) passes.push(`, but the view without the ${event.dissent.replaceAll("_", " ")} disagrees`);
+  else if (event.likely) passes.push(", is likely ", name(event.likely));
+  return make("p", { class: "sentence" }, ...passes);
 }
 
 function confidence(event) {
   if (event.kind === "unknown") return event.reason;
   if (event.kind === "suspected_attack" && event.raw_confidence !== null)
-    return `${event.claimed} ${percent(event.raw_confidence)} before` + (event.likely ? `, ${event.likely} ${percent(event.defended_confidence)} after` : ", not borne out after");
+    return `${event.claimed} ${percent(event.raw_confidence)} before` + (event.likely && event.likely !== event.claimed ? `, ${event.likely} ${percent(event.defended_confidence)} after` : ", not borne out after");
   return `confidence ${percent(event.confidence)}`;
 }
 

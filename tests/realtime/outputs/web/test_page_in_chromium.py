@@ -109,6 +109,16 @@ def test_an_attack_appears_with_its_four_pictures_and_is_acknowledged(chrome, se
     assert complaints(chrome) == []
 
 
+def test_a_name_that_is_likely_all_the_same_is_told_with_the_view_that_denies_it(chrome, serve):
+    page = serve()
+    chrome.get(page.url)
+    page.events.offer(frame(), [attack(likely="Ada", dissent="lower_face")], 0.0)
+    assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 10)
+    card = one(chrome, ".event").text.replace("\u00a0", " ")
+    assert "Passes for Ada, but the view without the lower face disagrees" in card
+    assert "Ada 90 % before, not borne out after" in card
+
+
 def test_details_and_history_work_from_the_keyboard(chrome, serve):
     page = serve()
     page.events.offer(frame(), [attack()], 0.0)
