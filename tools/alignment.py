@@ -74,6 +74,7 @@ def main(
     photos: Annotated[Path, typer.Argument(help="A folder of photographs per person, not prepared crops.")],
     count: Annotated[int, typer.Option(min=1, help="Photographs, drawn with --seed.")] = 60,
     shape: Annotated[str, typer.Option(help=f"The frame of A9: {', '.join(SHAPES)}.")] = "classic",
+    attacked: Annotated[int | None, typer.Option(min=0, help="A9 on the first so many faces; none: on all.")] = None,
     steps: Annotated[int, typer.Option(min=0, help="Updates of A9, per pull.")] = MoveLandmarks.steps,
     pulls: Annotated[list[str] | None, typer.Option("--pull", help=f"Of {', '.join(PULLS)}; none: all.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -97,10 +98,12 @@ def main(
     moves: dict[str, list[Move]] = {
         name + again: [] for name in ("as it is", "plain glasses", "A9") for again in ("", AGAIN)
     }
-    lost = dict.fromkeys(moves, 0)
+    lost, tried = dict.fromkeys(moves, 0), dict.fromkeys(moves, 0)
 
     def note(name: str, pictures: list[Bytes], face: DetectedFace) -> None:
         """The picture that moves the crop farthest, by the landmarks and after the second look."""
+        tried[name] += 1
+        tried[name + AGAIN] += 1
         before = similarity(face.landmarks, TEMPLATE_SIDE)
         after = [(bgr, again) for bgr in pictures if (again := _face(detector, bgr)) is not None]
         if not after:
@@ -112,33 +115,33 @@ def main(
         moves[name].append(max(alone, key=lambda move: move.farthest))
         moves[name + AGAIN].append(max((move_of(before, one) for one in looked), key=lambda move: move.farthest))
 
-    tried = 0
     for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
         bgr = read_picture(file)
         face = None if bgr is None else _face(detector, bgr)
         if bgr is None or face is None:
             continue
-        tried += 1
         random = np.random.default_rng([seed, number])
         plain = random_innocent(random, TEMPLATE_SIDE)
         note("as it is", [bgr], face)
         note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
+        if attacked is not None and tried["A9"] >= attacked:
+            continue
         mask, rgb = _region(bgr.shape, face, shape), np.ascontiguousarray(bgr[..., ::-1])
         pulled = [attack.run(onet, rgb, face.box, mask, pull, seed=seed) for pull in wanted]
         note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
-    if not tried:
+    if not tried["as it is"]:
         raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
     figures = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "photographs": len(chosen),
-        "faces": tried,
+        "faces": tried["as it is"],
         "seed": seed,
         "shape": shape,
         "steps": steps,
         "pulls": wanted,
-        **{name: summary(found, lost[name], tried) for name, found in moves.items()},
+        **{name: summary(found, lost[name], tried[name]) for name, found in moves.items() if tried[name]},
     }
-    for name in moves:
+    for name in (name for name in moves if name in figures):
         cli.console.print(f"{name}: {figures[name]}", highlight=False, soft_wrap=True)
     cli.write_json(json_file, figures)
 

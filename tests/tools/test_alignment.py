@@ -66,6 +66,13 @@ def test_adversarial_glasses_move_the_crop_of_a_real_face_further_than_plain_one
         assert figures[f"{name}, second look"] == figures[name]
 
 
+def test_a9_may_be_left_out_where_many_photographs_are_measured(photos, tmp_path):
+    run(photos, "--attacked", 0, "--json", tmp_path / "a.json")
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert figures["plain glasses"]["no_longer_found"]["n"] == figures["faces"] == 1
+    assert "A9" not in figures
+
+
 def test_unknown_pulls_and_shapes_are_refused(photos):
     with pytest.raises(BadInput, match="--pull 'sideways'"):
         run(photos, "--pull", "sideways")
