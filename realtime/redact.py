@@ -1,11 +1,12 @@
 """Keeps credentials out of everything that is written: logs, messages, reports, process titles.
 
-Three nets, each for what the others miss:
+Four nets, each for what the others miss:
 
 1. user info of URLs in any text, also where the password holds ``@ : / ? # %`` unencoded, and of URLs that
    are percent-encoded themselves;
 2. values of query parameters whose name sounds like a secret (``token=``, ``pwd=``, ``loginpas=``);
-3. passwords known from the sources that were opened (``remember_secret``), wherever they appear.
+3. passwords known from the sources that were opened (``remember_secret``), wherever they appear;
+4. ``user:password@host`` where the scheme is missing or mistyped (``rtsp:/user:password@host``).
 
 Where a text can be read both as a credential and as a plain address, it is taken for a credential: a message
 that names a host badly is better than a password in a log.
@@ -27,12 +28,16 @@ HIDDEN = "***"
 _SHORTEST_SECRET = 6
 _ORDINARY_WORD = re.compile(r"[a-z]{,11}|[0-9]{,7}")  # a password "live" or "1080" would punch holes into every report
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>\S+)")
-_ENCODED_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*%3A%2F%2F)(?P<rest>[^\s&]+)", re.IGNORECASE)
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+://)(?P<rest>\S+)")
+_WORD = re.compile(r"\S+")
+_ENCODED_URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+%3A%2F%2F)(?P<rest>[^\s&]+)", re.IGNORECASE)
 _SECRET_NAME = r"[\w.-]*(?:pass|pwd|pas|token|secret|auth|api[_-]?key|key|sig|user|usr|login|credential)[\w.-]*"
 _SECRET_VALUE = re.compile(rf"(?P<name>[?&;]{_SECRET_NAME}=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 _PLAIN_WITH_QUERY = re.compile(rf"{_HOST}(?::\d{{1,5}})?(?:/[^@?#]*)?\?(?:[\w.-]+=[^&=]*)(?:&[\w.-]+=[^&=]*)*")
+_NAME_AND_COLON = re.compile(r"(?<![\w.%+~$!-])[\w.%+~$!-]+:")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+_TIME = re.compile(r"(?:\d{4}-\d\d-\d\d[T_])?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
 _HEADER = re.compile(r"(?P<name>\b(?:proxy-)?authorization:\s*(?:basic|digest|bearer)\s+)[^\r\n]+", re.IGNORECASE)
 
 _known: set[str] = set()
@@ -46,6 +51,7 @@ def redact(text: str) -> str:
     text = _HEADER.sub(rf"\g<name>{HIDDEN}", text)
     text = _URL.sub(lambda m: m["scheme"] + _without_user_info(m["rest"]), text)
     text = _ENCODED_URL.sub(_encoded_without_user_info, text)
+    text = _WORD.sub(_without_bare_user_info, text) if "@" in text else text
     return _SECRET_VALUE.sub(rf"\g<name>{HIDDEN}", text)
 
 
@@ -64,6 +70,18 @@ def _encoded_without_user_info(match: re.Match[str]) -> str:
     rest = match["rest"]
     end = rest.rfind("%40")  # the sign has no other encoding
     return match[0] if end < 0 else f"{match['scheme']}{HIDDEN}{rest[end:]}"
+
+
+def _without_bare_user_info(match: re.Match[str]) -> str:
+    """``user:pass@host/path`` -> ``***@host/path``, up to where an address with its scheme begins."""
+    word = match[0]
+    url = _URL.search(word)
+    end = word.rfind("@", 0, url.start() if url else None)
+    start = _NAME_AND_COLON.search(word, 0, max(end, 0))
+    if start is None or start.end() == end or not re.match(r"[\w\[]", word[end + 1 :]):
+        return word
+    found = word[start.start() : end]
+    return word if _DRIVE.match(found) or _TIME.fullmatch(found) else word[: start.start()] + HIDDEN + word[end:]
 
 
 def remember_secret(secret: str) -> None:

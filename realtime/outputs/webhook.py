@@ -83,7 +83,7 @@ class Webhook:
 
 def _parts(url: str) -> tuple[str, str, int | None, str, str | None]:
     """Scheme, host, port, path with query, and the Authorization header."""
-    wrong = BadInput(f"webhook: {redact(url)!r} is no address; write http(s)://user:password@host:port/path")
+    wrong = BadInput(f"webhook: {redact(url)!r} is no address; give one like https://host:port/path")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from urllib.parse import quote
 
 import pytest
@@ -72,12 +73,43 @@ def test_secrets_in_queries_are_hidden(text, expected):
     assert redact(text) == expected
 
 
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("before", ["", "rtsp:", "rtsp:/", "rtsp//", "rtsp:\\\\", "--source="])
+def test_a_password_is_hidden_where_the_scheme_is_missing_or_mistyped(before, password):
+    text = redact(f"'{before}admin:{password}@cam.local:554/x' does not exist")
+    assert text.endswith("***@cam.local:554/x' does not exist")
+    assert password not in text.removesuffix("@cam.local:554/x' does not exist")
+
+
+def test_a_bare_password_before_an_address_with_its_scheme_is_hidden():
+    assert redact("http:/admin:s3cr3t@host/x?next=http://y/z") == "***@host/x?next=http://y/z"
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "nobody@example.org wrote", "rtsp://host:554/stream", "http://[::1]:8080/x?size=2", "rtsp://host/stream@1"],
+    [
+        "",
+        "nobody@example.org wrote",
+        "rtsp://host:554/stream",
+        "http://[::1]:8080/x?size=2",
+        "rtsp://host/stream@1",
+        "12:30 me@home.org",
+        "12:30:15@door and 2024-01-01T12:30:00+0000@yard",
+        r"C:\clips\me@home.mp4 and D:/clips/me@home.mp4",
+        "git@github.com:owner/name",
+        "drawn by:@somebody",
+        "camera:rtsp://host/stream@1",
+    ],
 )
 def test_text_without_credentials_stays_as_it_is(text):
     assert redact(text) == text
+
+
+def test_a_very_long_word_takes_no_time():
+    started = time.monotonic()
+    for text in ("x" * 100_000, "x" * 100_000 + "@", "a:" * 50_000 + "@"):
+        assert redact(text) == text
+    assert time.monotonic() - started < 5  # minutes, where every letter was tried as the beginning of an address
 
 
 def test_two_addresses_in_one_text_are_both_redacted():
