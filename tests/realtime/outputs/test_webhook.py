@@ -84,7 +84,7 @@ def send(open_log):
 
 def happen(log, *numbers):
     for number in numbers:
-        log.offer(frame(), [attack(track_id=number)], 0.0)
+        log.offer(frame(wall_time=time.time()), [attack(track_id=number)], 0.0)  # an old one would be pruned
     assert log.flush()
 
 
