@@ -49,7 +49,7 @@ class OutboxSender:
         give_up_after: float = 7 * 86400.0,
         poll: float = 0.5,
     ) -> None:
-        self._store, self._target, self._deliver = store, target, deliver
+        self._store, self.target, self._deliver = store, target, deliver
         self._first_wait, self._longest_wait = first_wait, longest_wait
         self._give_up_after, self._poll = give_up_after, poll
         self._counts: Counter[str] = Counter()
@@ -67,8 +67,8 @@ class OutboxSender:
             self._thread.join(timeout)
 
     def waiting(self) -> int:
-        """Entries not sent yet; for the metrics."""
-        return int(self._store.rows("SELECT count(*) FROM outbox WHERE target = ?", (self._target,))[0][0])
+        """Entries not sent yet. Raises ``sqlite3.Error``."""
+        return int(self._store.rows("SELECT count(*) FROM outbox WHERE target = ?", (self.target,))[0][0])
 
     def counts(self) -> dict[str, int]:
         """``sent``, ``failed`` attempts, ``refused`` and ``given_up`` entries."""
@@ -81,7 +81,7 @@ class OutboxSender:
                 outcome = self._send_oldest()
             except Exception as error:  # the database is busy or closing
                 outcome = False
-                _log.debug("outbox %s: %s", self._target, redact(str(error)))
+                _log.debug("outbox %s: %s", self.target, redact(str(error)))
             failures = failures + 1 if outcome is False else 0
             if outcome is not True:
                 self._stopping.wait(self.wait_after(failures) if failures else self._poll)
@@ -94,7 +94,7 @@ class OutboxSender:
     def _send_oldest(self) -> bool | None:
         """True: one entry less. False: it did not work. None: nothing to send."""
         sql = "SELECT id, event_id, created_at FROM outbox WHERE target = ? ORDER BY id LIMIT 1"
-        found = self._store.rows(sql, (self._target,))
+        found = self._store.rows(sql, (self.target,))
         if not found:
             return None
         entry, event_id, created_at = found[0]
@@ -105,14 +105,14 @@ class OutboxSender:
             self._deliver(event.as_dict())
         except Refused as refusal:
             self._counts["refused"] += 1
-            _log.warning("%s refuses event %d: %s", self._target, event_id, redact(str(refusal)))
+            _log.warning("%s refuses event %d: %s", self.target, event_id, redact(str(refusal)))
         except Exception as error:
             self._counts["failed"] += 1
             if time.time() - created_at < self._give_up_after:
                 self._note_failure(entry, event_id, error)
                 return False
             self._counts["given_up"] += 1
-            _log.warning("%s: event %d is given up", self._target, event_id)
+            _log.warning("%s: event %d is given up", self.target, event_id)
         else:
             self._counts["sent"] += 1
         with self._store.transaction() as connection:
@@ -123,4 +123,4 @@ class OutboxSender:
         with self._store.transaction() as connection:
             connection.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", (entry,))
         level = logging.WARNING if self._counts["failed"] in (1, 10) else logging.DEBUG
-        _log.log(level, "%s does not take event %d yet: %s", self._target, event_id, redact(str(error)))
+        _log.log(level, "%s does not take event %d yet: %s", self.target, event_id, redact(str(error)))

@@ -14,6 +14,7 @@ from realtime.outputs.event_feed import EventFeed
 from realtime.outputs.event_types import EventSettings
 from realtime.outputs.events import EventLog
 from realtime.outputs.mqtt import Mqtt
+from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.webhook import Webhook
 from realtime.types import Bytes, Frame
 
@@ -56,6 +57,7 @@ class Services:
         self.feed: EventFeed | None = None
         self.page: WebPage | None = None
         self._pictures: LivePictures | None = None
+        self._senders: list[OutboxSender] = []
         with ExitStack() as stack:
             if settings.folder is not None:
                 self._open_events(settings, settings.folder, stack)
@@ -89,6 +91,7 @@ class Services:
             sender = target.sender(log.store)
             stack.callback(sender.stop)
             sender.start()
+            self._senders.append(sender)
         self.events, self.feed = log, EventFeed(log)
 
     def _open_page(
@@ -109,6 +112,7 @@ class Services:
             settings.token,
             certificate=settings.certificate,
             meter=meter,
+            senders=self._senders,
         )
         self.page.start()
         stack.callback(self.page.stop)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import psutil
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -14,6 +16,7 @@ from prometheus_client.registry import Collector
 from realtime.cameras.states import CameraState
 from realtime.metrics import Meter
 from realtime.outputs.events import EventLog
+from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.web.live_pictures import LivePictures, Sources
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,20 +25,17 @@ _STATES = {"Known": "known", "SuspectedAttack": "suspected_attack", "Unknown": "
 
 
 class Prometheus(Collector):
-    """What ``/metrics`` answers, gathered at the moment of asking.
-
-    ``queues`` give the depth of further queues by name.
-    """
+    """What ``/metrics`` answers, gathered at the moment of asking. ``senders`` empty the outboxes of ``events``."""
 
     def __init__(
         self,
         sources: Sources,
         events: EventLog | None = None,
         meter: Meter | None = None,
-        queues: Mapping[str, Callable[[], int]] | None = None,
+        senders: Sequence[OutboxSender] = (),
     ) -> None:
         self._sources, self._events, self._meter = sources, events, meter
-        self._queues = dict(queues or {})
+        self._senders = tuple(senders)
         self._process = psutil.Process()
         self._registry = CollectorRegistry(auto_describe=False)
         self._ages = Histogram(
@@ -109,8 +109,17 @@ class Prometheus(Collector):
 
     def _of_events(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily("spectaclear_queue_depth", "Things waiting", labels=["queue"])
-        for name, ask in self._queues.items():
-            depth.add_metric([name], ask())
+        deliveries = CounterMetricFamily(
+            "spectaclear_deliveries",
+            "Events sent, refused and given up, and failed attempts",
+            labels=["target", "outcome"],
+        )
+        for sender in self._senders:
+            for outcome, count in sender.counts().items():
+                deliveries.add_metric([sender.target, outcome], count)
+            with contextlib.suppress(sqlite3.Error):  # a broken database must not take the other figures along
+                depth.add_metric([sender.target], sender.waiting())
+        yield deliveries
         if self._events is not None:
             counts = self._events.counts()
             depth.add_metric(["events"], counts.pop("queued"))

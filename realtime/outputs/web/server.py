@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +17,7 @@ import uvicorn
 from models.errors import BadInput
 from realtime.metrics import Meter
 from realtime.outputs.events import EventLog
+from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.web.access import Access, Shield, is_loopback
 from realtime.outputs.web.api import Api
 from realtime.outputs.web.live_pictures import LivePictures, Sources
@@ -37,6 +39,7 @@ class WebPage:
         token: demanded beyond loopback, and wherever it is given; at least 16 characters.
         certificate: files with certificate chain and key, for https.
         meter: for decisions and verdicts in ``/metrics``.
+        senders: for undelivered events in ``/metrics``.
         max_viewers: endless answers (pictures, events) at a time; an open page takes two.
 
     Raises:
@@ -53,13 +56,14 @@ class WebPage:
         *,
         certificate: tuple[Path, Path] | None = None,
         meter: Meter | None = None,
+        senders: Sequence[OutboxSender] = (),
         max_viewers: int = 24,
         picture_rate: float = 20.0,
     ) -> None:
         self._host, self._port, self._certificate = host, port, certificate
         self.events = events
         access = Access(host, token, secure=certificate is not None)
-        self.prometheus = Prometheus(sources, events, meter)
+        self.prometheus = Prometheus(sources, events, meter, senders)
         if isinstance(sources, LivePictures) and sources.on_displayed is None:
             sources.on_displayed = self.prometheus.displayed
         self._viewers = Viewers(max_viewers)

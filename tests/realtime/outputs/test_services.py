@@ -3,7 +3,7 @@ import time
 import urllib.request
 
 import pytest
-from sightings import crop, frame, track, verdict
+from sightings import attack, crop, frame, track, verdict
 
 from models.errors import BadInput
 from models.policy import Decision
@@ -37,6 +37,28 @@ def test_from_a_decision_of_the_pipeline_to_the_page(tmp_path):
             assert b'spectaclear_engine{engine="onnxruntime"} 1.0' in answer.read()
         with urllib.request.urlopen(f"{services.page.url}cameras/door.jpg") as answer:
             assert answer.read(2) == b"\xff\xd8"
+
+
+def test_what_a_webhook_does_not_take_is_seen_in_the_metrics(tmp_path):
+    webhook = Webhook("http://127.0.0.1:9/")  # nobody listens there
+    settings = ServiceSettings(tmp_path / "events", ROOMY, webhook=webhook, page=PageSettings(port=0))
+    with Services(settings, statuses) as services:
+        for number in range(3):
+            services.events.offer(frame(wall_time=time.time()), [attack(track_id=number)], 0.0)
+        assert services.events.flush()
+
+        def metrics():
+            with urllib.request.urlopen(f"{services.page.url}metrics") as answer:
+                return answer.read().decode()
+
+        end = time.monotonic() + 10
+        while 'spectaclear_deliveries_total{outcome="failed",target="webhook"} 0.0' in metrics():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert 'spectaclear_queue_depth{queue="webhook"} 3.0' in metrics()
+        assert 'spectaclear_deliveries_total{outcome="sent",target="webhook"} 0.0' in metrics()
+        services.events.store.close()  # as a database that can no longer be read
+        assert 'spectaclear_queue_depth{queue="events"} 0.0' in metrics()
 
 
 def test_closing_is_quick_and_leaves_no_thread_behind_though_the_webhook_does_not_answer(tmp_path):
