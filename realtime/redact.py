@@ -133,20 +133,6 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(redact_all(entry), ensure_ascii=False)
 
 
-class RedactingFilter(logging.Filter):
-    """For handlers whose formatter is not ours (a web server's): redacts the record itself."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), None
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redact(record.exc_text)
-        if record.stack_info:
-            record.stack_info = redact(record.stack_info)
-        return True
-
-
 def setup_logging(level: int | str = logging.WARNING, style: Literal["text", "json"] = "text") -> None:
     """Log to stderr through redaction; warnings and exceptions of threads come along.
 

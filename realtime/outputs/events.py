@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtime.outputs import event_export, evidence_files, retention
+from realtime.outputs import evidence_files, retention
 from realtime.outputs.event_rules import EventRules, Noticed
 from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import Event, EventFilter, EventSettings, PendingEvent, Sighting
@@ -131,15 +131,6 @@ class EventLog:
         if event is not None:
             self._tell(event)
         return event
-
-    def forget_person(self, name: str) -> int:
-        """Delete everything about one person, events still in the queue included; see ``retention``."""
-        self.flush(timeout=10.0)
-        return retention.forget_person(self.store, name)
-
-    def export(self, path: str | Path, fmt: str, wanted: EventFilter | None = None) -> int:
-        """Write the matching events as ``jsonl`` or ``csv``; gives how many."""
-        return event_export.export(self.store, Path(path), fmt, wanted)
 
     def counts(self) -> dict[str, int]:
         """``written``, ``dropped`` (queue full), ``failed`` (disk), ``without_pictures``, ``pruned``, ``queued``."""

@@ -14,7 +14,7 @@ from PIL import Image
 from sightings import attack, crop, damage, evidence, frame, sighting, stranger, track
 
 from models.errors import BadInput
-from realtime.outputs import evidence_files, retention
+from realtime.outputs import event_export, evidence_files, retention
 from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import EventFilter, EventSettings, Sighting
 from realtime.outputs.events import EventLog
@@ -274,7 +274,7 @@ def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
         "UPDATE events SET probabilities = ? WHERE claimed = 'Ada'",
         (json.dumps({"labels": ["Ada", name], "raw": [0.75, 0.25], "defended": [0.5, 0.5]}),),
     )
-    assert log.forget_person(name) == 2
+    assert retention.forget_person(log.store, name) == 2
     (left,) = log.query()
     assert left.claimed == "Ada"
     assert left.probabilities == {"labels": ["Ada"], "raw": [0.75], "defended": [0.5]}
@@ -289,11 +289,11 @@ def test_export_as_json_lines_carries_everything_and_csv_one_row_each(open_log, 
     log = open_log()
     stored(log, attack())
     stored(log, sighting(name="=HYPERLINK(1)", track_id=2))
-    assert log.export(tmp_path / "out.jsonl", "jsonl") == 2
+    assert event_export.export(log.store, tmp_path / "out.jsonl", "jsonl") == 2
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert lines[0]["probabilities"]["labels"] == ["Ada", "Bob", "Cyd"]
     assert (log.store.folder / lines[0]["files"]["mask"]).is_file()
-    assert log.export(tmp_path / "out.csv", "csv", EventFilter(kinds=frozenset({"known"}))) == 1
+    assert event_export.export(log.store, tmp_path / "out.csv", "csv", EventFilter(kinds=frozenset({"known"}))) == 1
     (row,) = csv.DictReader((tmp_path / "out.csv").open())
     assert row["identity"] == "'=HYPERLINK(1)"
     assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
@@ -302,9 +302,9 @@ def test_export_as_json_lines_carries_everything_and_csv_one_row_each(open_log, 
 def test_an_export_that_cannot_be_written_says_so(open_log, tmp_path):
     log = open_log()
     with pytest.raises(BadInput, match="xml"):
-        log.export(tmp_path / "out.xml", "xml")
+        event_export.export(log.store, tmp_path / "out.xml", "xml")
     with pytest.raises(BadInput, match="cannot write"):
-        log.export(tmp_path / "missing" / "out.csv", "csv")
+        event_export.export(log.store, tmp_path / "missing" / "out.csv", "csv")
 
 
 @pytest.mark.parametrize("key", ["../../etc", "", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33])

@@ -33,7 +33,7 @@ for number in range(1_000_000):
     if number % 5 == 4:
         retention.prune(log.store, settings)
     if number % 11 == 10:
-        log.forget_person("Bob")
+        retention.forget_person(log.store, "Bob")
 """
 
 

@@ -12,6 +12,7 @@ from sightings import attack, frame
 
 from models.errors import BadInput
 from realtime import redact
+from realtime.outputs import retention
 from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.webhook import Webhook
 
@@ -168,7 +169,8 @@ def test_an_event_that_was_forgotten_is_not_sent(open_log, receive, send):
     log, server = open_log(deliver_to=["webhook"]), receive()
     happen(log, 1)
     log.offer(frame(), [attack(track_id=2, claimed="Cyd", likely=None)], 0.0)
-    log.forget_person("Ada")
+    assert log.flush()
+    retention.forget_person(log.store, "Ada")
     send(log, f"http://{server.url}/")
     until(lambda: len(server.taken) == 1)
     assert json.loads(server.taken[0][2])["claimed"] == "Cyd"
