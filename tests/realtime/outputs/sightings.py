@@ -1,4 +1,4 @@
-"""Frames and verdicts made up for the tests of events and of the page, and a way to spoil what is stored of them."""
+"""Frames and verdicts made up for the tests of events and of the page, and what is done to a log of them."""
 
 import contextlib
 import sqlite3
@@ -81,6 +81,13 @@ def attack(now=0.0, claimed="Ada", likely="Bob", **options):
 
 def stranger(now=0.0, reason="stranger or not enough evidence", **options):
     return sighting("unknown", None, now=now, reason=reason, **options)
+
+
+def stored(log, *sightings, now=0.0, **frame_options):
+    """Have the log write what is worth an event, and give all its events."""
+    log.offer(frame(**frame_options), sightings, now)
+    assert log.flush()
+    return log.query()
 
 
 def damage(database):

@@ -1,7 +1,5 @@
 import contextlib
-import csv
 import io
-import json
 import sqlite3
 import stat
 import time
@@ -11,21 +9,15 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from sightings import attack, crop, damage, evidence, frame, sighting, stranger, track
+from sightings import attack, crop, damage, evidence, frame, sighting, stored, stranger, track
 
 from models.errors import BadInput
-from realtime.outputs import event_export, evidence_files, retention
+from realtime.outputs import evidence_files
 from realtime.outputs.event_store import EventStore
-from realtime.outputs.event_types import EventFilter, EventSettings, Sighting
+from realtime.outputs.event_types import EventFilter, Sighting
 from realtime.outputs.events import EventLog
 
 LEFT, RIGHT = (10, 80, 60, 140), (200, 80, 260, 140)
-
-
-def stored(log, *sightings, now=0.0, **frame_options):
-    log.offer(frame(**frame_options), sightings, now)
-    assert log.flush()
-    return log.query()
 
 
 def pixels(log, event, name):
@@ -226,85 +218,12 @@ def test_a_database_of_a_newer_version_is_refused_and_the_folder_is_free_again(o
     assert refusal  # whose traceback, until now, kept alive what was half opened
 
 
-def test_old_events_go_and_so_do_their_files(open_log):
-    log = open_log()
-    now = time.time()
-    for age, number in ((40, 1), (20, 2)):
-        stored(log, attack(track_id=number), wall_time=now - age * 86400)
-    assert retention.prune(log.store, EventSettings(max_age_days=30, min_free_bytes=0), now) == 1
-    assert [event.id for event in log.query()] == [2]
-    assert len(list(log.store.pictures.glob("*/*"))) == 1
-
-
-def test_the_size_is_kept_and_open_attacks_go_last(open_log):
-    log = open_log()
-    stored(log, attack(track_id=1))
-    for number in range(2, 8):
-        stored(log, stranger(track_id=number, now=0.0))
-    size = log.store.rows("SELECT max(bytes) FROM events")[0][0]
-    retention.prune(log.store, EventSettings(max_bytes=3 * size, max_age_days=1e6, min_free_bytes=0))
-    assert [event.id for event in log.query()] == [7, 6, 1]
-    kept = sum(file.stat().st_size for file in log.store.pictures.rglob("*.*"))
-    assert kept <= 3 * size
-
-
 def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_log):
     log = open_log(min_free_bytes=2**62)
     (event,) = stored(log, attack())
     assert event.pictures == ()
     assert event.probabilities is not None
     assert log.counts()["without_pictures"] == 1
-
-
-def test_events_that_were_stored_without_pictures_are_not_deleted_for_room_that_they_do_not_take(open_log):
-    log = open_log(min_free_bytes=2**62, deliver_to=["webhook"])
-    for number in range(6):
-        stored(log, attack(track_id=number), wall_time=time.time())
-    retention.prune(log.store, log.settings)
-    assert len(log.query()) == 6
-    assert log.store.rows("SELECT count(*) FROM outbox") == [(6,)]
-
-
-def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
-    log = open_log()
-    name = "Zacharias Unforgettable"
-    stored(log, sighting(name=name, track_id=1, box=LEFT), attack(claimed="Ada", likely="Bob", track_id=2, box=RIGHT))
-    stored(log, attack(claimed=name, track_id=3, now=1.0), now=1.0)
-    log.store.rows(
-        "UPDATE events SET probabilities = ? WHERE claimed = 'Ada'",
-        (json.dumps({"labels": ["Ada", name], "raw": [0.75, 0.25], "defended": [0.5, 0.5]}),),
-    )
-    assert retention.forget_person(log.store, name) == 2
-    (left,) = log.query()
-    assert left.claimed == "Ada"
-    assert left.probabilities == {"labels": ["Ada"], "raw": [0.75], "defended": [0.5]}
-    assert left.pictures == ("before", "saliency", "mask", "after")  # the frame showed the person as a bystander
-    assert name not in {person["name"] for person in log.people()}
-    for file in log.store.folder.rglob("*"):
-        assert not (file.is_file() and name.encode() in file.read_bytes()), file
-    assert len(list(log.store.pictures.glob("*/*"))) == 1
-
-
-def test_export_as_json_lines_carries_everything_and_csv_one_row_each(open_log, tmp_path):
-    log = open_log()
-    stored(log, attack())
-    stored(log, sighting(name="=HYPERLINK(1)", track_id=2))
-    assert event_export.export(log.store, tmp_path / "out.jsonl", "jsonl") == 2
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert lines[0]["probabilities"]["labels"] == ["Ada", "Bob", "Cyd"]
-    assert (log.store.folder / lines[0]["files"]["mask"]).is_file()
-    assert event_export.export(log.store, tmp_path / "out.csv", "csv", EventFilter(kinds=frozenset({"known"}))) == 1
-    (row,) = csv.DictReader((tmp_path / "out.csv").open())
-    assert row["identity"] == "'=HYPERLINK(1)"
-    assert stat.S_IMODE((tmp_path / "out.csv").stat().st_mode) == 0o600
-
-
-def test_an_export_that_cannot_be_written_says_so(open_log, tmp_path):
-    log = open_log()
-    with pytest.raises(BadInput, match="xml"):
-        event_export.export(log.store, tmp_path / "out.xml", "xml")
-    with pytest.raises(BadInput, match="cannot write"):
-        event_export.export(log.store, tmp_path / "missing" / "out.csv", "csv")
 
 
 @pytest.mark.parametrize("key", ["../../etc", "", "a" * 31, "A" * 32, "a" * 32 + "\n", "a" * 33])
