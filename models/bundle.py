@@ -206,7 +206,7 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
         info = BundleInfo.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks
         raise BadInput(f"bundle {folder}: {DESCRIPTION}: {where}: {first['msg']}") from error
     if CLASSIFIER not in info.sha256:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} gives no checksum of {CLASSIFIER}")

@@ -116,6 +116,7 @@ def main(
         "commit": commit_of_this_tree(),
         "rates": asdict(rates),
         "seed": seed,
+        "before": outcome(recogniser.policy, clean, innocent, others),
         "policy": asdict(policy),
         **outcome(policy, clean, innocent, others),
     }
