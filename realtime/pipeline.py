@@ -32,7 +32,8 @@ from realtime.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-_FAREWELL = 0.5  # seconds that cameras, and then threads, have to end when it is stopped
+_FAREWELL = 0.5  # seconds that cameras have to end when it is stopped
+_LAST_PASS = 10.0  # seconds that its threads have: Python aborts if it ends while one is inside the engine
 _PATIENCE = 0.2  # seconds a thread waits for news before it looks whether to stop, or redraws an ageing picture
 _NAP = 0.004  # seconds between two looks at several cameras of which none has news
 
@@ -119,7 +120,7 @@ class Pipeline:
             camera.stop(max(0.0, deadline - time.monotonic()))
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline + _FAREWELL - time.monotonic()))
+                thread.join(max(0.0, deadline + _LAST_PASS - time.monotonic()))
 
     def _guarded(self, target: Callable[[], None]) -> None:
         try:

@@ -1,5 +1,6 @@
 """The whole line on the demo scene with a small net: display and capture never wait for the model."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -67,6 +68,32 @@ def test_the_display_keeps_the_cameras_rate_while_the_model_is_slow(scene: DemoS
     assert summary["frames_displayed"] >= 0.5 * summary["frames_captured"]  # also on a busy machine
     assert summary["frames_displayed"] >= 5 * summary["decisions"]  # at the model's rate they would be equal
     assert summary["frame_age_ms"]["p50"] < 400
+
+
+def test_stopping_waits_for_the_pass_that_runs(scene: DemoScene, recogniser: Recogniser) -> None:
+    """Python that ends while a thread is inside ONNX Runtime aborts the process, after all was done well."""
+    inside = threading.Event()
+
+    class VerySlow(Recogniser):
+        def defend(self, crops, *, quick=False, held=None, stage_ms=None):  # type: ignore[no-untyped-def]
+            inside.set()
+            time.sleep(2.0)
+            return super().defend(crops, stage_ms=stage_ms)
+
+    camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
+    pipeline = Pipeline(
+        [camera],
+        {"demo": finder()},
+        VerySlow(recogniser.bundle, recogniser._engine),
+        rules=VerdictRules(),
+        meter=Meter(),
+        draw=plain,
+        show=lambda frame, picture: None,
+    )
+    pipeline.start()
+    assert inside.wait(30)
+    pipeline.stop()
+    assert not [thread.name for thread in pipeline._threads if thread.is_alive()]
 
 
 def test_every_frame_is_decided_on_offline_in_order(scene: DemoScene, recogniser: Recogniser) -> None:
