@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from realtime.cameras import CameraError, Cause, frame_now
+from realtime.cameras import BackOff, CameraError, Cause, NewestFrame, frame_now
 from tools.fault_drill import pictures
 from tools.fault_drill.pictures import number_of, numbered_picture  # noqa: F401 (through kit)
 
@@ -76,6 +76,34 @@ class ScriptedCamera:
 
     def close(self):
         self.closed = True
+
+
+@pytest.fixture
+def capture():
+    """Starts a capture of scripts, one per connection (the last one again and again)."""
+    started = []
+    finish = threading.Event()
+
+    def start(*scripts, **options):
+        opened = []
+
+        def open_camera():
+            script = scripts[min(len(opened), len(scripts) - 1)]
+            opened.append(None)
+            if isinstance(script, BaseException):
+                raise script
+            opened[-1] = ScriptedCamera(script, finish=finish)
+            return opened[-1]
+
+        source = NewestFrame("door", open_camera, **{"back_off": BackOff(first=0.02, longest=0.05), **options})
+        source.opened = opened
+        started.append(source)
+        return source
+
+    yield start
+    finish.set()
+    for source in started:
+        source.stop()
 
 
 @contextmanager

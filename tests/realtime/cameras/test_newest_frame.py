@@ -9,38 +9,7 @@ import time
 import pytest
 
 from models.errors import BadInput
-from realtime.cameras import BackOff, CameraError, CameraState, Cause, NewestFrame
-
-QUICK = {"first": 0.02, "longest": 0.05}
-
-
-@pytest.fixture
-def capture(kit):
-    """Starts a capture of scripts, one per connection (the last one again and again)."""
-    started = []
-    finish = threading.Event()
-
-    def start(*scripts, **options):
-        opened = []
-
-        def open_camera():
-            script = scripts[min(len(opened), len(scripts) - 1)]
-            opened.append(None)
-            if isinstance(script, BaseException):
-                raise script
-            opened[-1] = kit.ScriptedCamera(script, finish=finish)
-            return opened[-1]
-
-        source = NewestFrame("door", open_camera, **{"back_off": BackOff(**QUICK), **options})
-        source.opened = opened
-        started.append(source)
-        return source
-
-    yield start
-    finish.set()
-    for source in started:
-        source.stop()
-
+from realtime.cameras import BackOff, CameraError, CameraState, Cause
 
 LOST = CameraError(Cause.DISCONNECTED, "rtsp://***@h/x cut the connection")
 
