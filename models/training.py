@@ -24,7 +24,7 @@ from models.device import CPU
 from models.errors import BadInput
 from models.features import Bytes, Features
 from models.fitting import Examples, Labels, Record, predict
-from models.training_run import Progress, TrainingRun, TrainingSettings, hiding, wearing
+from models.training_run import ENOUGH_TO_CALIBRATE, Progress, TrainingRun, TrainingSettings, hiding, wearing
 from models.vgg16 import VGG16, block_start
 
 log = logging.getLogger(__name__)
@@ -159,13 +159,15 @@ def train(
             model.load_state_dict(before)
     module: nn.Module = model.head if kept == "head" else nn.Sequential(*model.trunk[block_start(5) :], *model.head)
     logits = {n: _logits(module, _pick([f], kept == "block")[0], model.classes) for n, f in checks.items()}
-    calibration = None
-    if len(held):
+    calibration, temperature = None, settings.temperature
+    if len(held) >= (1 if temperature is None else ENOUGH_TO_CALIBRATE):
         calibration = calibrate(logits["clean"], labels[held])
+        temperature = calibration.temperature
+    if temperature is not None:
         final = model.head[-1]
         assert isinstance(final, nn.Linear)
-        fold_temperature(final, calibration.temperature)
-        logits = {name: values / np.float32(calibration.temperature) for name, values in logits.items()}
+        fold_temperature(final, temperature)
+        logits = {name: values / np.float32(temperature) for name, values in logits.items()}
     clean = logits.pop("clean")
     return Trained(held, clean, logits, stages, kept, calibration)
 

@@ -20,6 +20,9 @@ from models.zones import Zone
 Progress = Callable[[str, float, Record | None], None]
 
 
+ENOUGH_TO_CALIBRATE = 100
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The whole recipe. ``versions`` counts the changed versions of each training crop beside the plain one,
@@ -30,6 +33,7 @@ class TrainingSettings:
     ``zone_versions`` more versions with that zone hidden are trained on, and one is validated; ``zone_glasses`` is
     the share of glasses where the zone leaves them visible, for there they hide most of what is left of the face.
     Beside further zones' versions all others count twice: those views only have a veto.
+    ``temperature``: of the logits where fewer than ``ENOUGH_TO_CALIBRATE`` crops are held out; None: calibrated on any.
     ``half_precision``: what is trained on goes through the trunk in bfloat16; what is measured never does.
     """
 
@@ -44,6 +48,7 @@ class TrainingSettings:
     augmentation: Augmentation = field(default_factory=Augmentation)
     head: FitSettings = field(default_factory=FitSettings)
     block: FitSettings | None = None
+    temperature: float | None = None
     half_precision: bool = False
     seed: int = 0
 

@@ -50,11 +50,17 @@ def main(
     base = load_bundle(bundle)
     people = _prepared(photos, work / "crops", allow_single=allow_single)
     others = None if strangers is None else _prepared(strangers, work / "strangers", allow_single=True)
-    if len(people.names) < 2 and others is None:
-        raise BadInput(f"{photos}: holds one person, whom everybody would be taken for; give --strangers FOLDER too")
+    if len(people.names) < 2:
+        raise BadInput(f"{photos}: holds one person, whom everybody would be taken for; enrol at least two")
     head = FitSettings(strangers=0.0 if others is None else 0.5)
     zones = base.info.policy.zones
-    settings = TrainingSettings(versions=versions, zones=zones, zone_versions=max(1, versions // 2), head=head)
+    settings = TrainingSettings(
+        versions=versions,
+        zones=zones,
+        zone_versions=max(1, versions // 2),
+        head=head,
+        temperature=base.info.calibration.get("temperature"),  # the thresholds taken over belong to it
+    )
     job = Job(
         trunk=base.folder,
         work=work / "fit",

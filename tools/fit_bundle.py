@@ -123,7 +123,15 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "strangers_seen": [] if job.strangers is None else list(job.strangers.names),
         "trunk_sha256": _digest(job.trunk),
     }
-    calibration = trained.calibration
+    calibration: dict[str, Any] = {}
+    if trained.calibration is not None:
+        calibration = {**vars(trained.calibration), "folded": True}
+    elif job.settings.temperature is not None:
+        calibration = {
+            "temperature": job.settings.temperature,
+            "source": "given: too few held-out crops",
+            "folded": True,
+        }
     defence, policy = _published_defence(model.input_size), PolicyInfo()
     if job.like is not None:
         of = {"source": f"taken over from {job.like.info.name} ({job.like.checksum}), not tuned on these people"}
@@ -139,7 +147,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         ),
         defence=defence,
         policy=policy.model_copy(update={"zones": job.settings.zones}),
-        calibration={} if calibration is None else {**vars(calibration), "folded": True},
+        calibration=calibration,
         training=_plain(training),
     )
     bundle = write_bundle(out, model, info)
@@ -158,7 +166,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "people": len(people.names),
         "crops": len(people),
         "validation": validation,
-        "calibration": None if calibration is None else vars(calibration),
+        "calibration": calibration or None,
         "kept": trained.kept,
         "stages": trained.stages,
         "training": training,

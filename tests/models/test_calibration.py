@@ -15,6 +15,13 @@ def test_temperature_undoes_a_known_overconfidence() -> None:
     assert found.error_after < 0.03 < found.error_before
 
 
+def test_few_faces_without_an_error_are_not_sharpened_without_end() -> None:
+    """Twenty right of twenty count as 21 of 22 (Platt 1999), so that two people's logits (2, 0) want 2 / ln 21."""
+    logits = np.tile(np.array([2.0, 0.0], np.float32), (20, 1))
+    found = calibrate(logits, np.zeros(20, np.int64))
+    assert found.temperature == pytest.approx(2 / np.log(21), rel=1e-3)
+
+
 def test_the_calibration_error_of_a_hand_worked_case() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
     labels = np.array([0, 1, 0, 0])  # bins 0.9: half right; 0.6: half right

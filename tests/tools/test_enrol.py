@@ -52,12 +52,13 @@ def test_photographs_become_a_bundle_that_can_be_used(photos, base, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["people"] == 2
 
 
-def test_zones_mask_and_thresholds_are_those_of_the_bundle_it_starts_from(photos, base, tmp_path):
+def test_zones_mask_thresholds_and_temperature_are_those_of_the_bundle_it_starts_from(photos, base, tmp_path):
     shutil.copytree(base, tmp_path / "base")
     info = load_bundle(base).info
     defence = info.defence.model_copy(update={"threshold": 0.71, "fill": "inpaint"})
     policy = info.policy.model_copy(update={"zones": ("eyewear", "lower_face"), "zone_threshold": 0.93})
-    write_description(tmp_path / "base", info.model_copy(update={"defence": defence, "policy": policy}))
+    changed = {"defence": defence, "policy": policy, "calibration": {"temperature": 0.25}}
+    write_description(tmp_path / "base", info.model_copy(update=changed))
     options = ("--bundle", tmp_path / "base", "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
     result = run(photos, "--out", tmp_path / "mine", *options)
     assert "tools.tune_policy" in result.output
@@ -66,6 +67,7 @@ def test_zones_mask_and_thresholds_are_those_of_the_bundle_it_starts_from(photos
     assert mine.policy.zones == ("eyewear", "lower_face")
     assert mine.defence.parameters == defence.parameters
     assert mine.policy.record["source"].startswith("taken over from")
+    assert mine.calibration["temperature"] == 0.25  # four faces are too few to find one
     report = json.loads((tmp_path / "work" / "fit" / "report.json").read_text())
     assert {"hidden eyewear", "hidden lower_face"} <= set(report["validation"])  # the head was shown both
 
@@ -80,19 +82,21 @@ def test_people_with_one_picture_each_are_enrolled(photos, base, tmp_path):
     assert len(load_bundle(tmp_path / "mine").info.labels) == 2
 
 
-def test_one_person_alone_is_refused_since_everybody_would_be_taken_for_them(photos, base, tmp_path):
+@pytest.mark.parametrize("with_strangers", [False, True])
+def test_one_person_is_refused_since_everybody_would_be_taken_for_them(photos, base, tmp_path, with_strangers):
     shutil.copytree(photos / "Eileen_Collins", tmp_path / "one" / "Eileen_Collins")
+    shutil.copytree(photos / "Blue_Person", tmp_path / "others" / "Blue_Person")
     options = ("--bundle", base, "--work", tmp_path / "work", "--threads", 1)
-    with pytest.raises(BadInput, match="give --strangers FOLDER too"):
-        run(tmp_path / "one", "--out", tmp_path / "mine", *options)
+    others = ("--strangers", tmp_path / "others") if with_strangers else ()
+    with pytest.raises(BadInput, match="enrol at least two"):
+        run(tmp_path / "one", "--out", tmp_path / "mine", *others, *options)
     assert not (tmp_path / "mine").exists()
 
 
-def test_one_person_is_enrolled_beside_strangers(photos, base, tmp_path):
-    shutil.copytree(photos / "Eileen_Collins", tmp_path / "one" / "Eileen_Collins")
-    shutil.copytree(photos / "Blue_Person", tmp_path / "others" / "Blue_Person")
+def test_strangers_are_trained_on_as_nobody(photos, base, tmp_path):
+    shutil.copytree(photos / "Blue_Person", tmp_path / "others" / "Somebody_Else")
     options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
-    result = run(tmp_path / "one", "--out", tmp_path / "mine", "--strangers", tmp_path / "others", *options)
+    result = run(photos, "--out", tmp_path / "mine", "--strangers", tmp_path / "others", *options)
     assert "nobody was shown" not in result.output
     training = load_recogniser(tmp_path / "mine", "onnxruntime-cpu", threads=1).bundle.info.training
     assert training["strangers"] == 3
