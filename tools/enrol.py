@@ -81,8 +81,8 @@ def main(
         )
     if zones:
         cli.console.print(
-            f"views without {', '.join(zones)} and their thresholds as in {base.info.name}; with dozens of pictures per"
-            f" person calibrate them: python -m tools.tune_policy {work / 'crops'} --bundle {out}"
+            f"views without {', '.join(zones)} and their thresholds as in {base.info.name}; from 500 pictures on"
+            f" calibrate them: python -m tools.tune_policy {work / 'crops'} --bundle {out}"
         )
     cli.console.print(f"{out}: {outcome['people']} people; use it with python -m realtime run --bundle {out}")
     cli.write_json(json_file, outcome)

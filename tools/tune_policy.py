@@ -30,6 +30,7 @@ from models.errors import BadInput
 from models.evidence import Bytes, CropEvidence, Floats
 from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
+from models.training_run import ENOUGH_TO_CALIBRATE
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
@@ -100,6 +101,8 @@ def main(
         recogniser.mask_parameters = defence.parameters
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     crops, labels = labelled(people, recogniser)
+    if len(crops) < ENOUGH_TO_CALIBRATE:
+        cli.console.print(f"only {len(crops)} faces were held out: rates of a few percent cannot be seen on so few")
     clean = views_of(recogniser, crops, labels)
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
     others = None
