@@ -24,7 +24,7 @@ from models.device import CPU
 from models.errors import BadInput
 from models.features import Bytes, Features
 from models.fitting import Examples, Labels, Record, predict
-from models.training_run import ENOUGH_TO_CALIBRATE, Progress, TrainingRun, TrainingSettings, hiding, wearing
+from models.training_run import Progress, TrainingRun, TrainingSettings, hiding, wearing
 from models.vgg16 import VGG16, block_start
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ def train(
     module: nn.Module = model.head if kept == "head" else nn.Sequential(*model.trunk[block_start(5) :], *model.head)
     logits = {n: _logits(module, _pick([f], kept == "block")[0], model.classes) for n, f in checks.items()}
     calibration, temperature = None, settings.temperature
-    if len(held) >= (1 if temperature is None else ENOUGH_TO_CALIBRATE):
+    if temperature is None and len(held):
         calibration = calibrate(logits["clean"], labels[held])
         temperature = calibration.temperature
     if temperature is not None:

@@ -20,9 +20,6 @@ from models.zones import Zone
 Progress = Callable[[str, float, Record | None], None]
 
 
-ENOUGH_TO_CALIBRATE = 100
-
-
 @dataclass(frozen=True)
 class TrainingSettings:
     """The whole recipe. ``versions`` counts the changed versions of each training crop beside the plain one,
@@ -33,7 +30,7 @@ class TrainingSettings:
     ``zone_versions`` more versions with that zone hidden are trained on, and one is validated; ``zone_glasses`` is
     the share of glasses where the zone leaves them visible, for there they hide most of what is left of the face.
     Beside further zones' versions all others count twice: those views only have a veto.
-    ``temperature``: of the logits where fewer than ``ENOUGH_TO_CALIBRATE`` crops are held out; None: calibrated on any.
+    ``temperature``: of the logits; None: calibrated on the crops held out.
     ``half_precision``: what is trained on goes through the trunk in bfloat16; what is measured never does.
     """
 

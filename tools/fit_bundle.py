@@ -129,7 +129,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     elif job.settings.temperature is not None:
         calibration = {
             "temperature": job.settings.temperature,
-            "source": "given: too few held-out crops",
+            "source": "given",
             "folded": True,
         }
     defence, policy = _published_defence(model.input_size), PolicyInfo()

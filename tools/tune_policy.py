@@ -30,7 +30,6 @@ from models.errors import BadInput
 from models.evidence import Bytes, CropEvidence, Floats
 from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
-from models.training_run import ENOUGH_TO_CALIBRATE
 from tools.attacked import NOBODY, Labels, labelled
 from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
@@ -41,6 +40,7 @@ from tools.report import accuracy, proportion
 from tools.splits import Half, held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
+ENOUGH = 100  # faces, to see rates of a few percent
 STEP = 0.01
 FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives most names less than that
 
@@ -101,7 +101,7 @@ def main(
         recogniser.mask_parameters = defence.parameters
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     crops, labels = labelled(people, recogniser)
-    if len(crops) < ENOUGH_TO_CALIBRATE:
+    if len(crops) < ENOUGH:
         cli.console.print(f"only {len(crops)} faces were held out: rates of a few percent cannot be seen on so few")
     clean = views_of(recogniser, crops, labels)
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
