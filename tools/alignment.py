@@ -82,6 +82,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Measure and print quantiles; A9 counts the pull that moves a face most."""
+    cli.check_writable(json_file)
     if shape not in SHAPES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(SHAPES)}")
     wanted = list(pulls or PULLS)

@@ -106,6 +106,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Craft, measure, write JSON, Markdown, HTML and curves."""
+    cli.check_writable(json_file)
     if shape not in WEARABLES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
     if zone and hardened is None:

@@ -40,6 +40,7 @@ def main(
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the table here, as for a README.")] = None,
 ) -> None:
     """Break cameras and measure what a viewer notices."""
+    cli.check_writable(json_file, markdown)
     settings = _settings(config, bundle)
     camera = settings.cameras[0]
     figures: dict[str, Any] = {"time_outs": _time_outs(camera)}

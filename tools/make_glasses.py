@@ -143,6 +143,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Draw pairs, attack, write everything down, count success on what was written."""
+    cli.check_writable(json_file)
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
     if attack == "zones" and dodge:
         raise BadInput("--attack zones impersonates somebody; leave --dodge out")

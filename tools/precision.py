@@ -118,20 +118,24 @@ def measure(
     threads: int,
     half_precision: bool = False,
 ) -> tuple[Bundle, dict[str, Any]]:
-    """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record."""
+    """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record.
+
+    Raises:
+        BadInput: no such engine, or it cannot run here; told before the attacked faces are made.
+    """
     reference = Recogniser(bundle, make_engine(REFERENCE, bundle, threads=threads))
     clean = held_out(reference, people)
     crops, labels = labelled(clean, reference)
+    prepared = with_ranges(bundle, people, clean)
+    recognisers = {name: Recogniser(prepared, make_engine(name, prepared, threads=threads)) for name in engines}
     sets: dict[str, tuple[Bytes, np.ndarray]] = {"clean": (crops, labels)}
     if attacks:
         settings = Settings(steps=steps, half_precision=half_precision)
         made = attacked_faces(reference, clean, settings, attacks, folder, name="precision", at_once=_AT_ONCE)
         sets["attacked"] = (made.adversarial, made.labels)
-    prepared = with_ranges(bundle, people, clean)
     wanted = {kind: answers(reference, faces) for kind, (faces, _) in sets.items()}
     results: dict[str, Any] = {}
-    for name in engines:
-        recogniser = Recogniser(prepared, make_engine(name, prepared, threads=threads))
+    for name, recogniser in recognisers.items():
         found = {
             kind: compared(answers(recogniser, faces), wanted[kind], truth) for kind, (faces, truth) in sets.items()
         }
@@ -169,6 +173,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Compare 8-bit engines with float32 on held-out and on attacked faces."""
+    cli.check_writable(json_file)
     opened = load_bundle(bundle)
     people = read_people(crops, allow_single=True)
     engines = engine or ["onnxruntime-int8"]

@@ -86,6 +86,7 @@ def fit(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Train on a folder per person and write a bundle."""
+    cli.check_writable(json_file)
     people = read_people(data, allow_single=allow_single, aligned=aligned)
     job = Job(
         trunk=trunk,
@@ -156,6 +157,7 @@ def adapt(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
+    cli.check_writable(json_file, out)
     torch.set_num_threads(threads)
     people = read_people(data, aligned=aligned)
     settings = AdaptationSettings(
@@ -211,6 +213,7 @@ def score(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Measure a bundle: on what it was validated on, or on a test split (which is logged)."""
+    cli.check_writable(json_file, plot)
     torch.set_num_threads(threads)
     people = read_people(data, allow_single=True, aligned=aligned)
     outcome = score_bundle(bundle, people, held_out_only=split is Split.validation, defended=defended, threads=threads)
@@ -248,6 +251,7 @@ def transfer_command(
     json_file: cli.JsonFile = None,
 ) -> None:
     """The honest figure: enrol some of the people and see how often the others are taken for one of them."""
+    cli.check_writable(json_file)
     people = read_people(data, aligned=aligned)
     job = Job(
         trunk=trunk,

@@ -187,6 +187,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Train, measure on people left out, write the graph."""
+    cli.check_writable(json_file, out)
     torch.set_num_threads(threads)
     people = read_people(data, aligned=True, allow_single=True)
     if held_out >= len(people.names):

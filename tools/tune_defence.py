@@ -90,6 +90,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Search, report, write the winner into the bundle."""
+    cli.check_writable(json_file)
     if shape not in WEARABLES:
         raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
     if quick:

@@ -89,6 +89,7 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Calibrate, report, write the thresholds into the bundle."""
+    cli.check_writable(json_file)
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     if not recogniser.zones:

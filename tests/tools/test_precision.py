@@ -1,10 +1,13 @@
 """What 8-bit engines cost: the arithmetic by hand, and one run over a small bundle."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from models.bundle import Bundle
 from models.engines import make_engine
+from models.errors import BadInput
 from models.recogniser import Recogniser
 from tools import precision
 from tools.people import People
@@ -75,3 +78,15 @@ def test_an_engine_costs_nothing_against_itself(small_bundle: Bundle) -> None:
     assert result["undefended"]["cost_points"] == result["defended"]["cost_points"] == 0
     assert result["mask_iou"] == 1.0
     assert result["same_decisions"]["share"] == 1.0
+
+
+def test_an_engine_that_does_not_exist_is_told_before_faces_are_attacked(
+    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = np.zeros((4, 32, 32, 3), np.uint8)
+    people = People(("a",), crops, np.zeros(4, np.int64), ("a/0", "a/1", "a/2", "a/3"))
+    monkeypatch.setattr(precision, "held_out", lambda recogniser, people: people.subset(np.array([0])))
+    monkeypatch.setattr(precision, "labelled", lambda people, recogniser: (people.crops, people.labels))
+    monkeypatch.setattr(precision, "attacked_faces", lambda *_, **__: pytest.fail("faces were attacked"))
+    with pytest.raises(BadInput, match="'onxruntime-int8': no such engine"):
+        precision.measure(small_bundle, people, ["onxruntime-int8"], attacks=1, steps=1, folder=tmp_path, threads=1)
