@@ -26,6 +26,16 @@ from tools.bench.machine import in_words, machine
 from tools.provenance import command_line
 
 SIZES = (112, 224)
+#: What each measurement can be told; --json and --png go with all of them.
+USES = {
+    "run": {"source", "config", "bundle", "engine", "threads", "seconds"},
+    "naive": {"against", "bundle", "engine", "size", "repeats", "threads"},
+    "decision": {"what", "bundle", "engine", "size", "batch", "zone", "repeats", "threads"},
+    "detect": {"what", "faces", "repeats", "threads", "yunet"},
+    "profile": {"what", "bundle", "size", "repeats", "threads"},
+    "soak": {"what", "bundle", "engine", "threads", "minutes", "plain"},
+    "live": {"what", "source", "config", "bundle", "engine", "threads", "faces", "cameras", "seconds", "plain"},
+}
 
 app = typer.Typer(add_completion=False, help="How fast, how old, how much: measured on this machine.")
 
@@ -48,6 +58,7 @@ class Against(StrEnum):
 
 @app.command()
 def benchmark(
+    context: typer.Context,
     what: Annotated[What | None, typer.Option(help="None: one run of the source, with its stage times.")] = None,
     against: Annotated[Against | None, typer.Option(help="Compare with the natural way, offline.")] = None,
     source: Annotated[
@@ -72,6 +83,8 @@ def benchmark(
 ) -> None:
     """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""
     cli.check_writable(json_file, png)
+    kind = against.value if against else what.value if what else "run"
+    refuse_unused(context, kind)
     calm_opencv()
     budget = thread_budget(inference=threads)
     outcome: dict[str, Any] = {
@@ -150,8 +163,24 @@ def benchmark(
     if png is not None:
         from tools.bench import charts
 
-        charts.save(charts.chart_of("naive" if against else what.value if what else "run", outcome["results"]), png)
+        charts.save(charts.chart_of(kind, outcome["results"]), png)
     cli.write_json(json_file, outcome)
+
+
+def refuse_unused(context: typer.Context, kind: str) -> None:
+    """What is ignored in silence would be taken for measured.
+
+    Raises:
+        BadInput: an option was given that the measurement does not use.
+    """
+    in_use = {"run": "a run without --what", "naive": "--against naive"}.get(kind, f"--what {kind}")
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in USES[kind] | {"json_file", "png"}:
+            used = ", ".join(f"--{one}" for one in sorted(USES[kind] - {"what", "against"}))
+            raise BadInput(f"{parameter.opts[0]}: {in_use} does not use it, leave it out; it takes {used}")
 
 
 def decision_headline(rows: list[dict[str, Any]]) -> list[str]:

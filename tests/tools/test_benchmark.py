@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from models.bundle import Bundle
@@ -18,6 +19,7 @@ def test_cases_are_combinations_with_a_face_for_every_camera() -> None:
     like = live.Case()
     pairs = [(case.faces, case.cameras) for case in live.cases_of([1, 4], [1, 2], like)]
     assert pairs == [(1, 1), (4, 1), (4, 2)]
+    assert [(case.faces, case.cameras) for case in live.cases_of([8, 16], [1, 2], like)] == [(8, 1), (8, 2), (16, 2)]
     assert (8, 4) in [(case.faces, case.cameras) for case in live.cases_of([], [], like)]
     (own,) = live.cases_of([], [], replace(like, source="0"))
     assert (own.source, own.cameras) == ("0", 1)
@@ -126,12 +128,28 @@ def test_the_command_writes_figures_and_a_chart_and_names_the_machine_but_not_it
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_every_option_belongs_to_a_measurement_and_every_measurement_is_told_what_exists() -> None:
+    options = {parameter.name for parameter in get_command(benchmark.app).params} - {"json_file", "png", "help"}
+    assert set().union(*benchmark.USES.values()) == options
+    assert set(benchmark.USES) == {*benchmark.What, *benchmark.Against, "run"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--json", "no/such/folder/out.json"], "no/such/folder"),
         (["--what", "live", "--engine", "torch", "--engine", "onnxruntime"], "one engine"),
-        (["--what", "live", "--faces", "1", "--cameras", "2"], "at least one face"),
+        (["--what", "live", "--faces", "1", "--cameras", "2"], "--faces 1: .* at least one face"),
+        (["--what", "live", "--cameras", "16"], "--cameras 16: .* at least one face"),
+        (["--what", "live", "--faces", "8", "--faces", "9"], "--faces 9: .* at most 8"),
+        (["--what", "live", "--faces", "17", "--cameras", "1", "--cameras", "2"], "--faces 17: .* at most 8"),
+        (["--what", "live", "--source", "missing.mp4", "--faces", "2"], "--faces: a source of your own"),
+        (["--what", "detect", "--faces", "9"], "--faces 9: a picture shows 8 at most"),
+        (["--what", "soak", "--source", "0"], "--source: --what soak does not use it.* --minutes"),
+        (["--what", "decision", "--source", "demo"], "--source: --what decision does not use it"),
+        (["--what", "detect", "--bundle", "plain"], "--bundle: --what detect does not use it"),
+        (["--what", "live", "--against", "naive"], "--what: --against naive does not use it"),
+        (["--faces", "2"], "--faces: a run without --what does not use it"),
         (["--what", "decision", "--bundle", "nobody"], "no such folder"),
         (["--source", "missing.mp4"], "does not exist"),
     ],

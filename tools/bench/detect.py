@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from models.errors import BadInput
 from realtime.cameras.demo_scene import DemoScene
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 from realtime.types import Bytes, DetectedFace
-from tools.bench.scene import tiled
+from tools.bench.scene import MOST_FACES, tiled
 from tools.bench.timing import in_turn, paired_ratio, spread
 
 BASELINE = "mtcnn, torch"
@@ -31,7 +32,13 @@ class Plan:
 
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
-    """A row per number of faces, smallest face and detector; ratios are to MTCNN in torch on the same picture."""
+    """A row per number of faces, smallest face and detector; ratios are to MTCNN in torch on the same picture.
+
+    Raises:
+        BadInput: more faces than a picture has room for.
+    """
+    if max(plan.faces) > MOST_FACES:
+        raise BadInput(f"--faces {max(plan.faces)}: a picture shows {MOST_FACES} at most, give fewer")
     scene = DemoScene()
     rows = []
     for min_face in plan.min_faces:

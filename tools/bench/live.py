@@ -24,7 +24,7 @@ from realtime.cameras.open import register_camera
 from realtime.config import CameraConfig, Config, EventsConfig, RecognitionConfig, WebConfig, load_config
 from realtime.redact import redact
 from realtime.threads import thread_budget
-from tools.bench.scene import LoopedVideo, write_clip
+from tools.bench.scene import MOST_FACES, LoopedVideo, write_clip
 from tools.bench.watch import Sampler, Watch
 
 DEFAULT_CASES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 4))
@@ -55,16 +55,23 @@ def cases_of(faces: Sequence[int], cameras: Sequence[int], like: Case) -> list[C
     """Every combination that is possible; neither given: the usual ones.
 
     Raises:
-        BadInput: there are fewer faces than cameras everywhere.
+        BadInput: a number of faces, or of cameras, that fits none of the others; faces for a source of the user's.
     """
     if like.source is not None:
+        if faces:
+            raise BadInput("--faces: a source of your own shows whom it shows; leave it out")
         return [replace(like, faces=0, cameras=count) for count in cameras or (1,)]
     if faces or cameras:
-        pairs = [(face, camera) for camera in cameras or (1,) for face in faces or (1, 2, 4, 8) if face >= camera]
+        every = [(face, camera) for camera in cameras or (1,) for face in faces or (1, 2, 4, 8)]
+        pairs = [(face, camera) for face, camera in every if camera <= face <= MOST_FACES * camera]
     else:
         pairs = list(DEFAULT_CASES)
-    if not pairs:
-        raise BadInput("--faces is less than --cameras: every camera of the scene shows at least one face")
+    for option, given, place in (("--faces", faces, 0), ("--cameras", cameras, 1)):
+        for number in set(given) - {pair[place] for pair in pairs}:
+            raise BadInput(
+                f"{option} {number}: every camera of the scene shows at least one face and at most {MOST_FACES};"
+                " give --faces and --cameras that fit"
+            )
     return [replace(like, faces=face, cameras=camera) for face, camera in pairs]
 
 
