@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +95,13 @@ def read_people(
         leave_out: leave out so many people, the last ones by name, for later measurements.
 
     Raises:
-        BadInput: a folder was not prepared, a crop is unreadable, not square or of another size, or somebody
-            has too few crops.
+        BadInput: a folder was not prepared, or not to the end, a crop is unreadable, not square or of another
+            size, or somebody has too few crops.
     """
     found: dict[str, list[Path]] = {}
     for folder in folders:
+        if _interrupted(folder):
+            raise BadInput(f"{folder}: its preparation was interrupted; run tools.prepare again, it goes on from there")
         people = people_of(folder, least=1)
         if not aligned and not (folder / REPORT).is_file():
             raise BadInput(
@@ -144,6 +147,15 @@ def at_size(crops: Bytes, size: int) -> Bytes:
         return crops
     pixels = to_pixels(crops, size).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
+
+
+def _interrupted(folder: Path) -> bool:
+    """Whether ``tools.prepare`` was interrupted there: crops are missing, or those of other people are left."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and report.get("complete") is False
 
 
 def _read(path: Path) -> Bytes:

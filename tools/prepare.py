@@ -1,7 +1,8 @@
 """Cuts canonical face crops out of a folder per person: ``python -m tools.prepare SOURCE TARGET``.
 
 Each picture gives at most one crop, ``TARGET/<person>/<file>.png``. ``TARGET/prepare.json`` says what was
-dropped and why. A second run keeps the crops whose picture has not changed and does only the rest.
+dropped and why. A second run keeps the crops whose picture has not changed and does only the rest; it deletes
+those that it has no picture for any more. What an interrupted run leaves says ``"complete": false``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +42,8 @@ app = typer.Typer(add_completion=False, help="Cut canonical face crops out of a 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one picture. ``reason`` is empty where a crop was written without remark."""
+    """What became of one picture. ``reason`` is empty where a crop was written without remark; ``digest`` where the
+    crop has to be made anew."""
 
     person: str
     picture: str
@@ -168,22 +171,34 @@ def prepare(
     except OSError as error:
         raise BadInput(f"{target}: cannot be made ({error.strerror})") from error
     how = {"size": size, "keep_undetected": keep_undetected}
-    before = _earlier(target)
-    written_before = {key for key, (_, outcome) in before.items() if outcome.kept}
-    before = {key: value for key, value in before.items() if value[0] == how}
+    before = _earlier(target, how)
     detector = detector or MtcnnDetector(min_face=40)
-    outcomes: list[Outcome] = []
+    done: dict[tuple[str, str], Outcome] = {}
+    rest = before.copy()  # what earlier runs wrote and this one has neither gone over nor deleted yet
+    complete = False
+
+    def write() -> dict[str, Any]:
+        report = _report(how, [*done.values(), *rest.values()], complete=complete)
+        cli.write_json(target / REPORT, report)
+        return report
+
+    write()  # before any crop changes: a half result must not pass for a whole one
     try:
         for person, picture in track(list(_all(people)), description="faces", disable=quiet):
-            _, earlier = before.get((person, picture.name), (how, None))
-            outcomes.append(_one(person, picture, target, detector, size, keep_undetected, earlier))
+            key = (person, picture.name)
+            outcome = _one(person, picture, target, detector, size, keep_undetected, before.get(key))
+            if not outcome.kept and key in before:
+                _delete(target, before[key])
+            done[key] = outcome
+            rest.pop(key, None)
+        for key in list(rest):
+            _delete(target, rest[key])
+            del rest[key]
+        complete = True
     finally:
-        report = _report(how, outcomes)
-        cli.write_json(target / REPORT, report)  # also after an interruption: the next run goes on from here
-    for stale in written_before - {(o.person, o.picture) for o in outcomes if o.kept}:
-        _crop_path(target, *stale).unlink(missing_ok=True)
+        report = write()  # also after an interruption: the next run goes on from here
     for person in people:
-        left = sum(o.kept for o in outcomes if o.person == person)
+        left = sum(o.kept for o in done.values() if o.person == person)
         if left < (1 if allow_single else 2):
             raise BadInput(
                 f"{source / person}: faces were found in {left} of {len(people[person])} pictures, too few to train"
@@ -246,12 +261,13 @@ def _one(
     return Outcome(person, picture.name, crop is not None, reason, digest, faces)
 
 
-def _report(how: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
+def _report(how: dict[str, Any], outcomes: list[Outcome], *, complete: bool) -> dict[str, Any]:
     reasons: dict[str, int] = {}
     for outcome in outcomes:
         if outcome.reason:
             reasons[outcome.reason] = reasons.get(outcome.reason, 0) + 1
     return {
+        "complete": complete,
         "settings": how,
         "people": len({o.person for o in outcomes}),
         "pictures": len(outcomes),
@@ -267,13 +283,23 @@ def _crop_path(target: Path, person: str, picture: str) -> Path:
     return target / person / f"{picture}.png"
 
 
-def _earlier(target: Path) -> dict[tuple[str, str], tuple[dict[str, Any], Outcome]]:
-    """By person and picture: the settings of the run before this one, and its outcome."""
+def _delete(target: Path, outcome: Outcome) -> None:
+    """Delete the crop, and the person's folder where nothing else is in it."""
+    if outcome.kept:
+        path = _crop_path(target, outcome.person, outcome.picture)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or gone already
+            path.parent.rmdir()
+
+
+def _earlier(target: Path, how: dict[str, Any]) -> dict[tuple[str, str], Outcome]:
+    """The outcomes of the runs before this one by person and picture; without digest where the settings differ."""
     try:
         report = json.loads((target / REPORT).read_text(encoding="utf-8"))
         found = [Outcome(**outcome) for outcome in report["outcomes"]]
+        same = report["settings"] == how
         safe = [o for o in found if Path(o.person).name == o.person and Path(o.picture).name == o.picture]
-        return {(o.person, o.picture): (report["settings"], o) for o in safe}
+        return {(o.person, o.picture): o if same else replace(o, digest="") for o in safe}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

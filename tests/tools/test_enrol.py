@@ -52,6 +52,16 @@ def test_photographs_become_a_bundle_that_can_be_used(photos, base, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["people"] == 2
 
 
+def test_other_people_are_enrolled_with_the_same_work_folder(photos, base, tmp_path):
+    others = tmp_path / "others"
+    shutil.copytree(photos / "Eileen_Collins", others / "Ada_Lovelace")
+    shutil.copytree(photos / "Blue_Person", others / "Green_Person")
+    options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
+    run(photos, "--out", tmp_path / "first", *options)
+    run(others, "--out", tmp_path / "second", *options)
+    assert set(load_bundle(tmp_path / "second").info.labels) == {"Ada Lovelace", "Green Person"}
+
+
 def test_zones_mask_thresholds_and_temperature_are_those_of_the_bundle_it_starts_from(photos, base, tmp_path):
     shutil.copytree(base, tmp_path / "base")
     info = load_bundle(base).info

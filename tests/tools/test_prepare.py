@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ from models.pose import template
 from realtime.faces.detect import MtcnnDetector
 from realtime.types import DetectedFace
 from tools import prepare as module
+from tools.people import read_people
 from tools.prepare import choose_face, find_faces, nominal_landmarks, prepare, read_picture
 
 
@@ -102,18 +104,57 @@ def test_the_crop_of_a_removed_picture_goes_and_foreign_files_stay(source: Path,
     assert mine.exists()
 
 
-def test_an_interrupted_run_is_taken_up_again(source: Path, tmp_path: Path) -> None:
-    class Interrupted(Painted):
-        def detect(self, bgr: np.ndarray) -> list[DetectedFace]:
-            if self.calls == 3:
-                raise KeyboardInterrupt
-            return super().detect(bgr)
+class Interrupted(Painted):
+    """Interrupted at its fourth picture."""
 
+    def detect(self, bgr: np.ndarray) -> list[DetectedFace]:
+        if self.calls == 3:
+            raise KeyboardInterrupt
+        return super().detect(bgr)
+
+
+def test_an_interrupted_run_is_taken_up_again(source: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         prepare(source, tmp_path / "out", detector=Interrupted())
+    with pytest.raises(BadInput, match=r"out: its preparation was interrupted; run tools\.prepare again"):
+        read_people([tmp_path / "out"], allow_single=True)
     rest = Painted()
     assert prepare(source, tmp_path / "out", detector=rest)["kept"] == 4
     assert rest.calls == 1
+    assert read_people([tmp_path / "out"]).names == ("Ada", "Grace")
+
+
+@pytest.mark.parametrize("size", [128, 64])
+def test_after_an_interruption_the_people_of_the_run_before_are_not_forgotten(
+    source: Path, tmp_path: Path, size: int
+) -> None:
+    prepare(source, tmp_path / "out", detector=Painted())
+    for name in ("Joan", "Mary"):
+        for index in range(2):
+            picture(tmp_path / "others" / name / f"{index}.jpg", (40, 30, 90))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tmp_path / "others", tmp_path / "out", size=size, detector=Interrupted())
+    assert len(list((tmp_path / "out" / "Ada").iterdir())) == 2
+    prepare(tmp_path / "others", tmp_path / "out", size=size, detector=Painted())
+    assert read_people([tmp_path / "out"]).names == ("Joan", "Mary")
+
+
+def test_a_crop_that_an_interrupted_run_did_not_come_to_is_not_taken_for_one_of_its_size(
+    source: Path, tmp_path: Path
+) -> None:
+    prepare(source, tmp_path / "out", size=48, detector=Painted())
+    with pytest.raises(KeyboardInterrupt):
+        prepare(source, tmp_path / "out", size=64, detector=Interrupted())
+    prepare(source, tmp_path / "out", size=64, detector=Painted())
+    assert read_people([tmp_path / "out"]).crops.shape == (4, 64, 64, 3)
+
+
+def test_of_a_person_who_was_removed_nothing_is_left(source: Path, tmp_path: Path) -> None:
+    prepare(source, tmp_path / "out", detector=Painted())
+    shutil.rmtree(source / "Ada")
+    prepare(source, tmp_path / "out", detector=Painted())
+    assert not (tmp_path / "out" / "Ada").exists()
+    assert read_people([tmp_path / "out"]).names == ("Grace",)
 
 
 def test_another_size_makes_all_crops_anew(source: Path, tmp_path: Path) -> None:
