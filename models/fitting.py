@@ -91,13 +91,11 @@ def fit(
         module: ends in ReLU, Dropout, Linear; its parameters with ``requires_grad`` are trained.
         validation: by name; "clean" counts half of the score, the others share the other half. Only version
             0 is looked at. Empty: the last weights are kept.
-        checkpoint: written every ``save_every`` epochs; an existing one of the same settings and data is resumed.
+        checkpoint: written every ``save_every`` epochs; an existing one of the same settings and data is resumed,
+            one of others replaced.
 
     Returns:
         One record per epoch: loss, and loss and accuracy of each validation set.
-
-    Raises:
-        ValueError: the checkpoint was written with other settings.
     """
     torch.manual_seed(settings.seed)
     hidden_width = _last(module).in_features
@@ -269,11 +267,9 @@ def _save(
 def _resume(
     path: Path, settings: FitSettings, data: str, parts: Mapping[str, Any]
 ) -> tuple[list[Record], dict[str, torch.Tensor]] | None:
-    """What was reached, put into ``parts``; None where it was reached on other faces: it says nothing about these."""
+    """What was reached, put into ``parts``; None where it was reached on other faces or with other settings."""
     state = torch.load(path, weights_only=True)
-    if state["settings"] != asdict(settings):
-        raise ValueError(f"{path} was written with other settings; remove it to start afresh")
-    if state.get("data") != data:
+    if state["settings"] != asdict(settings) or state.get("data") != data:
         return None
     for name, part in parts.items():
         part.load_state_dict(state[name])

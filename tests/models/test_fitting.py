@@ -50,15 +50,18 @@ def test_an_interrupted_fit_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
     assert len(history) == 8
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
-    with pytest.raises(ValueError, match="other settings"):
-        fit(head(), examples, validation, replace(settings, batch=16), checkpoint=tmp_path / "c.pt")
-    # of other faces it says nothing: as if there were no checkpoint
+
+
+def test_a_checkpoint_of_other_faces_or_other_settings_is_as_none(tmp_path: Path) -> None:
+    examples, validation = blobs_of_features(), {"clean": blobs_of_features(seed=5)}
     others = replace(examples, labels=np.roll(examples.labels, 1))
-    afresh, wanted = head(), head()
-    fit(afresh, others, validation, settings, checkpoint=tmp_path / "c.pt")
-    fit(wanted, others, validation, settings)
-    for name, value in wanted.state_dict().items():
-        assert torch.equal(value, afresh.state_dict()[name]), name
+    for known, settings in ((others, QUICK), (examples, replace(QUICK, batch=16))):
+        fit(head(), examples, validation, QUICK, checkpoint=tmp_path / "c.pt")
+        afresh, wanted = head(), head()
+        fit(afresh, known, validation, settings, checkpoint=tmp_path / "c.pt")
+        fit(wanted, known, validation, settings)
+        for name, value in wanted.state_dict().items():
+            assert torch.equal(value, afresh.state_dict()[name]), name
 
 
 def test_strangers_make_the_answer_on_strangers_less_sure() -> None:

@@ -113,6 +113,14 @@ def test_strangers_are_trained_on_as_nobody(photos, base, tmp_path):
     assert training["settings"]["head"]["strangers"] > 0
 
 
+def test_strangers_can_be_given_when_the_same_people_are_enrolled_again(photos, base, tmp_path):
+    shutil.copytree(photos / "Blue_Person", tmp_path / "others" / "Somebody_Else")
+    options = ("--bundle", base, "--work", tmp_path / "work", "--versions", 0, "--threads", 1)
+    assert "nobody was shown" in run(photos, "--out", tmp_path / "mine", *options).output
+    run(photos, "--out", tmp_path / "mine", "--strangers", tmp_path / "others", *options)
+    assert load_bundle(tmp_path / "mine").info.training["strangers"] == 3
+
+
 def test_a_folder_without_people_is_refused(base, tmp_path):
     with pytest.raises(BadInput, match="no such folder"):
         run(tmp_path / "nowhere", "--out", tmp_path / "mine", "--bundle", base)
