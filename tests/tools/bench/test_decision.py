@@ -35,13 +35,22 @@ def test_a_decision_is_measured_for_clean_faces_and_for_attacked_ones_with_a_mas
     for row in rows:
         assert row["faces"] == "clean" or row["masked_share"] == 1
         assert row["ms"]["whole"]["p50"] >= row["ms"]["saliency"]["p50"]
-        parts = sum(row["ms"][stage]["p50"] for stage in ("saliency", "mask", "reclassify"))
-        assert row["ms"]["whole"]["p50"] == pytest.approx(parts, rel=0.5)
         assert row["ratio"]["whole"]["n"] == 3
     assert len(decision.headline(rows)) == 2
     tables.decision_table(rows)
     charts.save(charts.decision_chart(rows), tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_stages_make_up_the_whole(small_bundle: Bundle) -> None:
+    baseline = make_engine(decision.BASELINE, small_bundle, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    shares = []
+    for _ in range(20):  # whatever interrupts a pass between two stages does not interrupt all of them
+        times = decision.measure_engine(Recogniser(small_bundle, baseline), baseline, crops, repeats=1)["ms"]
+        parts = sum(times[stage]["p50"] for stage in ("saliency", "mask", "reclassify"))
+        shares.append(parts / times["whole"]["p50"])
+    assert 0.6 < max(shares) < 1.01
 
 
 def test_the_baseline_against_itself_is_one(small_bundle: Bundle) -> None:

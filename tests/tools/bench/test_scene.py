@@ -27,10 +27,13 @@ def test_a_tiled_picture_shows_so_many_faces_that_all_pass_the_quality_gate(demo
 
 
 def test_a_looped_clip_goes_on_at_its_own_rate(clip: Path) -> None:
-    camera = scene.LoopedVideo(clip, name="loop")
     started = time.monotonic()
+    camera = scene.LoopedVideo(clip, name="loop")
     frames = [camera.read() for _ in range(25)]  # the clip has ten pictures
-    assert time.monotonic() - started == pytest.approx(24 / FPS, abs=0.2)
+    late = [frame.captured_at - started - frame.index / FPS for frame in frames]
+    assert min(late) > -0.005  # none before its time
+    assert max(late) < 5  # a busy machine is late, but not by so much
+    assert np.diff(late).min() < 0.02  # and not one after the other slower
     assert [frame.index for frame in frames] == list(range(25))
     camera.close()
     np.testing.assert_allclose(frames[0].bgr, frames[10].bgr, atol=2)  # the same picture, one round later
