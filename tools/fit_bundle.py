@@ -58,7 +58,12 @@ class Job:
 
 
 def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:
-    """Train on the people; the model is in evaluation mode, its logits calibrated."""
+    """Train on the people; the model is in evaluation mode, its logits calibrated.
+
+    Raises:
+        BadInput: somebody is among the strangers too, the sizes do not fit, or ``job.work`` cannot be made.
+    """
+    _check_apart(people, job.strangers)
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.settings.seed)
     trunk = read_trunk(job.trunk)
@@ -182,8 +187,10 @@ def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progr
     ``transfer.json`` and ``transfer.png`` to ``job.work``.
 
     Raises:
-        BadInput: nobody would be left as a stranger, or fewer than two people be known.
+        BadInput: nobody would be left as a stranger, or fewer than two people be known, or somebody is among the
+            job's strangers too: who is measured as unseen must not have been trained on.
     """
+    _check_apart(people, job.strangers)
     if not 2 <= known < len(people.names):
         raise BadInput(
             f"--known {known}: the data has {len(people.names)} people; at least 2 are known, 1 is a stranger"
@@ -236,6 +243,14 @@ def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Float
         np.save(stream, found)
     kept.with_suffix(".part").replace(kept)
     return found
+
+
+def _check_apart(people: People, strangers: People | None) -> None:
+    known = {name.casefold() for name in people.names}
+    both = [name for name in ([] if strangers is None else strangers.names) if name.casefold() in known]
+    if both:
+        shown = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
+        raise BadInput(f"--strangers: {shown}: no stranger, the data has this name too; take the folder out of one")
 
 
 def _taught(people: People, job: Job) -> Floats | None:

@@ -54,6 +54,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("strangers") / "prepared"
+    for person, name in enumerate(("Emmy_Noether", "Joan_Clarke", "Rosa_Parks"), start=1):
+        draw(folder, name, person, 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The astronaut's one portrait as a prepared folder."""
     folder = tmp_path_factory.mktemp("portrait")
@@ -98,14 +106,16 @@ def test_what_was_exported_is_what_was_trained(fitted: Path) -> None:
     assert outcome["validation"]["clean"]["right"] >= 5
 
 
-def test_a_fit_with_a_zone_writes_a_bundle_whose_policy_looks_at_it(data: Path, trunk: Path, tmp_path: Path) -> None:
+def test_a_fit_with_a_zone_writes_a_bundle_whose_policy_looks_at_it(
+    data: Path, strangers: Path, trunk: Path, tmp_path: Path
+) -> None:
     sizes = ("--input-size", 32, "--hidden", 32, "--versions", 1, "--epochs", 8, "--threads", 1)
     places = ("--out", tmp_path / "b", "--work", tmp_path / "w", "--name", "hardened", "--zone", "eyewear")
-    strangers = ("--strangers", data, "--strangers-left-out", 1)
-    run("fit", data, "--trunk", trunk, "--aligned", *sizes, *places, *strangers)
+    others = ("--strangers", strangers, "--strangers-left-out", 1)
+    run("fit", data, "--trunk", trunk, "--aligned", *sizes, *places, *others)
     info = load_bundle(tmp_path / "b").info
     assert info.policy.zones == ("eyewear",)
-    assert info.training["strangers_seen"] == ["Ada Lovelace", "Grace Hopper"]  # the last by name was kept back
+    assert info.training["strangers_seen"] == ["Emmy Noether", "Joan Clarke"]  # the last by name was kept back
     assert info.training["validation"]["hidden eyewear"]["n"] == 6
     assert load_recogniser(tmp_path / "b", "onnxruntime-cpu", threads=1).zones == ("eyewear",)
 
