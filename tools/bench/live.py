@@ -90,7 +90,11 @@ def measure(cases: Sequence[Case], *, isolated: bool = True) -> list[dict[str, A
 
 
 def run_case(case: Case) -> dict[str, Any]:
-    """Run it here and say what was seen."""
+    """Run it here and say what was seen.
+
+    Rates, frame ages, states, processor and resident memory are those of the ``seconds`` after the warm-up; the ages
+    of verdicts and their stale share, the times of stages and the peak of memory are the whole run's.
+    """
     from realtime.session import Outputs, run
 
     with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
