@@ -267,9 +267,10 @@ def _save(
 def _resume(
     path: Path, settings: FitSettings, data: str, parts: Mapping[str, Any]
 ) -> tuple[list[Record], dict[str, torch.Tensor]] | None:
-    """What was reached, put into ``parts``; None where it was reached on other faces or with other settings."""
+    """What was reached, put into ``parts``; None where it was reached on other faces, with other settings or widths."""
     state = torch.load(path, weights_only=True)
-    if state["settings"] != asdict(settings) or state.get("data") != data:
+    widths, found = ({n: v.shape for n, v in m.items()} for m in (parts["module"].state_dict(), state["module"]))
+    if state["settings"] != asdict(settings) or state.get("data") != data or found != widths:
         return None
     for name, part in parts.items():
         part.load_state_dict(state[name])

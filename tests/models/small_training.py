@@ -42,6 +42,6 @@ def blobs_of_features(count: int = 90, classes: int = 3, width: int = 20, seed: 
     return Examples([features], labels.astype(np.int64))
 
 
-def head(width: int = 20, classes: int = 3, seed: int = 0) -> nn.Sequential:
+def head(width: int = 20, classes: int = 3, seed: int = 0, hidden: int = 16) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(width, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, classes))
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, classes))

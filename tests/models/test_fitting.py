@@ -52,12 +52,16 @@ def test_an_interrupted_fit_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_a_checkpoint_of_other_faces_or_other_settings_is_as_none(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_faces_settings_or_widths_is_as_none(tmp_path: Path) -> None:
     examples, validation = blobs_of_features(), {"clean": blobs_of_features(seed=5)}
     others = replace(examples, labels=np.roll(examples.labels, 1))
-    for known, settings in ((others, QUICK), (examples, replace(QUICK, batch=16))):
+    for known, settings, hidden in (
+        (others, QUICK, 16),
+        (examples, replace(QUICK, batch=16), 16),
+        (examples, QUICK, 32),
+    ):
         fit(head(), examples, validation, QUICK, checkpoint=tmp_path / "c.pt")
-        afresh, wanted = head(), head()
+        afresh, wanted = head(hidden=hidden), head(hidden=hidden)
         fit(afresh, known, validation, settings, checkpoint=tmp_path / "c.pt")
         fit(wanted, known, validation, settings)
         for name, value in wanted.state_dict().items():
