@@ -80,6 +80,7 @@ def adapt_trunk(
     checkpoint: Path,
     go_on_from: Path | None = None,
     device: torch.device = CPU,
+    once: npt.NDArray[np.bool_] | None = None,
 ) -> Iterator[dict[str, float]]:
     """Adapt ``model``'s trunk in place; yields a record of progress about every five minutes.
 
@@ -92,11 +93,20 @@ def adapt_trunk(
         go_on_from: the last checkpoint of another run, whose net is the starting point in the model's place; its
             people have to be the first of these.
         device: where it is computed; the model stays where it is.
+        once: (N,) which crops occur once: of those a share is held out, of repeated ones a copy would be trained on.
+            None: all.
+
+    Raises:
+        ValueError: so few occur once that none would be held out, or a checkpoint does not fit.
     """
     generator = torch.Generator(device).manual_seed(settings.seed)
     order = torch.randperm(len(crops), generator=generator, device=device)
-    held = order[: int(len(crops) * settings.held_out)]
-    train = order[len(held) :]
+    single = order if once is None else order[torch.from_numpy(once).to(device)[order]]
+    held = single[: int(len(single) * settings.held_out)]
+    if not len(held):
+        part = f"{settings.held_out:.0%} of them"
+        raise ValueError(f"{len(single)} crops (repeated ones aside) are too few to hold {part} out: give more")
+    train = order[~torch.isin(order, held)]
     net = AdaptationNet(
         model,
         people=int(labels.max()) + 1,

@@ -48,8 +48,8 @@ def fit_trunk(
     """Adapt ``trunk`` to the people (and those enrolled) and write it to ``out``; gives all people and the records.
 
     Raises:
-        BadInput: the trunk has another mean or order than the .npz files, a checkpoint does not fit, or something
-            cannot be written.
+        BadInput: the trunk has another mean or order than the .npz files, there are too few crops to hold some out,
+            a checkpoint does not fit, or something cannot be written.
     """
     source = read_trunk(trunk)
     if source.spec != CAFFE_INPUT:
@@ -61,6 +61,7 @@ def fit_trunk(
     except OSError as error:
         raise BadInput(f"{work}: cannot be made ({error.strerror}); give another --work") from error
     taught = embeddings(people, teacher, work, threads)
+    once = np.ones(len(people), bool)
     if enrolled is not None:
         own = read_people(enrolled.folders, allow_single=True)
         chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=settings.seed)
@@ -68,10 +69,11 @@ def fit_trunk(
         more = embeddings(own, teacher, work, threads)
         people = people.joined(own, times=enrolled.times)
         taught = np.concatenate([taught, *[more] * enrolled.times])
+        once = np.concatenate([once, np.full(len(own) * enrolled.times, enrolled.times == 1)])
     records: list[Record] = []
     try:
         faces = (people.crops, people.labels, taught)
-        for record in adapt_trunk(model, *faces, settings, work / "adapt.pt", go_on_from, device):
+        for record in adapt_trunk(model, *faces, settings, work / "adapt.pt", go_on_from, device, once):
             records.append(record)
             if seen is not None:
                 seen(record)

@@ -113,6 +113,34 @@ def test_a_checkpoint_of_other_faces_is_refused(tmp_path: Path) -> None:
         next(iter(adapt_trunk(small_model(), other, labels, teacher, SETTINGS, tmp_path / "c.pt")))
 
 
+def test_of_repeated_crops_none_is_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crops, labels, teacher = people()
+    few = labels == 3
+    parts = [np.concatenate([part, part[few], part[few]]) for part in (crops, labels, teacher)]
+    once = np.arange(60) < 30
+    measured: list[torch.Tensor] = []
+
+    def scores(net: AdaptationNet, crops: torch.Tensor, *_: object) -> tuple[float, float]:
+        measured.append(crops)
+        return 0.0, 0.0
+
+    monkeypatch.setattr(adaptation, "_held_out_scores", scores)
+    settings = replace(SETTINGS, seconds=1)
+    list(adapt_trunk(small_model(), *parts, settings, tmp_path / "c.pt", once=once))
+    assert len(measured[0]) == 3  # a tenth of the thirty that occur once
+    assert all((crops[:30] == one).all(axis=(1, 2, 3)).any() for one in measured[0].numpy())
+
+
+def test_too_few_crops_to_hold_some_out_are_refused_before_the_time_is_spent(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    some = np.arange(0, 40, 5)
+    with pytest.raises(ValueError, match=r"8 crops .* too few to hold 10% of them out"):
+        next(iter(adapt_trunk(small_model(), crops[some], labels[some], teacher[some], SETTINGS, tmp_path / "c.pt")))
+    once = np.arange(40) < 9
+    with pytest.raises(ValueError, match=r"9 crops .* too few"):
+        next(iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt", once=once)))
+
+
 def test_at_first_only_the_heads_learn(tmp_path: Path) -> None:
     crops, labels, teacher = people()
     settings = replace(SETTINGS, heads_first=0.99)

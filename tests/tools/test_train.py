@@ -1,6 +1,8 @@
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import skimage.data
 import torch
 
+from models.adaptation import adapt_trunk
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.recogniser import load_recogniser
@@ -222,6 +225,13 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
     for person, name in enumerate(("Joan Clarke", "Emmy Noether")):
         draw(tmp_path / "enrolled", name, person, 10)
     seen: list[np.ndarray] = []
+    once: list[np.ndarray] = []
+
+    def adapted(*arguments: Any) -> Iterator[dict[str, float]]:
+        once.append(arguments[-1])
+        return adapt_trunk(*arguments)
+
+    monkeypatch.setattr("tools.fit_trunk.adapt_trunk", adapted)
 
     class FakeTeacher:
         def __init__(self, path: Path, *, threads: int) -> None:
@@ -240,6 +250,7 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
     fitted, held = split(own.labels, share=0.2, seed=0)
     assert len(held) == 4
     np.testing.assert_array_equal(seen[1], own.crops[fitted])
+    np.testing.assert_array_equal(once[0], np.arange(24 + 2 * len(fitted)) < 24)  # nobody held out is trained on
     assert json.loads((tmp_path / "a.json").read_text())["crops"] == 24 + 2 * len(fitted)
     assert json.loads((tmp_path / "a.json").read_text())["people"] == 5
     with pytest.raises(BadInput, match="is among both groups of people"):
