@@ -102,7 +102,7 @@ def trunk_features(
     low, high = model.trunk[:start], model.trunk[start:]
     block4: list[Halves] = []
     trunk: list[Halves] = []
-    for first in range(0, len(pixels) or 1, batch):
+    for first in range(0, len(pixels) or 1, batch):  # of no crops too there are features, none of them
         part = pixels[first : first + batch].to(device).contiguous(memory_format=torch.channels_last)
         with bfloat16(half_precision, device.type):
             middle = low(model.normalise(part))

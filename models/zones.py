@@ -80,14 +80,19 @@ def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
     return tuple(zone for zone in ZONES if zone in names)
 
 
+def each_once(zones: Sequence[Zone]) -> None:
+    """Raises ``ValueError`` where a zone is named twice."""
+    if len(set(zones)) < len(zones):
+        raise ValueError(f"a zone is named twice in {', '.join(zones)}; name it once")
+
+
 def in_order(zones: AnyZones) -> AnyZones:
     """The zones in the order of ``ZONES``: the first one's view has to name whoever is known, further ones' only veto.
 
     Raises:
         ValueError: one is named twice.
     """
-    if len(set(zones)) < len(zones):
-        raise ValueError(f"a zone is named twice in {', '.join(zones)}; name it once")
+    each_once(zones)
     return type(zones)(sorted(zones, key=ZONES.index))  # type: ignore[call-arg]
 
 
@@ -110,7 +115,7 @@ class Looks:
     looked: Bools
 
     def __post_init__(self) -> None:
-        in_order(self.zones)
+        each_once(self.zones)
 
     def __len__(self) -> int:
         return int(self.looked.sum())

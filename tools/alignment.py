@@ -132,6 +132,7 @@ def main(
         note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
     if not tried["as it is"]:
         raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
+    measured = {name: summary(found, lost[name], tried[name]) for name, found in moves.items() if tried[name]}
     figures = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "photographs": len(chosen),
@@ -140,10 +141,10 @@ def main(
         "shape": shape,
         "steps": steps,
         "pulls": wanted,
-        **{name: summary(found, lost[name], tried[name]) for name, found in moves.items() if tried[name]},
+        **measured,
     }
-    for name in (name for name in moves if name in figures):
-        cli.console.print(f"{name}: {figures[name]}", highlight=False, soft_wrap=True)
+    for name, figure in measured.items():
+        cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
     cli.write_json(json_file, figures)
 
 

@@ -132,11 +132,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     if trained.calibration is not None:
         calibration = {**vars(trained.calibration), "folded": True}
     elif job.settings.temperature is not None:
-        calibration = {
-            "temperature": job.settings.temperature,
-            "source": "given",
-            "folded": True,
-        }
+        calibration = {"temperature": job.settings.temperature, "source": "given", "folded": True}
     defence, policy = _published_defence(model.input_size), PolicyInfo()
     if job.like is not None:
         of = {"source": f"taken over from {job.like.info.name} ({job.like.checksum}), not tuned on these people"}
@@ -246,8 +242,7 @@ def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Float
 
 
 def _check_apart(people: People, strangers: People | None) -> None:
-    known = {name.casefold() for name in people.names}
-    both = [name for name in ([] if strangers is None else strangers.names) if name.casefold() in known]
+    both = [] if strangers is None else people.shared_with(strangers)
     if both:
         shown = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
         raise BadInput(f"--strangers: {shown}: no stranger, the data has this name too; take the folder out of one")

@@ -52,8 +52,7 @@ class People:
         Raises:
             BadInput: somebody is among both, or the crops have different sides.
         """
-        both = sorted(set(self.names) & set(other.names))
-        if both:
+        if both := self.shared_with(other):
             raise BadInput(f"{both[0]}: is among both groups of people; take the folder out of one")
         if self.crops.shape[1:] != other.crops.shape[1:]:
             raise BadInput(
@@ -65,6 +64,11 @@ class People:
             np.concatenate([self.labels, *[other.labels + len(self.names)] * times]),
             self.pictures + other.pictures * times,
         )
+
+    def shared_with(self, other: People) -> list[str]:
+        """The names among ``other`` that are among these too, in whatever case."""
+        mine = {name.casefold() for name in self.names}
+        return [name for name in other.names if name.casefold() in mine]
 
     def digest(self) -> str:
         """SHA-256 of the pictures' names: says whether two runs speak of the same set."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,13 +52,18 @@ def plain(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict]
     return frame.bgr
 
 
+def pipeline_of(cameras: list[NewestFrame], recogniser: Recogniser, **options: Any) -> Pipeline:
+    """All of it, with a finder per camera; unless ``options`` say otherwise nothing is drawn and nothing is shown."""
+    usual: dict[str, Any] = {"meter": Meter(), "draw": plain, "show": lambda frame, picture: None}
+    finders = {camera.name: finder() for camera in cameras}
+    return Pipeline(cameras, finders, recogniser, rules=VerdictRules(), **usual | options)
+
+
 def test_the_display_keeps_the_cameras_rate_while_the_model_is_slow(scene: DemoScene, recogniser: Recogniser) -> None:
     slow = SlowRecogniser(recogniser.bundle, recogniser._engine)
     meter = Meter(slow.engine)
     camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
-    pipeline = Pipeline(
-        [camera], {"demo": finder()}, slow, rules=VerdictRules(), meter=meter, draw=plain, show=lambda f, p: None
-    )
+    pipeline = pipeline_of([camera], slow, meter=meter)
     pipeline.start()
     deadline = time.monotonic() + 60
     while meter.summary()["decisions"] < 4 and time.monotonic() < deadline:
@@ -81,15 +87,7 @@ def test_stopping_waits_for_the_pass_that_runs(scene: DemoScene, recogniser: Rec
             return super().defend(crops, stage_ms=stage_ms)
 
     camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
-    pipeline = Pipeline(
-        [camera],
-        {"demo": finder()},
-        VerySlow(recogniser.bundle, recogniser._engine),
-        rules=VerdictRules(),
-        meter=Meter(),
-        draw=plain,
-        show=lambda frame, picture: None,
-    )
+    pipeline = pipeline_of([camera], VerySlow(recogniser.bundle, recogniser._engine))
     pipeline.start()
     assert inside.wait(30)
     pipeline.stop()
@@ -121,15 +119,7 @@ def test_a_failure_in_a_thread_is_raised_where_it_is_waited_for(scene: DemoScene
         raise RuntimeError("no ink")
 
     camera = NewestFrame("demo", lambda: DemoCamera(scene), stuck_after=None)
-    pipeline = Pipeline(
-        [camera],
-        {"demo": finder()},
-        recogniser,
-        rules=VerdictRules(),
-        meter=Meter(),
-        draw=broken,
-        show=lambda frame, picture: None,
-    )
+    pipeline = pipeline_of([camera], recogniser, draw=broken)
     pipeline.start()
     with pytest.raises(RuntimeError, match="no ink"):
         pipeline.wait(20.0)
@@ -144,15 +134,7 @@ def test_an_absent_camera_does_not_hold_up_the_others(scene: DemoScene, recognis
         NewestFrame("gone", lambda: VideoFile(tmp_path / "gone.mp4"), stuck_after=None),
         NewestFrame("demo", lambda: DemoCamera(scene, frames=25), stuck_after=None),
     ]
-    pipeline = Pipeline(
-        cameras,
-        {camera.name: finder() for camera in cameras},
-        recogniser,
-        rules=VerdictRules(),
-        meter=Meter(),
-        draw=plain,
-        show=lambda frame, picture: shown.append(frame.camera),
-    )
+    pipeline = pipeline_of(cameras, recogniser, show=lambda frame, picture: shown.append(frame.camera))
     pipeline.start()
     assert pipeline.wait(20.0)
     pipeline.stop()
@@ -170,15 +152,7 @@ def test_of_several_cameras_one_that_has_ended_is_shown_as_lost(scene: DemoScene
         NewestFrame("short", lambda: DemoCamera(scene, frames=10), stuck_after=None),
         NewestFrame("long", lambda: DemoCamera(scene), stuck_after=None),
     ]
-    pipeline = Pipeline(
-        cameras,
-        {camera.name: finder() for camera in cameras},
-        recogniser,
-        rules=VerdictRules(),
-        meter=Meter(),
-        draw=draw,
-        show=lambda frame, picture: None,
-    )
+    pipeline = pipeline_of(cameras, recogniser, draw=draw)
     pipeline.start()
     deadline = time.monotonic() + 20
     while CameraState.LOST not in (state for _, state in drawn["short"]) and time.monotonic() < deadline:

@@ -20,7 +20,7 @@ from models.weights import read_trunk, write_trunk
 from realtime.faces.align import crop_face
 from tools import train as module
 from tools.people import at_size, read_people, shown_name
-from tools.report import confusion, open_set, percent, proportion, separation
+from tools.report import proportion
 
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
 SKINS = [(220, 180, 150), (70, 50, 40), (80, 120, 220), (210, 70, 60)]
@@ -295,21 +295,3 @@ def test_crops_come_in_the_asked_size_and_those_that_fit_are_untouched(data: Pat
 
 def test_names_are_shown_with_spaces() -> None:
     assert shown_name("Eileen_Collins") == "Eileen Collins"
-
-
-def test_wilson_intervals_agree_with_the_published_table() -> None:
-    found = proportion(34, 60)  # the article's 56.7 %, whose interval the field notes give as 44-68 %
-    assert (found["low"], found["high"]) == (pytest.approx(0.441, abs=0.001), pytest.approx(0.684, abs=0.001))
-    assert percent(found) == "56.7 % (44.1-68.4, n = 60)"
-    assert percent(proportion(0, 0)) == "not measured"
-
-
-def test_open_set_figures_of_a_hand_worked_case() -> None:
-    known = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]], dtype=np.float32)
-    strangers = np.array([[0.7, 0.3], [0.5, 0.5]], dtype=np.float32)
-    (point,) = open_set(known, np.array([0, 0, 0]), strangers, [0.65])
-    assert point["known_right"]["right"] == 1
-    assert point["known_wrong"]["right"] == 1
-    assert point["strangers_named"]["right"] == 1
-    assert separation(known, strangers) == pytest.approx(5 / 6)  # of six pairs only 0.6 < 0.7 is the wrong way round
-    assert confusion(known, np.array([0, 0, 0]), 2).tolist() == [[2, 1], [0, 0]]
