@@ -33,7 +33,7 @@ from realtime.faces.realign import Realigner, compose
 from realtime.faces.wear import wear
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
-from tools.prepare import choose_face, find_faces, people_of, read_picture
+from tools.pictures import choose_face, find_faces, people_of, read_picture
 from tools.report import proportion
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")

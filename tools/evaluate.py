@@ -50,7 +50,7 @@ from tools.evaluation.tables import tables_of
 from tools.evaluation.wearers import wearers
 from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people
-from tools.prepare import find_faces
+from tools.pictures import find_faces
 from tools.provenance import command_line, commit_of_this_tree
 from tools.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_split, unseen
 from tools.tune_defence import ticking

@@ -37,7 +37,7 @@ from tools.glasses.store import MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
 from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, at_size, read_people
-from tools.prepare import choose_face, find_faces, read_picture
+from tools.pictures import choose_face, find_faces, read_picture
 from tools.splits import known_pictures, unseen
 
 __all__ = ["make_texture"]

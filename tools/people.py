@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import torch
 
 from models.errors import BadInput
 from models.features import to_pixels
-from tools.prepare import REPORT, people_of, read_picture
+from tools.pictures import people_of, read_picture
+from tools.preparation import REPORT, was_interrupted
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -104,7 +104,7 @@ def read_people(
     """
     found: dict[str, list[Path]] = {}
     for folder in folders:
-        if _interrupted(folder):
+        if was_interrupted(folder):
             raise BadInput(f"{folder}: its preparation was interrupted; run tools.prepare again, it goes on from there")
         people = people_of(folder, least=1)
         if not aligned and not (folder / REPORT).is_file():
@@ -151,15 +151,6 @@ def at_size(crops: Bytes, size: int) -> Bytes:
         return crops
     pixels = to_pixels(crops, size).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
-
-
-def _interrupted(folder: Path) -> bool:
-    """Whether ``tools.prepare`` was interrupted there: crops are missing, or those of other people are left."""
-    try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(report, dict) and report.get("complete") is False
 
 
 def _read(path: Path) -> Bytes:

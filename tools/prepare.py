@@ -11,10 +11,8 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 
 # isort: split
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,97 +26,14 @@ from models.errors import BadInput
 from models.pose import template
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
-from realtime.types import DetectedFace
+from tools.pictures import choose_face, find_faces, people_of, read_picture
+from tools.preparation import REPORT, Outcome, earlier_outcomes, summary
 
 Bytes = npt.NDArray[np.uint8]
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-REPORT = "prepare.json"
 _SMALLEST_EYE_DISTANCE = 12.0  # pixels; below that a face of the crop's 39 (at 112) is mostly invented
-_PADDING = 0.25  # of the longer side: a face that touches the border is found better with some room around it
 
 app = typer.Typer(add_completion=False, help="Cut canonical face crops out of a folder per person.")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture. ``reason`` is empty where a crop was written without remark; ``digest`` where the
-    crop has to be made anew."""
-
-    person: str
-    picture: str
-    kept: bool
-    reason: str
-    digest: str
-    faces: int = 0
-
-
-def people_of(source: Path, *, least: int = 2) -> dict[str, list[Path]]:
-    """The pictures of each person's folder, sorted by name.
-
-    Raises:
-        BadInput: no folder, no people, or a person with fewer than ``least`` pictures.
-    """
-    if not source.is_dir():
-        raise BadInput(f"{source}: no such folder; give a folder that holds one folder of pictures per person")
-    found: dict[str, list[Path]] = {}
-    for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        pictures = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
-        if len(pictures) == 0:
-            raise BadInput(f"{folder}: holds no picture; add some or remove the folder")
-        if len(pictures) < least:
-            raise BadInput(
-                f"{folder}: holds {len(pictures)} picture, at least {least} are needed to train and to validate;"
-                " add pictures or give --allow-single"
-            )
-        found[folder.name] = pictures
-    if not found:
-        raise BadInput(f"{source}: holds no folders; give a folder that holds one folder of pictures per person")
-    return found
-
-
-def read_picture(path: Path) -> Bytes | None:
-    """(H, W, 3) uint8 BGR, turned upright as its EXIF says; None where OpenCV cannot read it."""
-    try:
-        content = np.fromfile(path, dtype=np.uint8)  # unlike cv2.imread: any path on Windows, and no warnings
-        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    except (cv2.error, OSError):
-        return None
-    return None if picture is None else np.asarray(picture, dtype=np.uint8)
-
-
-def find_faces(detector: FaceDetector, bgr: Bytes) -> list[DetectedFace]:
-    """The faces of a picture; where there is none, those of the picture with a margin and twice as large."""
-    faces = detector.detect(bgr)
-    if faces:
-        return faces
-    height, width = bgr.shape[:2]
-    margin = round(_PADDING * max(height, width))
-    padded = cv2.copyMakeBorder(bgr, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    scale = 2 if max(height, width) < 400 else 1
-    if scale != 1:
-        padded = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    shift = np.float32((scale - 1) / 2)  # pixel i covers [i, i + 1): its centre moves by half of what is added
-    return [
-        DetectedFace(
-            box=(face.box - shift) / scale - margin,
-            landmarks=(face.landmarks - shift) / scale - margin,
-            score=face.score,
-        )
-        for face in detector.detect(np.asarray(padded, dtype=np.uint8))
-    ]
-
-
-def choose_face(faces: list[DetectedFace], shape: tuple[int, ...]) -> DetectedFace:
-    """The large face near the middle: box area minus twice the squared distance of its centre from the picture's."""
-    middle = np.array([shape[1], shape[0]]) / 2
-
-    def merit(face: DetectedFace) -> float:
-        x1, y1, x2, y2 = (float(edge) for edge in face.box)
-        away = np.array([x1 + x2, y1 + y2]) / 2 - middle
-        return (x2 - x1) * (y2 - y1) - 2 * float(away @ away)
-
-    return max(faces, key=merit)
 
 
 def nominal_landmarks(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -171,14 +86,14 @@ def prepare(
     except OSError as error:
         raise BadInput(f"{target}: cannot be made ({error.strerror})") from error
     how = {"size": size, "keep_undetected": keep_undetected}
-    before = _earlier(target, how)
+    before = earlier_outcomes(target, how)
     detector = detector or MtcnnDetector(min_face=40)
     done: dict[tuple[str, str], Outcome] = {}
     rest = before.copy()  # what earlier runs wrote and this one has neither gone over nor deleted yet
     complete = False
 
     def write() -> dict[str, Any]:
-        report = _report(how, [*done.values(), *rest.values()], complete=complete)
+        report = summary(how, [*done.values(), *rest.values()], complete=complete)
         cli.write_json(target / REPORT, report)
         return report
 
@@ -261,24 +176,6 @@ def _one(
     return Outcome(person, picture.name, crop is not None, reason, digest, faces)
 
 
-def _report(how: dict[str, Any], outcomes: list[Outcome], *, complete: bool) -> dict[str, Any]:
-    reasons: dict[str, int] = {}
-    for outcome in outcomes:
-        if outcome.reason:
-            reasons[outcome.reason] = reasons.get(outcome.reason, 0) + 1
-    return {
-        "complete": complete,
-        "settings": how,
-        "people": len({o.person for o in outcomes}),
-        "pictures": len(outcomes),
-        "kept": sum(o.kept for o in outcomes),
-        "detected_share": sum(o.faces > 0 for o in outcomes) / len(outcomes) if outcomes else None,
-        "reasons": dict(sorted(reasons.items(), key=lambda item: -item[1])),
-        "dropped": [asdict(o) for o in outcomes if not o.kept],
-        "outcomes": [asdict(o) for o in outcomes],
-    }
-
-
 def _crop_path(target: Path, person: str, picture: str) -> Path:
     return target / person / f"{picture}.png"
 
@@ -290,18 +187,6 @@ def _delete(target: Path, outcome: Outcome) -> None:
         path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or gone already
             path.parent.rmdir()
-
-
-def _earlier(target: Path, how: dict[str, Any]) -> dict[tuple[str, str], Outcome]:
-    """The outcomes of the runs before this one by person and picture; without digest where the settings differ."""
-    try:
-        report = json.loads((target / REPORT).read_text(encoding="utf-8"))
-        found = [Outcome(**outcome) for outcome in report["outcomes"]]
-        same = report["settings"] == how
-        safe = [o for o in found if Path(o.person).name == o.person and Path(o.picture).name == o.picture]
-        return {(o.person, o.picture): o if same else replace(o, digest="") for o in safe}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from realtime.faces.detect import MtcnnDetector
 from realtime.types import DetectedFace
 from tools import prepare as module
 from tools.people import read_people
-from tools.prepare import choose_face, find_faces, nominal_landmarks, prepare, read_picture
+from tools.prepare import nominal_landmarks, prepare
 
 
 class Painted:
@@ -176,44 +176,8 @@ def test_pictures_without_a_face_are_kept_as_they_are_only_on_request(source: Pa
     assert (crop[2:-2, 2:-2] == 60).all()
 
 
-def test_a_face_that_is_found_only_with_room_around_it_lies_where_it_was(tmp_path: Path) -> None:
-    class NeedsRoom(Painted):
-        def detect(self, bgr: np.ndarray) -> list[DetectedFace]:
-            return [] if bgr.shape[0] == 160 else super().detect(bgr)
-
-    canvas = cv2.imread(str(picture(tmp_path / "p.png", (50, 40, 80))))
-    (found,) = find_faces(NeedsRoom(), canvas)
-    np.testing.assert_allclose(found.box, [50, 40, 130, 120], atol=0.8)
-    np.testing.assert_allclose(found.landmarks, template(80) + np.array([50, 40]), atol=0.8)
-
-
-def test_the_large_face_near_the_middle_is_chosen() -> None:
-    def face(x: float, y: float, side: float) -> DetectedFace:
-        box = np.array([x, y, x + side, y + side], dtype=np.float32)
-        return DetectedFace(box=box, landmarks=template(100), score=1.0)
-
-    middle, corner, small = face(60, 60, 80), face(0, 0, 82), face(95, 95, 10)
-    assert choose_face([corner, middle, small], (200, 200, 3)) is middle
-    assert choose_face([small, face(50, 50, 80)], (200, 200, 3)).box[0] == 50
-
-
 def test_nominal_landmarks_are_the_template_in_the_centred_square() -> None:
     np.testing.assert_allclose(nominal_landmarks((224, 300, 3)), template(224) + np.array([38, 0]))
-
-
-def test_a_picture_is_turned_upright_as_its_camera_says(tmp_path: Path) -> None:
-    upright = np.zeros((20, 30, 3), dtype=np.uint8)
-    done, jpeg = cv2.imencode(".jpg", upright)
-    assert done
-    # An EXIF block with one entry, Orientation = 6: turn by a quarter to see it upright.
-    tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    exif = b"Exif\0\0" + tiff
-    marker = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
-    content = jpeg.tobytes()
-    (tmp_path / "p.jpg").write_bytes(content[:2] + marker + content[2:])
-    picture = read_picture(tmp_path / "p.jpg")
-    assert picture is not None
-    assert picture.shape == (30, 20, 3)
 
 
 def test_a_person_with_one_picture_is_refused_unless_allowed(source: Path, tmp_path: Path) -> None:
@@ -228,21 +192,6 @@ def test_a_person_of_whom_too_few_faces_were_found_is_named(source: Path, tmp_pa
     picture(source / "Ada" / "1.jpg")
     with pytest.raises(BadInput, match="Ada: faces were found in 1 of 2 pictures"):
         prepare(source, tmp_path / "out", detector=Painted())
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda p: None, "no such folder"),
-        (lambda p: p.mkdir(), "holds no folders"),
-        (lambda p: (p / "Ada").mkdir(parents=True), "holds no picture"),
-    ],
-)
-def test_a_source_without_people_is_refused_in_one_line(make, message: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    make(tmp_path / "people")
-    with pytest.raises(BadInput, match=message) as error:
-        prepare(tmp_path / "people", tmp_path / "out", detector=Painted())
-    assert "\n" not in str(error.value)
 
 
 def test_a_target_inside_the_source_is_refused(source: Path) -> None:

@@ -19,7 +19,7 @@ from models.vgg16 import VGG16
 from models.weights import read_trunk, write_trunk
 from realtime.faces.align import crop_face
 from tools import train as module
-from tools.people import at_size, read_people, shown_name
+from tools.people import read_people
 from tools.report import proportion
 
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
@@ -255,43 +255,3 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
     assert json.loads((tmp_path / "a.json").read_text())["people"] == 5
     with pytest.raises(BadInput, match="is among both groups of people"):
         run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, "--enrolled", data)
-
-
-def test_crops_must_be_prepared_and_of_one_size(data: Path, tmp_path: Path) -> None:
-    for name in ("Ada", "Grace"):
-        draw(tmp_path / "raw", name, 0, 2)
-    (tmp_path / "raw" / "prepare.json").unlink()
-    with pytest.raises(BadInput, match=r"was not prepared; run python -m tools\.prepare"):
-        read_people([tmp_path / "raw"])
-    assert len(read_people([tmp_path / "raw"], aligned=True)) == 4
-    cv2.imwrite(str(tmp_path / "raw" / "Ada" / "x.png"), np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(BadInput, match="is 20 x 20, the first crop is 40 x 40"):
-        read_people([tmp_path / "raw"], aligned=True)
-    cv2.imwrite(str(tmp_path / "raw" / "Ada" / "x.png"), np.zeros((20, 30, 3), np.uint8))
-    with pytest.raises(BadInput, match="is 30 x 20, a crop is square"):
-        read_people([tmp_path / "raw"], aligned=True)
-
-
-def test_a_single_picture_needs_the_users_word(data: Path, portrait: Path) -> None:
-    with pytest.raises(BadInput, match=r"holds one picture of Eileen Collins.*--allow-single"):
-        read_people([data, portrait])
-
-
-def test_relabelling_keeps_crops_and_names_together(data: Path) -> None:
-    people = read_people([data])
-    some = people.of([2, 0])
-    assert some.names == ("Mary Jackson", "Ada Lovelace")
-    assert [some.names[label].split()[0] for label in some.labels] == [p.split("_")[0] for p in some.pictures]
-    assert np.array_equal(some.crops[some.labels == 1], people.crops[people.labels == 0])
-
-
-def test_crops_come_in_the_asked_size_and_those_that_fit_are_untouched(data: Path) -> None:
-    crops = read_people([data]).crops
-    assert at_size(crops, 40) is crops
-    small = at_size(crops, 32)
-    assert small.shape == (24, 32, 32, 3)
-    assert abs(float(small.mean()) - float(crops.mean())) < 1
-
-
-def test_names_are_shown_with_spaces() -> None:
-    assert shown_name("Eileen_Collins") == "Eileen Collins"

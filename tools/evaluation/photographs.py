@@ -18,7 +18,7 @@ from realtime.faces.detect import FaceDetector
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
 from tools.attacked import Attacked, Labels
-from tools.prepare import choose_face, find_faces, read_picture
+from tools.pictures import choose_face, find_faces, read_picture
 
 
 @dataclass(frozen=True)
