@@ -36,8 +36,11 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result 
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
-#: What a full or read-only disk, or a folder of somebody else's, is answered with.
-_NO_PLACE_TO_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
+#: What a full or read-only disk, a folder of somebody else's, or a file where a folder should be is answered with.
+_NO_PLACE_TO_WRITE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+}
 
 
 def run_app(app: typer.Typer) -> None:
@@ -99,7 +102,7 @@ def _fail(message: str, code: int) -> int:
 
 def _usage_line(error: Exception) -> str:
     format_message = getattr(error, "format_message", None)
-    message = str(format_message() if format_message else error)
+    message = str(format_message() if format_message else error) or "a command is missing"  # help was shown instead
     context = getattr(error, "ctx", None)
     return f"{message.rstrip('.')}; see {context.command_path} --help" if context is not None else message
 
@@ -119,12 +122,16 @@ def hide_credentials_of_this_process() -> None:
 def check_writable(*files: Path | None) -> None:
     """Minutes and hours of measuring must not end without their figures.
 
-    Raises ``BadInput`` where a file's folder is missing or cannot be written to.
+    Raises ``BadInput`` where a file is a folder, or its folder is missing or cannot be written to.
     """
     for file in files:
-        if file is not None and not file.parent.is_dir():
+        if file is None:
+            continue
+        if file.is_dir() or not file.name:
+            raise BadInput(f"cannot write {file}: it is a folder; give the name of a file")
+        if not file.parent.is_dir():
             raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
-        if file is not None and not os.access(file.parent, os.W_OK):
+        if not os.access(file.parent, os.W_OK):
             raise BadInput(f"cannot write {file}: the folder {file.parent} is read-only; give another")
 
 
@@ -143,7 +150,7 @@ def write_json(path: str | Path | None, payload: Any) -> None:
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file beside its place and move it there, so that a half-written one is never seen."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         temporary.write_bytes(content)
         temporary.replace(path)

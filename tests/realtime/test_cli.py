@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from realtime.cli import setup_logging_by_environment, write_json, write_whole
+from realtime.cli import check_writable, setup_logging_by_environment, write_json, write_whole
 
 APP = textwrap.dedent(
     """
     from realtime.cli import console, run_app
     import os, sys, time, typer
     from models.errors import BadInput
-    app = typer.Typer()
+    app = typer.Typer(no_args_is_help=True)
 
     @app.command()
     def good(number: int = 1, source: str = ""):
@@ -41,6 +41,10 @@ APP = textwrap.dedent(
     def full():
         with open("/dev/full", "wb", buffering=0) as disk:
             disk.write(b"figures")
+
+    @app.command()
+    def folder(path: str):
+        os.mkdir(path)
 
     @app.command()
     def absent():
@@ -101,6 +105,19 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(script, arguments):
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     assert "--help" in result.stderr
+
+
+def test_without_a_command_the_help_is_shown_and_the_line_says_what_is_missing(script):
+    result = _run(script)
+    assert result.returncode == 2
+    assert "Usage" in result.stdout
+    assert result.stderr.startswith("error: a command is missing; see ")
+
+
+def test_a_file_where_a_folder_should_be_is_bad_input(script, tmp_path):
+    result = _run(script, "folder", str(script))
+    assert result.returncode == 2
+    assert result.stderr == f"error: {script}: cannot be written (File exists); give a writable place with room\n"
 
 
 def test_an_unexpected_exception_is_exit_code_1_without_credentials(script):
@@ -179,6 +196,16 @@ def test_json_holds_no_credentials(tmp_path):
 def test_a_missing_folder_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match=r"cannot write .*out\.json: No such file or directory; give a file in a folder"):
         write_json(tmp_path / "missing" / "out.json", {})
+
+
+@pytest.mark.parametrize(
+    ("file", "words"), [("", "it is a folder"), ("none/x.json", "there is no folder"), (".", "it is")]
+)
+def test_a_place_that_cannot_hold_a_file_is_found_before_the_work(tmp_path, monkeypatch, file, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=words):
+        check_writable(None, Path(file))
+    check_writable(None, Path("x.json"))
 
 
 def test_a_folder_in_the_place_of_the_file_is_bad_input_and_leaves_nothing(tmp_path):
