@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 _OTHER_RECTIFIERS = (
     nn.ReLU6,
@@ -28,6 +30,22 @@ _OTHER_RECTIFIERS = (
     nn.Hardswish,
     nn.Hardtanh,
 )
+_CALLED_RECTIFIERS = {
+    *(torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, F.relu, F.relu6, F.leaky_relu),
+    *(F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.softplus, F.hardswish, F.hardtanh),
+}
+
+
+class _NoCalledRectifier(TorchFunctionMode):
+    """Refuses rectifiers that the model calls beside its modules: they would stay unguided, unnoticed."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _CALLED_RECTIFIERS:
+            raise ValueError(
+                f"guided backpropagation needs nn.ReLU modules and this model calls {func.__name__} itself: "
+                "replace the call by a module, otherwise a part of the plain gradient would be returned unnoticed"
+            )
+        return func(*args, **(kwargs or {}))
 
 
 class GuidedReLU(torch.autograd.Function):
@@ -59,8 +77,8 @@ def guided_relus(model: nn.Module) -> Iterator[nn.Module]:
     saliency) pass through.
 
     Raises:
-        ValueError: no ``nn.ReLU`` module (the model may call ``F.relu``, where the plain gradient would be
-            returned unnoticed), or another rectifier beside it, for which the method is not defined.
+        ValueError: no ``nn.ReLU`` module, a rectifier that is called and not a module (the plain gradient would
+            be returned unnoticed), or another rectifier beside it, for which the method is not defined.
     """
     relus = [module for module in model.modules() if isinstance(module, nn.ReLU)]
     if not relus:
@@ -74,7 +92,8 @@ def guided_relus(model: nn.Module) -> Iterator[nn.Module]:
     try:
         for relu in relus:
             relu.__dict__["forward"] = _guided_forward
-        yield model
+        with _NoCalledRectifier():
+            yield model
     finally:
         for relu in relus:
             relu.__dict__.pop("forward", None)

@@ -132,7 +132,7 @@ def _read_state_dict(path: Path) -> Trunk:
     for spec, names in _layouts():
         if f"{names[0]}.weight" in tensors:
             found = {
-                f"{ours}.{kind}": tensors[f"{theirs}.{kind}"].float().numpy()
+                f"{ours}.{kind}": tensors[f"{theirs}.{kind}"].detach().float().numpy()
                 for ours, theirs in zip(CONVOLUTION_NAMES, names, strict=True)
                 for kind in ("weight", "bias")
                 if f"{theirs}.{kind}" in tensors

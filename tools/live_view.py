@@ -41,17 +41,20 @@ def main(
     out: Annotated[Path, typer.Option("--out", help="The picture (.png).")] = Path("docs/live_view.png"),
     act_seconds: Annotated[float, typer.Option("--act-seconds", min=2, help="Length of an act.")] = 8.0,
     at: Annotated[float, typer.Option("--at", min=0, max=1, help="Which moment of each act, as a share.")] = 0.85,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Play the demo once and put one moment of each act side by side."""
+    cli.check_writable(json_file, out)
     length = act_seconds * len(ACTS)
     played = Demo(act_seconds, frames=round(length * FPS))
     config = Config(cameras=[CameraConfig(name="demo", source=played.as_source())])
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "demo.mp4"
-        run(config, Outputs(record=film, on_decision=[played.count], note=played.note))
+        summary = run(config, Outputs(record=film, on_decision=[played.count], note=played.note))
         pictures = moments(film, [(act + at) * act_seconds for act in range(len(ACTS))])
     _, encoded = cv2.imencode(".png", np.hstack(pictures), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     cli.write_whole(out, encoded.tobytes())
+    cli.write_json(json_file, summary | {"acts": played.acts(), "picture": out.name})
     cli.console.print(f"{out}: {', '.join(ACTS)}")
 
 

@@ -118,8 +118,10 @@ def main(
     half_precision: Bfloat16 = False,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     out: Annotated[Path, typer.Option(help="Folder for the picture and its record.")] = ASSETS,
+    json_file: cli.JsonFile = None,
 ) -> None:
     """Try targets until the scene shows a working attack and a working defence; write the glasses."""
+    cli.check_writable(json_file, out / "demo_glasses.png")
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, threads=threads)
     others = [name for name in recogniser.labels if name != PERSON]
@@ -151,21 +153,20 @@ def main(
         raise BadInput(f"no target of {len(targets)} gave glasses that fool the scene and are noticed; try more steps")
     encoded = cv2.imencode(".png", cv2.cvtColor(glasses, cv2.COLOR_RGBA2BGRA))[1]
     cli.write_whole(out / "demo_glasses.png", encoded.tobytes())
-    cli.write_json(
-        out / "demo_glasses.json",
-        {
-            "command": command_line("tools.make_demo_glasses"),
-            "bundle": recogniser.bundle.info.name,
-            "classifier_sha256": recogniser.bundle.checksum,
-            "person": PERSON,
-            "target": name,
-            "shape": shape,
-            "steps": steps,
-            "views": views,
-            "seed": seed,
-            "tried": tried,
-        },
-    )
+    record = {
+        "command": command_line("tools.make_demo_glasses"),
+        "bundle": recogniser.bundle.info.name,
+        "classifier_sha256": recogniser.bundle.checksum,
+        "person": PERSON,
+        "target": name,
+        "shape": shape,
+        "steps": steps,
+        "views": views,
+        "seed": seed,
+        "tried": tried,
+    }
+    cli.write_json(out / "demo_glasses.json", record)
+    cli.write_json(json_file, record)
 
 
 if __name__ == "__main__":

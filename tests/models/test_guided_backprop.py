@@ -1,5 +1,7 @@
 """Guided backpropagation against Captum and against numbers worked out by hand."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from captum.attr import GuidedBackprop
@@ -67,6 +69,22 @@ def test_a_model_without_relu_modules_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"nn\.ReLU"):
         guided_backprop(Functional(), torch.rand(1, 2))
+
+
+@pytest.mark.parametrize("call", [torch.relu, nn.functional.relu, torch.Tensor.relu, nn.functional.gelu])
+def test_a_rectifier_called_beside_the_modules_is_refused(call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.relu, self.second = nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return call(self.second(self.relu(self.first(x))))
+
+    net = Mixed()
+    with pytest.raises(ValueError, match=r"calls .*elu itself"):
+        guided_backprop(net, torch.rand(1, 4))
+    net(torch.rand(1, 4))  # afterwards the model may again do what it wants
 
 
 def test_another_rectifier_is_refused() -> None:

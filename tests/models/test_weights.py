@@ -40,7 +40,10 @@ def test_vgg_face_names_are_read_with_their_mean_and_order(tmp_path: Path, patte
     state = {}
     for name, layer in model.convolutions().items():
         theirs = pattern.format(*name.removeprefix("block").split("_conv"))
-        state[f"{theirs}.weight"], state[f"{theirs}.bias"] = layer.weight.data, layer.bias.data
+        state[f"{theirs}.weight"], state[f"{theirs}.bias"] = (
+            layer.weight,
+            layer.bias.data,
+        )  # some conversions hold parameters
     torch.save(state, tmp_path / "vgg_face.pth")
     trunk = read_trunk(tmp_path / "vgg_face.pth")
     assert trunk.spec == VGGFACE_INPUT
