@@ -46,9 +46,7 @@ class EventStore:
             try:
                 self._open(owner, opened)
             except sqlite3.DatabaseError as error:
-                raise BadInput(
-                    f"{folder}: the event log cannot be opened ({error}); move it away or repair it"
-                ) from None
+                raise unusable(folder, error) from None
             except OSError as error:
                 raise BadInput(f"{folder}: {error.strerror}; give a folder that can be written to") from None
             self._opened = opened.pop_all()
@@ -59,7 +57,10 @@ class EventStore:
         self.pictures.chmod(0o700)
         if owner:
             opened.callback(_take_lock(self.folder).close)
-        self._connection = _connect(self.folder / "events.sqlite")
+        database = self.folder / "events.sqlite"
+        if not database.is_file() or database.stat().st_size == 0:
+            self._refuse_evidence_without_rows(at_most=0)
+        self._connection = _connect(database)
         opened.callback(self._connection.close)
         self._connection.executescript(SCHEMA)
         self._check_version()
@@ -163,7 +164,18 @@ class EventStore:
             raise BadInput(f"{self.folder}: the event log was written by a newer version; update this program")
         self._connection.execute(f"PRAGMA user_version = {_VERSION}")
 
+    def _refuse_evidence_without_rows(self, at_most: int) -> None:
+        """Lest the pictures of a database that is gone be taken for leftovers of a crash."""
+        found = len(evidence_files.event_folders(self.pictures))
+        if found > at_most:
+            raise BadInput(
+                f"{self.folder}: evidence/ holds the pictures of {found} events, and events.sqlite speaks of none; "
+                "put their database back, or give another folder"
+            )
+
     def _recover(self) -> None:
+        if not self.rows("SELECT 1 FROM sqlite_sequence WHERE name = 'events'"):  # not one event was ever committed
+            self._refuse_evidence_without_rows(at_most=1)  # a crash leaves the pictures of the one being written
         rows = self.rows(f"SELECT key, {PICTURES_OF} FROM events")
         self.recovered, missing = evidence_files.sweep(
             self.pictures, {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
@@ -177,6 +189,14 @@ class EventStore:
                 )
         if self.recovered:
             _log.info("event log: removed %d leftovers of an interrupted run", self.recovered)
+
+
+def unusable(folder: Path, error: sqlite3.DatabaseError) -> BadInput:
+    """What to say of a database that cannot be used: whether it is in use or damaged."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return BadInput(f"{folder}: another program holds events.sqlite locked; close that program")
+    return BadInput(f"{folder}: the event log cannot be used ({error}); repair events.sqlite, or give another folder")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

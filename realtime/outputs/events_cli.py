@@ -15,7 +15,7 @@ from rich.text import Text
 from models.errors import BadInput
 from realtime.cli import JsonFile, console, write_json
 from realtime.outputs import event_export, retention
-from realtime.outputs.event_store import EventStore
+from realtime.outputs.event_store import EventStore, unusable
 from realtime.outputs.event_types import KINDS, EventFilter, Kind
 
 app = typer.Typer(help="Stored events: list, export, acknowledge, forget.", rich_markup_mode=None)
@@ -97,9 +97,7 @@ def _opened(folder: Path) -> Iterator[EventStore]:
     try:
         yield store
     except sqlite3.DatabaseError as error:
-        raise BadInput(
-            f"{folder}: the event log cannot be used ({error}); if it is damaged, move it away or repair it"
-        ) from None
+        raise unusable(folder, error) from None
     finally:
         store.close()
 

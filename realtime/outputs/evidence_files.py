@@ -147,40 +147,52 @@ def overwrite_file(file: Path) -> None:
         os.close(descriptor)
 
 
+def event_folders(root: Path) -> dict[str, Path]:
+    """The finished folder of every event, by its key, whether a row speaks of it or not."""
+    return {
+        folder.name: folder
+        for folder in root.glob("[0-9a-f][0-9a-f]/*")
+        if _KEY.fullmatch(folder.name) and folder.name[:2] == folder.parent.name and _is_folder(folder)
+    }
+
+
 def sweep(root: Path, files_by_key: Mapping[str, frozenset[str]]) -> tuple[int, dict[str, frozenset[str]]]:
     """Bring the folders in line with the rows, after a crash.
 
-    ``files_by_key``: for every event the pictures its rows speak of. Removes whatever no row speaks of and gives
-    how many things were removed, and for each event the pictures that are missing.
+    ``files_by_key``: for every event the pictures its rows speak of. Removes the pictures and folders of our own
+    making that no row speaks of, nothing that somebody else put there, and gives how many it removed, and for each
+    event the pictures that are missing.
     """
-    removed = 0
+    removed = sum(_remove(part) for part in root.glob(f"{_PART}*") if _KEY.fullmatch(part.name[len(_PART) :]))
     present: dict[str, set[str]] = {}
-    for entry in list(root.iterdir()):
-        if not (entry.is_dir() and re.fullmatch(r"[0-9a-f]{2}", entry.name)):
-            removed += _remove(entry)
+    for key, folder in event_folders(root).items():
+        wanted = files_by_key.get(key)
+        if wanted is None:
+            removed += _remove(folder)
             continue
-        for folder in list(entry.iterdir()):
-            wanted = files_by_key.get(folder.name)
-            if wanted is None or not folder.is_dir() or folder.name[:2] != entry.name:
-                removed += _remove(folder)
-                continue
-            by_file = {PICTURES[name]: name for name in wanted}
-            names = present.setdefault(folder.name, set())
-            for file in list(folder.iterdir()):
-                if file.name in by_file:
-                    names.add(by_file[file.name])
-                else:
-                    removed += _remove(file)
+        present[key] = {name for name, file in PICTURES.items() if (folder / file).is_file()}
+        for name in present[key] - wanted:
+            (folder / PICTURES[name]).unlink()
+            removed += 1
     missing = {key: wanted - present.get(key, set()) for key, wanted in files_by_key.items()}
     return removed, {key: frozenset(names) for key, names in missing.items() if names}
 
 
-def _remove(entry: Path) -> int:
-    if entry.is_dir() and not entry.is_symlink():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink(missing_ok=True)
-    return 1
+def _remove(folder: Path) -> bool:
+    """Remove our pictures, and the folder where nothing else is in it; says whether it is gone."""
+    if not _is_folder(folder):
+        return False
+    for file in PICTURES.values():
+        (folder / file).unlink(missing_ok=True)
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _write_flushed(path: Path, content: bytes) -> None:

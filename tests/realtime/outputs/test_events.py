@@ -1,4 +1,3 @@
-import contextlib
 import io
 import sqlite3
 import stat
@@ -9,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from sightings import attack, crop, damage, evidence, frame, sighting, stored, stranger, track
+from sightings import attack, crop, evidence, frame, sighting, stored, stranger, track
 
 from models.errors import BadInput
 from realtime.outputs import evidence_files
@@ -186,38 +185,6 @@ def test_a_second_program_can_read_and_acknowledge_meanwhile(open_log):
     assert log.get(1).acknowledged_at is not None
 
 
-def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
-    (tmp_path / "events.sqlite").write_bytes(b"no database at all, but long enough to be taken for one" * 50)
-    with pytest.raises(BadInput, match="cannot be opened"):
-        EventLog(tmp_path)
-
-
-def test_a_damaged_database_is_refused_in_one_line_and_the_folder_is_free_again(open_log):
-    log = open_log()
-    stored(log, attack())
-    log.close()
-    database = log.store.folder / "events.sqlite"
-    damage(database)
-    with pytest.raises(BadInput, match=r"cannot be opened .*malformed.*; move it away") as refusal:
-        EventLog(log.store.folder)
-    assert "\n" not in str(refusal.value)
-    database.rename(database.with_name("damaged.sqlite"))
-    EventLog(log.store.folder).close()
-
-
-def test_a_database_of_a_newer_version_is_refused_and_the_folder_is_free_again(open_log):
-    log = open_log()
-    log.close()
-    database = log.store.folder / "events.sqlite"
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(BadInput, match="newer version") as refusal:
-        EventLog(log.store.folder)
-    database.unlink()
-    EventLog(log.store.folder).close()
-    assert refusal  # whose traceback, until now, kept alive what was half opened
-
-
 def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_log):
     log = open_log(min_free_bytes=2**62)
     (event,) = stored(log, attack())
@@ -230,30 +197,6 @@ def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_lo
 def test_only_keys_of_our_own_making_become_paths(tmp_path, key):
     with pytest.raises(ValueError, match="key"):
         evidence_files.folder_of(tmp_path, key)
-
-
-def test_leftovers_of_a_crash_are_removed_and_lost_pictures_are_noticed(open_log):
-    log = open_log()
-    stored(log, attack(track_id=1))
-    stored(log, attack(track_id=2))
-    log.close()
-    pictures, store = log.store.pictures, log.store
-    kept, damaged = sorted(pictures.glob("*/*"))
-    (pictures / (".part-" + "0" * 32)).mkdir()
-    (pictures / "00" / ("0" * 32)).mkdir(parents=True)
-    (kept / "stray.bin").write_bytes(b"x")
-    (damaged / "mask.png").unlink()
-    again = EventStore(store.folder)
-    assert again.recovered == 3
-    assert sorted(len(event.pictures) for event in again.query()) == [4, 5]
-    assert {path.name for path in kept.iterdir()} == {
-        "frame.jpg",
-        "before.png",
-        "saliency.png",
-        "mask.png",
-        "after.png",
-    }
-    again.close()
 
 
 def test_numbers_are_never_given_twice(open_log):
