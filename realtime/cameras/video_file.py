@@ -18,6 +18,9 @@ from realtime.types import Frame
 
 _LATE = 0.5  # seconds behind its own clock from which on a file plays slower instead of hurrying
 _MISSING = 1.0  # seconds short of what the header says, from which on a file counts as truncated
+_LONGEST_GAP = 10.0
+"""Seconds between two pictures that are believed; where joined recordings jump by hours, nobody is to wait for that.
+More than a track is remembered: who comes after a gap is not taken for who was there before it."""
 
 
 class VideoFile:
@@ -25,7 +28,8 @@ class VideoFile:
 
     Played at the file's own rate (``every_frame=False``) it behaves like a live camera: ``read`` returns when
     the picture is due. With ``every_frame`` it returns at once. All errors are permanent: the last one is
-    ``END_OF_FILE``, or ``DECODE_ERROR`` where the file ends before its header says.
+    ``END_OF_FILE``, or ``DECODE_ERROR`` where the file ends before its header says. Times never go back: where
+    the clock in the file does (recordings joined with ``cat``), they go on.
     """
 
     def __init__(self, path: str | Path, *, name: str | None = None, every_frame: bool = False) -> None:
@@ -34,7 +38,9 @@ class VideoFile:
         self.real_time = not every_frame
         self._index = 0
         self._starts_at: float | None = None
-        self._last_time = 0.0
+        self._time = 0.0  # of the last picture
+        self._stamp: float | None = None  # the same as the file has it
+        self._last_stamp = 0.0  # the highest
         self._container = self._open()
         if not self._container.streams.video:
             self._container.close()
@@ -51,10 +57,9 @@ class VideoFile:
 
     def read(self) -> Frame:
         picture = self._next_picture()
-        at = picture.time if picture.time is not None else self._index / (self.native_fps or 25.0)
+        at = self._time_of(picture)
         if self.real_time:
             self._wait_until_due(at)
-        self._last_time = max(self._last_time, at)
         self._index += 1
         return frame_now(self.name, self._index - 1, picture.bgr, None if self.real_time else at)
 
@@ -85,11 +90,24 @@ class VideoFile:
             return picture
         if self._index == 0:
             raise self._error(Cause.DECODE_ERROR, "holds no picture that can be decoded")
-        end = self._last_time + 1 / (self.native_fps or 25.0)
+        end = self._last_stamp + 1 / (self.native_fps or 25.0)
         if self._duration is not None and end < self._duration - max(_MISSING, 0.02 * self._duration):
             shown = f"{end:.1f} of {self._duration:.1f} seconds could be read"
             raise self._error(Cause.DECODE_ERROR, f"is truncated or damaged: {shown}")
         raise self._error(Cause.END_OF_FILE, "has ended")
+
+    def _time_of(self, picture: Picture) -> float:
+        """Seconds that rise with every picture, also where the file's own clock restarts, jumps, or is missing."""
+        usual = 1 / (self.native_fps or 25.0)
+        stamp = picture.time if picture.time is not None else self._index * usual
+        if self._stamp is None:
+            self._time = stamp
+        else:
+            step = stamp - self._stamp
+            self._time += min(step, _LONGEST_GAP) if step > 0 else usual
+        self._stamp = stamp
+        self._last_stamp = max(self._last_stamp, stamp)
+        return self._time
 
     def _wait_until_due(self, at: float) -> None:
         now = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -157,3 +158,39 @@ def test_a_picture_turned_by_its_header_is_shown_upright(kit, tmp_path, quarter)
     assert good
     assert frame.bgr.shape == expected.shape
     assert np.abs(frame.bgr.astype(int) - expected).mean() < 2
+
+
+def _part(path, start, pictures=50):
+    """Two seconds of MPEG-TS whose clock starts at so many seconds."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25, options={"g": "10", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(pictures):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 + index, np.uint8), "bgr24")
+            frame.pts = index + 25 * start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("starts", [(0, 0), (0, 600), (600, 0)])
+def test_where_joined_recordings_restart_or_jump_the_times_go_on(kit, tmp_path, starts):
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(_part(tmp_path / f"{number}.ts", start) for number, start in enumerate(starts)))
+    frames, error = kit.read_all(VideoFile(path, every_frame=True))
+    steps = np.diff([frame.moment for frame in frames])
+    assert len(steps) > 80  # the decoder gives up a few pictures where the parts meet
+    assert steps.min() > 0.03
+    assert steps.max() <= 10.0
+    assert error.cause is Cause.END_OF_FILE
+
+
+def test_a_gap_of_minutes_is_not_waited_for(tmp_path, monkeypatch):
+    slept = []
+    path = tmp_path / "gap.ts"
+    path.write_bytes(_part(tmp_path / "a.ts", 0, 10) + _part(tmp_path / "b.ts", 600, 20))
+    camera = VideoFile(path)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    for _ in range(15):
+        camera.read()
+    assert 5 < max(slept) < 11
