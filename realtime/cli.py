@@ -14,12 +14,15 @@ import contextlib
 import dataclasses
 import enum
 import errno
+import io
 import json
 import logging
+import stat
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -36,6 +39,9 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result 
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
+#: Names of files need not be UTF-8: the odd byte is written as ``\udce9``, which JSON reads back as the same name.
+_ODD_NAMES = "backslashreplace"
+
 #: What a full or read-only disk, a folder of somebody else's, or a file where a folder should be is answered with.
 _NO_PLACE_TO_WRITE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -51,6 +57,8 @@ def run_app(app: typer.Typer) -> None:
     """
     hide_credentials_of_this_process()
     setup_logging()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=_ODD_NAMES)
     sys.exit(_exit_code(app))
 
 
@@ -129,10 +137,13 @@ def check_writable(*files: Path | None) -> None:
             continue
         if file.is_dir() or not file.name:
             raise BadInput(f"cannot write {file}: it is a folder; give the name of a file")
-        if not file.parent.is_dir():
-            raise BadInput(f"cannot write {file}: there is no folder {file.parent}; make it first")
-        if not os.access(file.parent, os.W_OK):
-            raise BadInput(f"cannot write {file}: the folder {file.parent} is read-only; give another")
+        if _is_written_to_directly(file):
+            continue
+        folder = (Path(os.path.realpath(file)) if file.is_symlink() else file).parent
+        if not folder.is_dir():
+            raise BadInput(f"cannot write {file}: there is no folder {folder}; make it first")
+        if not os.access(folder, os.W_OK):
+            raise BadInput(f"cannot write {file}: the folder {folder} is read-only; give another")
 
 
 def write_json(path: str | Path | None, payload: Any) -> None:
@@ -144,21 +155,62 @@ def write_json(path: str | Path | None, payload: Any) -> None:
     if path is None:
         return
     text = json.dumps(redact_all(_plain(payload)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(path, text.encode())
+    write_whole(path, text.encode(errors=_ODD_NAMES))
 
 
 def write_whole(path: str | Path, content: bytes) -> None:
-    """Write a file beside its place and move it there, so that a half-written one is never seen."""
-    path = Path(path)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
+    """Write a file whole or not at all, see ``whole_file``. Raises ``BadInput``."""
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path, *, permissions: int = 0o666) -> Iterator[BinaryIO]:
+    """A file that is written beside its place and moved there, so that a half-written one is never seen.
+
+    A link is followed. What is no ordinary file (a device, a pipe) and this process's own output are written to as
+    they are: nothing can be moved onto them. Raises ``BadInput`` for every ``OSError`` within the block.
+    """
+    temporary = None
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        if _is_written_to_directly(path):
+            own = _own_output(path)
+            if own == 1:
+                sys.stdout.flush()
+            with open(os.open(path, os.O_WRONLY) if own is None else os.dup(own), "wb") as file:
+                yield file
+            return
+        target = os.path.realpath(path)
+        folder, name = os.path.split(target)
+        temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, permissions), "wb") as file:
+            yield file
+        os.replace(temporary, target)
     except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            temporary.unlink()
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput(f"cannot write {path}: {reason}; give a file in a folder that exists and is writable") from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError, ValueError):
+                os.unlink(temporary)
+
+
+def _is_written_to_directly(path: str | Path) -> bool:
+    """Whether ``path`` is a device, a pipe, or wherever this process's own output goes (``/dev/stdout``)."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _own_output(path) is not None
+
+
+def _own_output(path: str | Path) -> int | None:
+    """Which of stdout and stderr ``path`` is; opened anew it would be written from its beginning."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):  # one that is closed
+            if os.path.samestat(os.stat(path), os.fstat(number)):
+                return number
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
 from models.errors import BadInput
+from realtime.cli import whole_file
 from realtime.outputs import evidence_files
 from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import PICTURES, Event, EventFilter
@@ -30,19 +30,8 @@ def export(store: EventStore, path: Path, fmt: str, wanted: EventFilter | None =
     """
     if fmt not in FORMATS:
         raise BadInput(f"export: there is no format {fmt}; choose one of {', '.join(FORMATS)}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            count = write(store, file, fmt, wanted)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise BadInput(f"cannot write {path}: {error.strerror}; give a file in a folder that exists") from None
-    return count
+    with whole_file(path, permissions=0o600) as raw, TextIOWrapper(raw, encoding="utf-8", newline="") as file:
+        return write(store, file, fmt, wanted)
 
 
 def write(store: EventStore, file: TextIO, fmt: str, wanted: EventFilter | None = None) -> int:

@@ -51,6 +51,12 @@ APP = textwrap.dedent(
         open("/nowhere/at/all")
 
     @app.command()
+    def name(path: str, out: str):
+        from realtime.cli import write_json
+        console.print(path)
+        write_json(out, {"path": path})
+
+    @app.command()
     def three():
         raise typer.Exit(3)
 
@@ -118,6 +124,13 @@ def test_a_file_where_a_folder_should_be_is_bad_input(script, tmp_path):
     result = _run(script, "folder", str(script))
     assert result.returncode == 2
     assert result.stderr == f"error: {script}: cannot be written (File exists); give a writable place with room\n"
+
+
+def test_a_name_that_is_not_utf_8_is_printed_escaped_and_comes_back_from_the_figures(script, tmp_path):
+    command = [sys.executable, script, "name", b"caf\xe9.jpg", tmp_path / "out.json"]
+    result = subprocess.run(command, capture_output=True, env=_environment(), timeout=60)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"caf\\udce9.jpg\n", b"")
+    assert os.fsencode(json.loads((tmp_path / "out.json").read_text())["path"]) == b"caf\xe9.jpg"
 
 
 def test_an_unexpected_exception_is_exit_code_1_without_credentials(script):
@@ -226,15 +239,47 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(tmp_path, monkeypatch):
     target = tmp_path / "out.json"
     write_whole(target, b"old")
 
-    def full(self, content):
-        self.touch()
+    def full(part, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(BadInput, match="No space left on device"):
         write_whole(target, b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "away").mkdir()
+    link = tmp_path / "out.json"
+    link.symlink_to(tmp_path / "away" / "real.json")
+    for content in (b"first", b"second"):  # the file it names is missing at first
+        check_writable(link)
+        write_whole(link, content)
+        assert (tmp_path / "away" / "real.json").read_bytes() == content
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["away", "out.json", "real.json"]
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    check_writable(pipe)
+    write_whole(pipe, b"figures")
+    assert os.read(reader, 100) == b"figures"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_figures_may_go_to_the_standard_output(tmp_path):
+    program = "import sys; from realtime.cli import write_json; print(1); write_json('/dev/stdout', 2); print(3)"
+    command = [sys.executable, "-c", program]
+    piped = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60)
+    assert (piped.stdout, piped.stderr) == ("1\n2\n3\n", "")
+    with (tmp_path / "out.txt").open("w") as file:
+        subprocess.run([*command], stdout=file, env=_environment(), timeout=60, check=True)
+    assert (tmp_path / "out.txt").read_text() == "1\n2\n3\n"
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path):

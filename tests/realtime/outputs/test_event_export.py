@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import stat
 
 import pytest
@@ -30,3 +31,16 @@ def test_an_export_that_cannot_be_written_says_so(open_log, tmp_path):
         event_export.export(log.store, tmp_path / "out.xml", "xml")
     with pytest.raises(BadInput, match="cannot write"):
         event_export.export(log.store, tmp_path / "missing" / "out.csv", "csv")
+
+
+def test_an_export_goes_through_a_link_and_into_a_pipe(open_log, tmp_path):
+    log = open_log()
+    stored(log, attack())
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    event_export.export(log.store, tmp_path / "link.csv", "csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    event_export.export(log.store, tmp_path / "pipe", "csv")
+    assert os.read(reader, 10_000) == (tmp_path / "real.csv").read_bytes()
+    os.close(reader)
