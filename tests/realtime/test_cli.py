@@ -273,7 +273,8 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
 
 
 def test_figures_may_go_to_the_standard_output(tmp_path):
-    program = "import sys; from realtime.cli import write_json; print(1); write_json('/dev/stdout', 2); print(3)"
+    # not /dev/stdout, which a failure of this test would replace where root runs it
+    program = "from realtime.cli import write_json; print(1); write_json('/dev/fd/1', 2); print(3)"
     command = [sys.executable, "-c", program]
     piped = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60)
     assert (piped.stdout, piped.stderr) == ("1\n2\n3\n", "")
