@@ -26,6 +26,11 @@ class CropEvidence:
     views: Floats  # (V, K)
     zones: tuple[str, ...]
 
+    @property
+    def explained(self) -> bool:
+        """Whether the saliency was looked at; a quick decision without an alarm leaves it out, all zero."""
+        return bool(self.saliency.any())
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from models.bundle import Bundle, load_bundle
 from models.engines import Engine, make_engine
-from models.evidence import Bools, Bytes, Evidence, Floats
+from models.engines.base import OneAtATime
+from models.evidence import Bools, Bytes, CropEvidence, Evidence, Floats
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
 from models.zones import Looks, Zone, every_look
@@ -44,6 +46,8 @@ class _Stages:
 class Recogniser:
     """Names faces and defends the answer. Crops are (N, S, S, 3) uint8 RGB in the canonical pose.
 
+    Several threads may use it; the engine runs for one of them at a time.
+
     Attributes:
         policy: when a name is believed; replaceable.
         mask_parameters: those of the saliency mask; replaceable.
@@ -55,7 +59,7 @@ class Recogniser:
         self.policy: Policy = bundle.info.policy.policy
         self.mask_parameters: MaskParameters = bundle.info.defence.parameters
         self.zones: tuple[Zone, ...] = bundle.info.policy.zones
-        self._engine = engine
+        self._engine: Engine = OneAtATime(engine)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -110,14 +114,18 @@ class Recogniser:
         logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile, looks)
         stages.end("saliency")
         raw, views = softmax(logits[: len(crops)]), looks.scattered(softmax(logits[len(crops) :]))
-        mask, masked_crops = self._masked(crops, saliency)
-        stages.end("mask")
-        defended = raw.copy()  # nothing masked, nothing to classify again
-        touched = mask.any(axis=(1, 2))
-        if touched.any():
-            defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
-        stages.end("reclassify")
+        mask, masked_crops, defended = self._masked(crops, saliency, raw, stages)
         return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
+
+    def explain(self, crop: Bytes, found: CropEvidence) -> CropEvidence:
+        """Look at the saliency that a quick decision on ``crop`` (S, S, 3) left out.
+
+        Gives ``found`` with saliency, mask, masked crop and the probabilities after it; what was decided on stays.
+        """
+        crops, stages = self._checked(crop[None]), _Stages(None)
+        _, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile)
+        mask, masked_crops, defended = self._masked(crops, saliency, found.raw[None], stages)
+        return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
     def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
@@ -137,12 +145,9 @@ class Recogniser:
         if alarms:
             _, saliency[alarms] = self._engine.logits_and_saliency(crops[alarms], self.mask_parameters.percentile)
             stages.end("saliency")
-            mask[alarms], masked_crops[alarms] = self._masked(crops[alarms], saliency[alarms])
-            stages.end("mask")
-            touched = mask.any(axis=(1, 2))
-            if touched.any():
-                defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
-            stages.end("reclassify")
+            mask[alarms], masked_crops[alarms], defended[alarms] = self._masked(
+                crops[alarms], saliency[alarms], raw[alarms], stages
+            )
         return found
 
     def warm_up(self) -> None:
@@ -157,9 +162,17 @@ class Recogniser:
         looks = every_look(self.zones, len(crops))
         return looks.scattered(softmax(self._engine.logits(looks.views(self._checked(crops), self.fill_rgb))))
 
-    def _masked(self, crops: Bytes, saliency: Floats) -> tuple[Bools, Bytes]:
+    def _masked(self, crops: Bytes, saliency: Floats, raw: Floats, stages: _Stages) -> tuple[Bools, Bytes, Floats]:
+        """The mask, the crops under it, and the probabilities of these."""
         mask = saliency_to_mask(saliency, self.mask_parameters)
-        return mask, apply_mask(crops, mask, self.fill_rgb, self.mask_parameters.fill)
+        masked_crops = apply_mask(crops, mask, self.fill_rgb, self.mask_parameters.fill)
+        stages.end("mask")
+        defended = raw.copy()  # nothing masked, nothing to classify again
+        touched = mask.any(axis=(1, 2))
+        if touched.any():
+            defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
+        stages.end("reclassify")
+        return mask, masked_crops, defended
 
     def decide(self, crops: Bytes) -> list[Decision]:
         """``defend`` and the bundle's policy."""

@@ -107,7 +107,7 @@ class Pipeline:
         return over
 
     def stop_soon(self) -> None:
-        """Ask it to stop and return at once (safe in a signal handler)."""
+        """Ask it to stop and return at once; from any thread, but not in a signal handler: it takes locks."""
         self._stopping.set()
         for camera in self.cameras:
             camera.stop_soon()
@@ -229,7 +229,7 @@ def decide_crops(
     for crop, one, further in zip(crops, evidence, held, strict=True):
         decision = decide(one, recogniser.policy)
         board.put_decision(crop, decision, one, crop.frame.now())
-        meter.decided(decision, full=bool(one.saliency.any()), light=further is not None)
+        meter.decided(decision, full=one.explained, light=further is not None)
         if schedule is not None:
             looked = further is None and len(one.views) > 1 and decision.state == "known"
             schedule.note(crop, verdict_name(decision), one.views[1:] if looked else None, started)

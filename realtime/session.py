@@ -77,7 +77,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
             return [camera.status() for camera in cameras]
 
         screen = Mosaic(statuses)
-        services = stack.enter_context(Services(service_settings(config), statuses, meter))
+        services = stack.enter_context(Services(service_settings(config), statuses, meter, recogniser.explain))
         shows: list[Show] = [screen.put, services.show, *outputs.shows]
         if services.page is not None:
             console.print(f"live page: {services.page.url}")

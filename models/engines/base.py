@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +27,7 @@ ENGINES = (
 
 
 class Engine(Protocol):
-    """Runs one bundle's network on uint8 RGB crops (N, S, S, 3); N may be 0."""
+    """Runs one bundle's network on uint8 RGB crops (N, S, S, 3); N may be 0. For one thread at a time."""
 
     name: str
     """What really runs, for example ``onnxruntime 1.24.0 (CPUExecutionProvider)``."""
@@ -36,6 +37,27 @@ class Engine(Protocol):
 
     def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
         """(N, S, S, 3) -> ``logits`` and the scaled guided saliency of each crop's top-1 logit (N, S, S) in [0, 1]."""
+
+
+class OneAtATime:
+    """An engine that several threads may call: each waits until the pass of another is over.
+
+    Torch's hooks, OpenVINO's requests and the buffers on a GPU are not made for two passes at once, and on a
+    processor two passes would take the cores from each other.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.name = engine.name
+        self._engine = engine
+        self._turn = threading.Lock()
+
+    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
+        with self._turn:
+            return self._engine.logits(crops, looks)
+
+    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
+        with self._turn:
+            return self._engine.logits_and_saliency(crops, percentile, looks)
 
 
 def with_views_apart(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from realtime.outputs.event_types import PICTURES, Event, EventFilter, PendingEvent
+from realtime.types import Floats
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -46,8 +47,10 @@ def insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEv
     if evidence is not None:
         probabilities = {
             "labels": list(evidence.labels),
-            "raw": [round(float(p), 6) for p in evidence.raw],
-            "defended": [round(float(p), 6) for p in evidence.defended],
+            "raw": _rounded(evidence.raw),
+            "defended": _rounded(evidence.defended) if evidence.explained else None,
+            "zones": list(evidence.zones),
+            "views": [_rounded(view) for view in evidence.views],
         }
     height, width = event.bgr.shape[:2]
     box = [round(float(v) / s, 5) for v, s in zip(event.subject.track.face.box, (width, height) * 2, strict=True)]
@@ -74,6 +77,10 @@ def insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEv
     cursor = connection.execute(f"INSERT INTO events ({', '.join(values)}) VALUES ({marks})", values)
     assert cursor.lastrowid is not None
     return cursor.lastrowid
+
+
+def _rounded(probabilities: Floats) -> list[float]:
+    return [round(float(p), 6) for p in probabilities]
 
 
 def event_of(row: Sequence[Any]) -> Event:

@@ -91,7 +91,8 @@ class PendingEvent:
 class Event:
     """A stored event. ``box`` is x1, y1, x2, y2 as shares of the frame's width and height.
 
-    ``probabilities`` has ``labels``, ``raw`` and ``defended`` (equally long), or is None without evidence.
+    ``probabilities`` is None without evidence; otherwise it has ``labels``, ``raw``, ``defended`` (equally long; after
+    the saliency mask, None where that was not looked at), ``zones`` and ``views``, one such list for each zone hidden.
     ``pictures`` are the names, out of ``PICTURES``, for which there is a file. Times are seconds since the epoch.
     """
 
@@ -111,7 +112,7 @@ class Event:
     reason: str
     dissent: str | None
     box: tuple[float, float, float, float]
-    probabilities: dict[str, list[Any]] | None = field(repr=False, default=None)
+    probabilities: dict[str, Any] | None = field(repr=False, default=None)
     pictures: tuple[str, ...] = ()
     acknowledged_at: float | None = None
 

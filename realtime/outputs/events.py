@@ -3,19 +3,25 @@
 ``offer`` runs in the pipeline and only looks at the verdicts and copies a frame when there is something new;
 encoding, flushing and SQLite happen in the log's own thread behind a bounded queue. When that thread falls
 behind (a slow disk), events are dropped and counted; the pipeline never waits.
+
+Live decisions look at the saliency of alarms only. The log's thread looks at that of any other event before it is
+stored: they are few.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.evidence import CropEvidence
 from realtime.outputs import evidence_files, retention
 from realtime.outputs.event_rules import EventRules, Noticed
 from realtime.outputs.event_store import EventStore
@@ -27,6 +33,10 @@ _log = logging.getLogger(__name__)
 _PRUNE_EVERY = 60.0
 _LISTENER_KEEPS = 64
 _LONGEST_REST = 1.5  # seconds that closing waits for events still in the queue; a clean shutdown has three
+_LOOKS_FOR = 0.5  # seconds of these in which saliency is still looked at: the engine must be at rest at the end
+
+#: (crop (S, S, 3) RGB, its evidence) -> the evidence with the saliency looked at, ``Recogniser.explain``
+Explain = Callable[[Bytes, CropEvidence], CropEvidence]
 
 
 class Subscription:
@@ -64,15 +74,23 @@ class EventLog:
     """Everything the rest of the program needs of events.
 
     ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event.
+    ``explain`` is called in the log's own thread; without it events of quick decisions have no saliency and mask.
     Raises ``BadInput`` where the folder cannot be used.
     """
 
     def __init__(
-        self, folder: str | Path, settings: EventSettings | None = None, *, deliver_to: Sequence[str] = ()
+        self,
+        folder: str | Path,
+        settings: EventSettings | None = None,
+        *,
+        deliver_to: Sequence[str] = (),
+        explain: Explain | None = None,
     ) -> None:
         self.settings = settings if settings is not None else EventSettings()
         self.store = EventStore(Path(folder))
         self.deliver_to = tuple(deliver_to)
+        self._explain = explain
+        self._looks_until = math.inf
         self._rules = EventRules(self.settings)
         self._rules_lock = threading.Lock()
         self._queue: queue.Queue[PendingEvent | None] = queue.Queue(self.settings.queue_size)
@@ -153,6 +171,7 @@ class EventLog:
         """Write what is queued (for at most 1.5 s), then close the database."""
         if self._closing.is_set():
             return
+        self._looks_until = time.monotonic() + _LOOKS_FOR
         self._closing.set()
         self._thread.join(_LONGEST_REST)
         if not self._thread.is_alive():
@@ -192,6 +211,7 @@ class EventLog:
                     self._queue.task_done()
 
     def _write(self, event: PendingEvent) -> None:
+        event = self._explained(event)
         pictures = evidence_files.render(event, self.settings)
         if retention.free_bytes(self.store) < self.settings.min_free_bytes:
             self._counts["pruned"] += retention.prune(self.store, self.settings)
@@ -202,6 +222,21 @@ class EventLog:
         stored = self.store.add(event, pictures, self.deliver_to)
         self._counts["written"] += 1
         self._tell(stored)
+
+    def _explained(self, event: PendingEvent) -> PendingEvent:
+        """The event with the saliency of its crop looked at, if there is time for it."""
+        verdict, crop = event.subject.verdict, event.subject.crop
+        if self._explain is None or verdict is None or verdict.evidence is None or crop is None:
+            return event
+        behind = self._queue.qsize() > self.settings.queue_size // 2 or time.monotonic() > self._looks_until
+        if verdict.evidence.explained or behind:
+            return event
+        try:
+            evidence = self._explain(crop, verdict.evidence)
+        except Exception as error:  # an event without its explanation is better than none
+            self._complain("the saliency of an event could not be looked at: %s", error)
+            return event
+        return replace(event, subject=replace(event.subject, verdict=replace(verdict, evidence=evidence)))
 
     def _prune_sometimes(self) -> None:
         now = time.monotonic()

@@ -31,14 +31,15 @@ def render(event: PendingEvent, settings: EventSettings) -> dict[str, bytes]:
     """The event's pictures as encoded files, by the names of ``PICTURES``.
 
     ``saliency.png`` holds the map as 8 bits with a palette (index 255 is saliency 1), so that it can be looked
-    at as it is and read back exactly; ``mask.png`` has one bit a pixel, white is hidden.
+    at as it is and read back exactly; ``mask.png`` has one bit a pixel, white is hidden. What was not looked at
+    is left out.
     """
     frame = pixelated(event.bgr, event) if settings.pixelate_others else event.bgr
     pictures = {"frame": _jpeg(_at_most(frame, settings.frame_max_side), settings.jpeg_quality)}
     if event.subject.crop is not None:
         pictures["before"] = _png(Image.fromarray(np.ascontiguousarray(event.subject.crop)))
     evidence = event.subject.verdict.evidence if event.subject.verdict is not None else None
-    if evidence is not None:
+    if evidence is not None and evidence.explained:
         pictures["saliency"] = _png(_with_palette(evidence.saliency))
         pictures["mask"] = _png(Image.fromarray(evidence.mask.astype(np.uint8) * 255).convert("1"))
         pictures["after"] = _png(Image.fromarray(np.ascontiguousarray(evidence.masked_crop)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from typing import Any
 
 from realtime.outputs import evidence_files
 from realtime.outputs.event_store import EventStore
@@ -81,8 +82,17 @@ def _forget_probabilities(store: EventStore, name: str) -> None:
                 kept = [i for i, label in enumerate(vectors["labels"]) if label != name]
                 if len(kept) == len(vectors["labels"]):
                     continue
-                without = json.dumps({key: [values[i] for i in kept] for key, values in vectors.items()})
+                without = json.dumps({key: _only(kept, key, values) for key, values in vectors.items()})
                 connection.execute("UPDATE events SET probabilities = ? WHERE id = ?", (without, event_id))
+
+
+def _only(kept: list[int], key: str, values: list[Any] | None) -> list[Any] | None:
+    """An entry of an event's ``probabilities`` with the people at these places only."""
+    if values is None or key == "zones":
+        return values
+    if key == "views":
+        return [[view[i] for i in kept] for view in values]
+    return [values[i] for i in kept]
 
 
 def _bytes_kept(store: EventStore) -> int:

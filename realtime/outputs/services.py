@@ -12,7 +12,7 @@ from realtime.cameras.states import CameraStatus
 from realtime.metrics import Meter
 from realtime.outputs.event_feed import EventFeed
 from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
+from realtime.outputs.events import EventLog, Explain
 from realtime.outputs.mqtt import Mqtt
 from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.webhook import Webhook
@@ -47,11 +47,16 @@ class Services:
     """Opens what the settings ask for; give ``feed`` and ``show`` to the pipeline, and close at the end.
 
     Closing takes at most about three seconds: page, deliveries (what is unsent stays in the outbox), then the log.
-    Raises ``BadInput`` where a folder, an address or a package is wrong; whatever was opened is closed again.
+    ``explain`` is for the event log. Raises ``BadInput`` where a folder, an address or a package is wrong; whatever
+    was opened is closed again.
     """
 
     def __init__(
-        self, settings: ServiceSettings, statuses: Callable[[], Sequence[CameraStatus]], meter: Meter | None = None
+        self,
+        settings: ServiceSettings,
+        statuses: Callable[[], Sequence[CameraStatus]],
+        meter: Meter | None = None,
+        explain: Explain | None = None,
     ) -> None:
         self.events: EventLog | None = None
         self.feed: EventFeed | None = None
@@ -60,7 +65,7 @@ class Services:
         self._senders: list[OutboxSender] = []
         with ExitStack() as stack:
             if settings.folder is not None:
-                self._open_events(settings, settings.folder, stack)
+                self._open_events(settings, settings.folder, explain, stack)
             if settings.page is not None:
                 self._open_page(settings.page, statuses, meter, stack)
             self._stack = stack.pop_all()
@@ -80,10 +85,10 @@ class Services:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_events(self, settings: ServiceSettings, folder: Path, stack: ExitStack) -> None:
+    def _open_events(self, settings: ServiceSettings, folder: Path, explain: Explain | None, stack: ExitStack) -> None:
         targets = {"webhook": settings.webhook, "mqtt": settings.mqtt}
         wanted = {name: target for name, target in targets.items() if target is not None}
-        log = EventLog(folder, settings.events, deliver_to=list(wanted))
+        log = EventLog(folder, settings.events, deliver_to=list(wanted), explain=explain)
         stack.callback(log.close)
         for target in wanted.values():
             if isinstance(target, Mqtt):

@@ -1,5 +1,8 @@
 """The recogniser's contract on a small net: engines agree, the masked crops are what is classified again."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -143,6 +146,56 @@ def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms(
     assert not quick.saliency[~alarms].any()
     assert not quick.mask[~alarms].any()
     np.testing.assert_array_equal(quick.masked_crops[~alarms], crops[~alarms])
+
+
+def test_what_a_quick_decision_left_out_is_looked_at_later_and_nothing_else_changes(
+    recogniser: Recogniser, crops: np.ndarray
+) -> None:
+    recogniser.zones = ("eyewear",)
+    before, recogniser.policy = recogniser.policy, Policy(threshold=1.0)  # nobody is known, so there is no alarm
+    held = [np.zeros((0, len(recogniser.labels)), np.float32)] * 5
+    try:
+        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True, held=held)
+        explained = [recogniser.explain(crop, one) for crop, one in zip(crops, quick, strict=True)]
+    finally:
+        recogniser.zones, recogniser.policy = (), before
+    assert not any(one.explained for one in quick)
+    assert all(one.explained for one in explained)
+    for found, left_out, wanted in zip(explained, quick, full, strict=True):
+        np.testing.assert_allclose(found.saliency, wanted.saliency, atol=1e-5)
+        np.testing.assert_array_equal(found.masked_crop, wanted.masked_crop)
+        np.testing.assert_allclose(found.defended, wanted.defended, atol=1e-5)
+        np.testing.assert_array_equal(found.raw, left_out.raw)
+        np.testing.assert_array_equal(found.views, left_out.views)
+
+
+def test_threads_that_share_a_recogniser_use_its_engine_one_after_the_other(
+    small_bundle: Bundle, crops: np.ndarray
+) -> None:
+    class Engine:
+        name = "counting"
+        inside = most = 0
+
+        def logits(self, shown: np.ndarray, looks: Looks | None = None) -> np.ndarray:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.002)
+            self.inside -= 1
+            return np.zeros((len(shown), 4), np.float32)
+
+        def logits_and_saliency(
+            self, shown: np.ndarray, percentile: float, looks: Looks | None = None
+        ) -> tuple[np.ndarray, np.ndarray]:
+            return self.logits(shown), np.zeros(shown.shape[:3], np.float32)
+
+    engine = Engine()
+    recogniser = Recogniser(small_bundle, engine)
+    threads = [threading.Thread(target=work, args=(crops,)) for work in (recogniser.classify, recogniser.defend) * 8]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert engine.most == 1
 
 
 def test_a_quick_defence_takes_held_views_for_the_further_zones_and_looks_at_the_first(

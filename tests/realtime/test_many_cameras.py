@@ -15,6 +15,7 @@ import pytest
 from running import Running
 
 from models.bundle import Bundle
+from realtime.outputs.event_store import EventStore
 from tools.fault_drill.pictures import encode_units, numbered_picture, write_video
 from tools.fault_drill.rtsp_server import RtspServer
 
@@ -62,7 +63,9 @@ def test_four_cameras_of_which_two_are_away_run_on_one_page_and_stop_in_good_ord
             "yard": str(film),
         }
         lines = [f"  - {{name: {name}, source: '{source}', open_timeout: 20}}" for name, source in sources.items()]
-        (tmp_path / "cameras.yaml").write_text("\n".join(["cameras:", *lines, "web: {port: 0}"]))
+        (tmp_path / "cameras.yaml").write_text(
+            "\n".join(["cameras:", *lines, "web: {port: 0}", "defence: {zones: [eyewear]}"])
+        )
         arguments = ["--config", "cameras.yaml", "--web", "--record", "seen.mp4", "--json", "out.json"]
         with Running("run", *arguments, "--events", "events", *quick(small_bundle), cwd=tmp_path) as run:
             cameras = run.wait_for(front="live", gate="live", roof="lost", cellar="connecting", yard="lost")
@@ -81,6 +84,10 @@ def test_four_cameras_of_which_two_are_away_run_on_one_page_and_stop_in_good_ord
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["frames_displayed"] > 50
     assert "Traceback" not in run.err
+    store = EventStore(tmp_path / "events", owner=False)
+    events = store.query()
+    store.close()
+    assert any({"before", "saliency", "mask", "after"} <= set(event.pictures) for event in events)
     recorded = {path.name: frames_in(path) for path in tmp_path.glob("seen*")}
     assert set(recorded) == {f"seen-{name}.mp4" for name in ("front", "gate", "roof", "yard")}  # not the cellar's
     assert all(count > 10 for count in recorded.values()), recorded

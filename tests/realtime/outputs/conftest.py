@@ -11,8 +11,10 @@ def open_log(tmp_path):
     """Opens event logs in a temporary folder and closes them."""
     logs = []
 
-    def opened(folder="events", deliver_to=(), **settings):
-        log = EventLog(tmp_path / folder, EventSettings(**{**ROOMY, **settings}), deliver_to=deliver_to)
+    def opened(folder="events", deliver_to=(), explain=None, **settings):
+        log = EventLog(
+            tmp_path / folder, EventSettings(**{**ROOMY, **settings}), deliver_to=deliver_to, explain=explain
+        )
         logs.append(log)
         return log
 

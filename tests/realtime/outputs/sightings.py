@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,9 +34,16 @@ def evidence(side=SIDE):
         mask=mask,
         masked_crop=masked,
         defended=np.array([0.1, 0.85, 0.05], np.float32),
-        views=np.zeros((0, 3), np.float32),
-        zones=(),
+        views=np.array([[0.25, 0.7, 0.05]], np.float32),
+        zones=("eyewear",),
     )
+
+
+def quick_evidence(side=SIDE):
+    """As a live decision without an alarm leaves it: nobody has looked at the saliency."""
+    full = evidence(side)
+    nothing = np.zeros((side, side), np.float32)
+    return replace(full, saliency=nothing, mask=nothing > 0, masked_crop=crop(side), defended=full.raw)
 
 
 def crop(side=SIDE):
@@ -77,6 +85,11 @@ def sighting(state="known", name="Ada", track_id=1, box=(100, 80, 160, 150), now
 
 def attack(now=0.0, claimed="Ada", likely="Bob", **options):
     return sighting("suspected_attack", claimed, likely=likely, now=now, **options)
+
+
+def quickly(sighting):
+    """The sighting with the evidence of a quick decision."""
+    return replace(sighting, verdict=replace(sighting.verdict, evidence=quick_evidence()))
 
 
 def stranger(now=0.0, reason="stranger or not enough evidence", **options):

@@ -1,6 +1,7 @@
 import io
 import sqlite3
 import stat
+import threading
 import time
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from sightings import attack, crop, evidence, frame, sighting, stored, stranger, track
+from sightings import attack, crop, evidence, frame, quickly, sighting, stored, stranger, track
 
 from models.errors import BadInput
 from realtime.outputs import evidence_files
@@ -38,6 +39,8 @@ def test_an_attack_is_stored_with_all_its_evidence(open_log):
         "labels": ["Ada", "Bob", "Cyd"],
         "raw": pytest.approx([0.9, 0.06, 0.04]),
         "defended": pytest.approx([0.1, 0.85, 0.05]),
+        "zones": ["eyewear"],
+        "views": [pytest.approx([0.25, 0.7, 0.05])],
     }
     assert event.box == pytest.approx((100 / 320, 80 / 240, 160 / 320, 150 / 240), abs=1e-5)
 
@@ -50,6 +53,57 @@ def test_the_pictures_give_back_the_arrays_they_were_made_from(open_log):
     assert np.array_equal(pixels(log, event, "mask"), evidence().mask)
     assert np.allclose(pixels(log, event, "saliency") / 255, evidence().saliency, atol=0.5 / 255 + 1e-6)
     assert cv2.imdecode(np.frombuffer(log.picture(event.id, "frame"), np.uint8), 1).shape == (240, 320, 3)
+
+
+def test_the_saliency_of_a_quick_decision_is_looked_at_before_its_event_is_stored(open_log):
+    looked_at = []
+
+    def explain(pixels, found):
+        looked_at.append((pixels, found, threading.current_thread().name))
+        return replace(evidence(), raw=found.raw)
+
+    log = open_log(explain=explain)
+    stored(log, attack(track_id=1))
+    assert looked_at == []  # an alarm was looked at already
+    event, _ = stored(log, quickly(sighting(track_id=2)))
+    ((pixels_seen, found, thread),) = looked_at
+    assert np.array_equal(pixels_seen, crop())
+    assert not found.saliency.any()
+    assert thread == "event-log"
+    assert (event.kind, event.identity) == ("known", "Ada")
+    assert event.pictures == ("frame", "before", "saliency", "mask", "after")
+    assert np.array_equal(pixels(log, event, "mask"), evidence().mask)
+    assert event.probabilities["defended"] == pytest.approx([0.1, 0.85, 0.05])
+
+
+def test_saliency_that_was_not_looked_at_is_left_out_and_not_made_up(open_log):
+    def failing(*_):
+        raise RuntimeError("no memory on the device")
+
+    for number, explain in enumerate((None, failing)):
+        log = open_log(f"events {number}", explain=explain)
+        (event,) = stored(log, quickly(sighting()))
+        assert event.pictures == ("frame", "before")
+        assert event.probabilities["raw"] == pytest.approx([0.9, 0.06, 0.04])
+        assert event.probabilities["views"] == [pytest.approx([0.25, 0.7, 0.05])]
+        assert event.probabilities["defended"] is None
+
+
+def test_events_that_pile_up_are_stored_without_a_look_rather_than_dropped(open_log):
+    held = threading.Event()
+
+    def explain(pixels, found):
+        held.wait(10)
+        return evidence()
+
+    log = open_log(explain=explain, queue_size=4)
+    for number in range(5):
+        log.offer(frame(), [quickly(stranger(track_id=number))], 0.0)
+        time.sleep(0.05)
+    held.set()
+    assert log.flush()
+    looked_at = ["saliency" in event.pictures for event in reversed(log.query())]
+    assert looked_at == [True, False, True, True, True]  # three waited behind the second
 
 
 def test_the_log_keeps_the_frame_as_it_was_when_the_pipeline_draws_on_it_afterwards(open_log):

@@ -45,14 +45,27 @@ def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
     name = "Zacharias Unforgettable"
     stored(log, sighting(name=name, track_id=1, box=LEFT), attack(claimed="Ada", likely="Bob", track_id=2, box=RIGHT))
     stored(log, attack(claimed=name, track_id=3, now=1.0), now=1.0)
+    vectors = {
+        "labels": ["Ada", name, "Bob"],
+        "raw": [0.75, 0.25, 0.0],
+        "defended": None,
+        "zones": ["eyewear", "lower_face"],
+        "views": [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]],
+    }
     log.store.rows(
         "UPDATE events SET probabilities = ? WHERE claimed = 'Ada'",
-        (json.dumps({"labels": ["Ada", name], "raw": [0.75, 0.25], "defended": [0.5, 0.5]}),),
+        (json.dumps(vectors),),
     )
     assert retention.forget_person(log.store, name) == 2
     (left,) = log.query()
     assert left.claimed == "Ada"
-    assert left.probabilities == {"labels": ["Ada"], "raw": [0.75], "defended": [0.5]}
+    assert left.probabilities == {
+        "labels": ["Ada", "Bob"],
+        "raw": [0.75, 0.0],
+        "defended": None,
+        "zones": ["eyewear", "lower_face"],
+        "views": [[0.5, 0.25], [0.125, 0.125]],
+    }
     assert left.pictures == ("before", "saliency", "mask", "after")  # the frame showed the person as a bystander
     assert name not in {person["name"] for person in log.people()}
     for file in log.store.folder.rglob("*"):

@@ -12,7 +12,8 @@ export async function openDetail(id, { history, acknowledge }) {
   find(".detail-body", dialog).replaceChildren(
     make("div", { class: "detail-pictures" },
       event.pictures.includes("frame") ? frame(event) : make("p", { class: "empty" }, "The frame is not kept."),
-      steps(event)),
+      steps(event),
+      event.pictures.includes("before") && !event.pictures.includes("saliency") ? make("p", { class: "empty" }, "Saliency and mask were not looked at.") : null),
     make("div", { class: "detail-text" }, facts(event), probabilities(event),
       make("div", { class: "actions" },
         person ? make("button", { type: "button", onclick: () => { dialog.close(); history(person); } }, `History of ${person}`) : null,
@@ -50,12 +51,15 @@ function facts(event) {
 
 function probabilities(event) {
   if (!event.probabilities) return null;
-  const { labels, raw, defended } = event.probabilities;
-  const best = labels.map((_, i) => i).sort((a, b) => Math.max(raw[b], defended[b]) - Math.max(raw[a], defended[a])).slice(0, 5);
+  const { labels, raw, defended, zones = [], views = [] } = event.probabilities;
+  const columns = [["Before", raw], ...zones.map((zone, i) => [`Without ${zone.replaceAll("_", " ")}`, views[i]]), ["After the mask", defended]]
+    .filter(([, values]) => values);
+  const highest = (i) => Math.max(...columns.map(([, values]) => values[i]));
+  const best = labels.map((_, i) => i).sort((a, b) => highest(b) - highest(a)).slice(0, 5);
   return make("table", { class: "bars" },
     make("caption", {}, "Probabilities, the five highest"),
-    make("thead", {}, make("tr", {}, ...["Name", "Before", "After the mask"].map((title) => make("th", { scope: "col" }, title)))),
-    make("tbody", {}, ...best.map((i) => make("tr", {}, make("th", { scope: "row" }, labels[i]), bar(raw[i]), bar(defended[i])))));
+    make("thead", {}, make("tr", {}, ...["Name", ...columns.map(([title]) => title)].map((title) => make("th", { scope: "col" }, title)))),
+    make("tbody", {}, ...best.map((i) => make("tr", {}, make("th", { scope: "row" }, labels[i]), ...columns.map(([, values]) => bar(values[i]))))));
 }
 
 function bar(value) {

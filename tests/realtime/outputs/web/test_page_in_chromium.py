@@ -6,7 +6,7 @@ import cv2
 import pytest
 from asking_page import TOKEN
 from made_up_page import MovingCameras
-from sightings import attack, frame, sighting
+from sightings import attack, frame, quickly, sighting
 from typer.testing import CliRunner
 
 from models.errors import BadInput
@@ -128,13 +128,30 @@ def test_details_and_history_work_from_the_keyboard(chrome, serve):
     detail = one(chrome, '[data-id="1"] [data-action="detail"]')
     detail.send_keys(Keys.ENTER)
     assert screenshot.wait_for(chrome, "dialog[open] .bars", 5)
-    assert "85.0" in one(chrome, "dialog .bars").text
+    titles = [head.text for head in chrome.find_elements(By.CSS_SELECTOR, "dialog .bars thead th")]
+    assert titles == ["Name", "Before", "Without eyewear", "After the mask"]
+    first = one(chrome, "dialog .bars tbody tr").text.replace("\u00a0", " ").split("\n")
+    assert first == ["Ada", "90.0 %", "25.0 %", "10.0 %"]
     one(chrome, "dialog").send_keys(Keys.ESCAPE)
     until(lambda: not chrome.find_elements(By.CSS_SELECTOR, "dialog[open]"))
     assert chrome.switch_to.active_element == detail
     one(chrome, '[data-id="1"] [data-action="history"]').send_keys(Keys.ENTER)
     until(lambda: [card.get_attribute("data-id") for card in chrome.find_elements(By.CSS_SELECTOR, ".event")] == ["1"])
     until(lambda: "History of Ada" in one(chrome, "#history").text)
+
+
+def test_the_details_say_so_where_nobody_looked_at_the_saliency(chrome, serve):
+    page = serve()
+    page.events.offer(frame(), [quickly(sighting(name="Cyd"))], 0.0)
+    chrome.get(page.url)
+    assert screenshot.wait_for(chrome, '[data-id="1"]', 10)
+    one(chrome, '[data-id="1"] [data-action="detail"]').click()
+    assert screenshot.wait_for(chrome, "dialog[open] .bars", 5)
+    assert "Saliency and mask were not looked at." in one(chrome, "dialog").text
+    assert [caption.text for caption in chrome.find_elements(By.CSS_SELECTOR, "dialog figcaption")] == ["Before"]
+    titles = [head.text for head in chrome.find_elements(By.CSS_SELECTOR, "dialog .bars thead th")]
+    assert titles == ["Name", "Before", "Without eyewear"]
+    assert complaints(chrome) == []
 
 
 def test_every_control_that_is_reached_by_tab_shows_the_focus(chrome, serve):
