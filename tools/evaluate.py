@@ -134,9 +134,14 @@ def main(
     make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     people = read_people(data, allow_single=True, aligned=aligned)
     measured = people_of_split(recogniser, people, choice)
+    for one in bundles[1:]:
+        if people_of_split(one, people, choice).digest() != measured.digest():
+            raise BadInput(f"--hardened {hardened}: was validated on other faces than the first bundle")
     real_glasses = None if wearing is None else wearers(measured, wearing)
     if choice is Split.test:  # before anything is seen, so that an interrupted run has been logged too
-        log_look(log, {"begun": "evaluate", "bundle_sha256": recogniser.bundle.checksum}, command="tools.evaluate")
+        used = {"bundle_sha256": recogniser.bundle.checksum}
+        used |= {} if second is None else {"hardened_sha256": second.bundle.checksum}
+        log_look(log, {"begun": "evaluate"} | used, command="tools.evaluate")
     (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
     others = None
     if strangers is not None:

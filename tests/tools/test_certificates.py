@@ -27,10 +27,9 @@ def test_an_identity_is_certified_when_the_zone_view_is_sure_of_the_true_person(
 def test_a_jitter_takes_shift_turn_and_size_to_their_extremes_at_once():
     alone = ("shift", "degrees", "scale")
     moves = corners(shift=4 * 2**0.5, degrees=2, scale=0.03)
-    assert len(set(moves)) == 8
-    placed = {(round(m.x), round(m.y), m.degrees) for m in moves}
-    assert placed == {(x, y, d) for x in (-4, 4) for y in (-4, 4) for d in (-2, 2)}
-    assert all(abs(abs(move.scale - 1) - 0.03) <= 1e-9 for move in moves)
+    placed = {(round(m.x), round(m.y), m.degrees, round(m.scale, 9)) for m in moves}
+    assert placed == {(x, y, d, s) for x in (-4, 4) for y in (-4, 4) for d in (-2, 2) for s in (0.97, 1.03)}
+    assert len(moves) == 16
     assert [len(corners(**(dict.fromkeys(alone, 0) | {one: 0.1}))) for one in alone] == [4, 2, 2]
 
 

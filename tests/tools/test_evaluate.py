@@ -207,6 +207,15 @@ def test_a_second_bundle_without_zones_is_refused(tuned, people, tmp_path):
         run(tuned, people, "--out", tmp_path, *OPTIONS, "--hardened", tuned.bundle.folder)
 
 
+def test_a_second_bundle_that_was_shown_the_measured_faces_is_refused(tuned, zoned, people, tmp_path):
+    shutil.copytree(zoned, tmp_path / "other")
+    info = load_recogniser(zoned).bundle.info
+    training = info.training | {"settings": info.training["settings"] | {"seed": 1}}  # another half was held out
+    write_description(tmp_path / "other", info.model_copy(update={"training": training}))
+    with pytest.raises(BadInput, match="held out|validated"):
+        run(tuned, people, "--out", tmp_path / "out", *OPTIONS, "--hardened", tmp_path / "other")
+
+
 def test_other_zones_than_the_bundles_can_be_hidden_and_attacked(tuned, zoned, people, tmp_path):
     options = ("--attack", "zones forehead", "--zone-pairs", 2, "--zone-steps", 2, "--clean", 4, "--no-detect")
     second = ("--defence", "zones", "--hardened", zoned, "--zone", "forehead", "--zone", "eyewear")

@@ -199,7 +199,8 @@ class Attack(ABC):
 
 
 class _Book:
-    """Keeps each image's best (or last) texture and the curves."""
+    """Keeps each image's best (or last) texture and the curves. A texture that fools is better than one that does not;
+    among equals the confidence decides."""
 
     def __init__(self, batch: Batch, steps: int) -> None:
         count = len(batch)
@@ -209,6 +210,7 @@ class _Book:
         self.iterations = torch.full((count,), steps, dtype=torch.int64)
         self.reached = torch.zeros(count, dtype=torch.bool)
         self.first_fooled = torch.full((count,), -1, dtype=torch.int64)
+        self._kept_fools = torch.zeros(count, dtype=torch.bool)
         self._loss = np.full((steps + 1, count), np.nan, np.float32)
         self._confidence = np.full((steps + 1, count), np.nan, np.float32)
 
@@ -216,17 +218,20 @@ class _Book:
         places = torch.tensor([self._places[int(index)] for index in batch.index])
         self._loss[step, places.numpy()] = found.loss.cpu().numpy()
         self._confidence[step, places.numpy()] = found.confidence.cpu().numpy()
-        known = self.confidences[places]
-        nearer = found.confidence > known if batch.targeted else found.confidence < known
-        better = done | nearer | (known.isnan() & ~found.confidence.isnan())
+        known, kept_fools = self.confidences[places], self._kept_fools[places]
+        fools = found.fooled.cpu()
+        nearer = (found.confidence > known if batch.targeted else found.confidence < known).cpu()
+        first = (known.isnan() & ~found.confidence.isnan()).cpu()
+        done = done.cpu()
+        better = done | first | (fools & ~kept_fools) | (nearer & (fools == kept_fools))
         if not keep_best:
             better = torch.ones_like(done)
-        done, better = done.cpu(), better.cpu()
+        self._kept_fools[places[better]] = fools[better]
         self.textures[places[better]] = batch.texture[better]
         self.confidences[places[better]] = found.confidence[better]
         self.iterations[places[done]] = step
         self.reached[places[done]] = True
-        fooled = places[found.fooled.cpu()]
+        fooled = places[fools]
         self.first_fooled[fooled[self.first_fooled[fooled] < 0]] = step
 
     def result(self, batch: Batch) -> AttackResult:

@@ -25,14 +25,15 @@ from tools.attacks.base import AttackResult, Objective, Watch
 from tools.attacks.batch import Batch, frozen, gather
 from tools.attacks.pgd import MaskedPGD
 
-#: A view counts as convinced from this factor of what it has to give; the rest is for rounding and bfloat16. Where
-#: that is more than certainty, half the way to it has to do.
-SLACK = 1.03
+#: A picture is finished once every view gives what it has to as if its logit were lower by this: rounding, bfloat16
+#: and another engine move logits, and log probabilities by (1 - p) of that.
+SPARE = 0.3
 
 
 class ZonePolicy(MaskedPGD):
-    """Impersonation of somebody under zone views; its confidence is the smallest view's share of what it must give,
-    and the policy is fooled from 1 on.
+    """Impersonation of somebody under zone views; its confidence is the share of what it must give that the smallest
+    view gives which the attack can change, and the policy is fooled from 1 on. Where the views that it cannot change
+    rule the target out, theirs counts too.
 
     Args:
         zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
@@ -52,8 +53,7 @@ class ZonePolicy(MaskedPGD):
         group: int = 16,
         **options: Any,
     ) -> None:
-        certainty = 1 / max(policy.threshold, policy.zone_threshold, *map(policy.confirm_of, range(len(zones))))
-        super().__init__(target_confidence=min(SLACK, (1 + certainty) / 2), group=group, **options)
+        super().__init__(group=group, **options)
         if restarts < 1:
             raise ValueError(f"{restarts} restarts attack nothing; give at least 1")
         self.zones = [torch.from_numpy(np.array(zone)) for zone in zones]
@@ -105,14 +105,24 @@ class ZonePolicy(MaskedPGD):
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
         moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
-        logits = self._looked_at(model, pixels, moving, raw=True)
-        given = logits.log_softmax(dim=2)
-        wanted = torch.stack([_of(given[0], batch.goal), -given[0].amax(dim=1)])  # the target, or nobody
-        least = torch.log(wanted.new_tensor([self.policy.threshold, 1 / self.policy.threshold]))
-        margins = torch.minimum(wanted - least.view(2, 1), self._ways(given[1:], batch.goal, moving))
-        judged = torch.minimum(margins.detach(), batch.state["fixed"].T)
-        nearer, smallest = judged.argmax(dim=0, keepdim=True), judged.amax(dim=0)
-        return Objective(-margins.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
+        given = self._looked_at(model, pixels, moving, raw=True).log_softmax(dim=2)
+        fixed = batch.state["fixed"].T
+        ways = (fixed >= 0) | (fixed < 0).all(dim=0)  # those that the fixed views leave; all where they leave none
+        margins, spared = (self._margins(given, batch.goal, moving, spare) for spare in (0.0, SPARE))
+        nearer = torch.where(ways, spared, -torch.inf).argmax(dim=0, keepdim=True)
+        smallest = torch.where(fixed >= 0, margins, torch.minimum(margins, fixed)).detach().amax(dim=0)
+        batch.state["sure"] = torch.where(fixed >= 0, spared, -torch.inf).detach().amax(dim=0) >= 0
+        return Objective(-spared.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
+
+    def finished(self, confidence: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return batch.state["sure"]
+
+    def _margins(self, given: torch.Tensor, goal: torch.Tensor, moving: Sequence[int], spare: float) -> torch.Tensor:
+        """(2, n): by how much (in logs) the views ``given`` (1 + V, n, K), raw and moving, pass what a way asks."""
+        wanted = torch.stack([_of(given[0], goal), -given[0].amax(dim=1)])  # the target, or nobody
+        threshold = self.policy.threshold
+        least = torch.log(wanted.new_tensor([threshold, 1 / threshold])) + spare * (1 - threshold)
+        return torch.minimum(wanted - least.view(2, 1), self._ways(given[1:], goal, moving, spare))
 
     def _open(self, model: nn.Module, crops: Bytes, targets: npt.NDArray[Any], mask: npt.NDArray[np.generic]) -> Bools:
         """(N,) whether the views that cannot change leave the target possible."""
@@ -129,15 +139,16 @@ class ZonePolicy(MaskedPGD):
             return batch.crops.new_full((len(batch), 2), torch.inf)
         with torch.no_grad():
             logits = self._looked_at(model, batch.crops, still, raw=False)
-            return self._ways(logits.log_softmax(dim=2), batch.goal, still).T
+            return self._ways(logits.log_softmax(dim=2), batch.goal, still, 0.0).T
 
-    def _ways(self, given: torch.Tensor, goal: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+    def _ways(self, given: torch.Tensor, goal: torch.Tensor, numbers: Sequence[int], spare: float) -> torch.Tensor:
         """(2, n): what the zones ``numbers``, whose log probabilities are ``given`` (V, n, K), leave of either way."""
         ways = given.new_full((2, len(goal)), torch.inf)
         for number, view in zip(numbers, given, strict=True):
             confirm = self.policy.confirm_of(number)
             told = confirm if number else max(self.policy.zone_threshold, confirm)
-            least = torch.log(view.new_tensor([confirm, told]))
+            asked = view.new_tensor([confirm, told])
+            least = torch.log(asked) + spare * (1 - asked)
             ways = torch.minimum(ways, _of(view, goal) - least.view(2, 1))
         return ways
 

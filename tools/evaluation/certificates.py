@@ -12,6 +12,7 @@ elsewhere on the face, and the certificate is of the pixels in it, not of the gl
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,15 +40,13 @@ class Jitter:
 
 
 def corners(*, shift: float, degrees: float, scale: float) -> list[Jitter]:
-    """The similarities that take each of shift (along both diagonals), turn and size to its extreme: eight, or those
-    of them that differ where one of these is 0.
+    """The similarities that take each of shift (along both diagonals), turn and size to its extreme: sixteen, or
+    those of them that differ where one of these is 0.
     """
     side = shift / math.sqrt(2)
     moves = [
-        Jitter(x * side, y * side, turn * degrees, 1 + x * y * turn * scale)
-        for x in (-1, 1)
-        for y in (-1, 1)
-        for turn in (-1, 1)
+        Jitter(x * side, y * side, turn * degrees, 1 + grow * scale)
+        for x, y, turn, grow in itertools.product((-1, 1), repeat=4)
     ]
     return list(dict.fromkeys(moves))
 

@@ -98,6 +98,33 @@ def test_a_raw_view_that_names_nobody_is_a_way_too():
     assert (found.reached & (ways[0] < 1) & (ways[1] >= 1)).any()
 
 
+def test_a_fixed_view_that_just_confirms_the_target_does_not_end_the_attack_at_its_start():
+    """What it gives cannot be raised, so it must not hide how far the views are that can be changed."""
+    net, crops, own, other = scene(24)
+    hidden = named(net, hide(crops, ZONE, FILL))[np.arange(len(crops)), other]
+    won = 0
+    for place in np.flatnonzero(hidden > 0.05):
+        barely = replace(POLICY, zone_confirm=float(hidden[place]) / 1.001, zone_threshold=0.999)
+        one = slice(place, place + 1)
+        found = attack(policy=barely, steps=80).run(net, crops[one], own[one], other[one], mask=WITHIN)
+        raw = named(net, found.adversarial)[0, other[place]]
+        np.testing.assert_allclose(found.confidences[0], raw / POLICY.threshold, rtol=1e-5)
+        won += found.reached[0] and raw > POLICY.threshold
+    assert won > 0
+
+
+def test_what_is_finished_would_also_do_with_logits_that_are_a_little_lower():
+    net, crops, own, other = scene(24)
+    low = replace(POLICY, zone_confirm=0.0025)
+    found = attack(policy=low, steps=80).run(net, crops, own, other, mask=BEYOND)
+    each = np.arange(len(crops))
+    raw, hidden = named(net, found.adversarial), named(net, hide(found.adversarial, ZONE, FILL))[each, other]
+    both = (np.log(raw[each, other] / 0.8) >= 0.3 * 0.2) & (np.log(hidden / 0.0025) >= 0.3 * 0.9975)
+    alone = (np.log(0.8 / raw.max(axis=1)) >= 0.3 * 0.2) & (np.log(hidden / 0.5) >= 0.3 * 0.5)
+    assert found.reached.any()
+    np.testing.assert_array_equal(found.reached, both | alone)
+
+
 def test_who_convinces_a_policy_that_asks_for_near_certainty_is_finished():
     """A view can give no more than 1, so a fixed factor above what is asked for could be out of reach."""
     net, crops, own, other = scene(24)
