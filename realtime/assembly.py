@@ -15,13 +15,13 @@ from models import Recogniser, load_recogniser
 from models.errors import BadInput
 from realtime.agreement import VerdictRules
 from realtime.config import Config, DetectionConfig
-from realtime.faces.detect import FaceDetector
+from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.find import FaceFinder
 from realtime.faces.motion import MotionGate
 from realtime.faces.quality import QualityLimits
 from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
-from realtime.outputs.event_types import EventSettings
+from realtime.outputs.event_types import EventSettings, FindFaces
 from realtime.outputs.mqtt import Mqtt
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.outputs.webhook import Webhook
@@ -160,6 +160,7 @@ def service_settings(config: Config) -> ServiceSettings:
             min_free_bytes=round(events.min_free_gigabytes * 1e9),
             pixelate_others=events.pixelate_others,
         ),
+        find_faces=_bystander_finder(config) if events.folder is not None and events.pixelate_others else None,
         webhook=None if hook.url is None else Webhook(hook.url, secret=_revealed(hook.secret)),
         mqtt=None
         if broker.host is None
@@ -173,6 +174,11 @@ def service_settings(config: Config) -> ServiceSettings:
         ),
         page=PageSettings(web.host, web.port, _revealed(web.token), certificate) if web.enabled else None,
     )
+
+
+def _bystander_finder(config: Config) -> FindFaces:
+    """A detector for another thread than that of the faces, which also finds faces too small to be decided on."""
+    return detector_of(config.detection.model_copy(update={"min_face": SMALLEST_WORKING_FACE})).detect
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from realtime.types import Bytes, TrackedFace
+from realtime.types import Bytes, DetectedFace, Floats, TrackedFace
 from realtime.verdict import Verdict
 
 Kind = Literal["known", "unknown", "suspected_attack", "same_name_twice"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: Finds the faces of a frame (H, W, 3) BGR, ``FaceDetector.detect``
+FindFaces = Callable[[Bytes], Sequence[DetectedFace]]
 
 #: Evidence pictures and their file names. The crop pictures are lossless, the whole frame is a JPEG.
 PICTURES: Mapping[str, str] = {
@@ -83,7 +86,7 @@ class PendingEvent:
     bgr: Bytes
     subject: Sighting
     other: Sighting | None
-    bystanders: tuple[TrackedFace, ...]
+    bystanders: tuple[Floats, ...]  # boxes (4,) x1, y1, x2, y2 of the other faces that are followed
     people: frozenset[str]  # everybody who is named in this frame
 
 

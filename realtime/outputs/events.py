@@ -25,7 +25,7 @@ from models.evidence import CropEvidence
 from realtime.outputs import evidence_files, retention
 from realtime.outputs.event_rules import EventRules, Noticed
 from realtime.outputs.event_store import EventStore
-from realtime.outputs.event_types import Event, EventFilter, EventSettings, PendingEvent, Sighting
+from realtime.outputs.event_types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
 from realtime.redact import redact
 from realtime.types import Bytes, Frame
 
@@ -74,7 +74,8 @@ class EventLog:
     """Everything the rest of the program needs of events.
 
     ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event.
-    ``explain`` is called in the log's own thread; without it events of quick decisions have no saliency and mask.
+    ``explain`` and ``find_faces`` are called in the log's own thread. Without the first, events of quick decisions have
+    no saliency and mask; without the second, ``pixelate_others`` hides only faces that are followed.
     Raises ``BadInput`` where the folder cannot be used.
     """
 
@@ -85,11 +86,12 @@ class EventLog:
         *,
         deliver_to: Sequence[str] = (),
         explain: Explain | None = None,
+        find_faces: FindFaces | None = None,
     ) -> None:
         self.settings = settings if settings is not None else EventSettings()
         self.store = EventStore(Path(folder))
         self.deliver_to = tuple(deliver_to)
-        self._explain = explain
+        self._explain, self._find_faces = explain, find_faces
         self._looks_until = math.inf
         self._rules = EventRules(self.settings)
         self._rules_lock = threading.Lock()
@@ -212,7 +214,7 @@ class EventLog:
 
     def _write(self, event: PendingEvent) -> None:
         event = self._explained(event)
-        pictures = evidence_files.render(event, self.settings)
+        pictures = evidence_files.render(event, self.settings, self._find_faces)
         if retention.free_bytes(self.store) < self.settings.min_free_bytes:
             self._counts["pruned"] += retention.prune(self.store, self.settings)
             if retention.free_bytes(self.store) < self.settings.min_free_bytes:
@@ -275,6 +277,6 @@ def _pending(frame: Frame, bgr: Bytes, found: Noticed, sightings: Sequence[Sight
         bgr=bgr,
         subject=own,
         other=other,
-        bystanders=tuple(s.track for s in sightings if s.track.track_id not in concerned),
+        bystanders=tuple(s.track.face.box for s in sightings if s.track.track_id not in concerned),
         people=frozenset().union(*(s.names for s in sightings)),
     )

@@ -11,30 +11,32 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from realtime.outputs.event_types import PICTURES, EventSettings, PendingEvent
+from realtime.outputs.event_rules import overlap
+from realtime.outputs.event_types import PICTURES, EventSettings, FindFaces, PendingEvent
 from realtime.types import Bytes, Floats
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _PART = ".part-"
 _BLOCKS = 6  # a pixelated face is this many blocks wide: too few for anybody to be recognised
+_SAME_FACE = 0.3  # intersection over union from which on a face found is the one that the event is about
 _MARGIN = 0.25  # of the box's size, hidden around it as well
 
 
-def render(event: PendingEvent, settings: EventSettings) -> dict[str, bytes]:
+def render(event: PendingEvent, settings: EventSettings, find_faces: FindFaces | None = None) -> dict[str, bytes]:
     """The event's pictures as encoded files, by the names of ``PICTURES``.
 
     ``saliency.png`` holds the map as 8 bits with a palette (index 255 is saliency 1), so that it can be looked
     at as it is and read back exactly; ``mask.png`` has one bit a pixel, white is hidden. What was not looked at
-    is left out.
+    is left out. ``find_faces`` finds whom to pixelate; None: only those who are followed are.
     """
-    frame = pixelated(event.bgr, event) if settings.pixelate_others else event.bgr
+    frame = pixelated(event.bgr, _others(event, find_faces)) if settings.pixelate_others else event.bgr
     pictures = {"frame": _jpeg(_at_most(frame, settings.frame_max_side), settings.jpeg_quality)}
     if event.subject.crop is not None:
         pictures["before"] = _png(Image.fromarray(np.ascontiguousarray(event.subject.crop)))
@@ -46,12 +48,19 @@ def render(event: PendingEvent, settings: EventSettings) -> dict[str, bytes]:
     return pictures
 
 
-def pixelated(bgr: Bytes, event: PendingEvent) -> Bytes:
-    """A copy of the frame in which the faces of all bystanders are coarse blocks, also where they overlap others."""
+def _others(event: PendingEvent, find_faces: FindFaces | None) -> list[Floats]:
+    """The boxes of everybody the event is not about: a face that has just come is not followed yet."""
+    concerned = [one.track.face.box for one in (event.subject, event.other) if one is not None]
+    found = [face.box for face in find_faces(event.bgr)] if find_faces is not None else []
+    return [*event.bystanders, *(box for box in found if all(overlap(box, own) < _SAME_FACE for own in concerned))]
+
+
+def pixelated(bgr: Bytes, boxes: Sequence[Floats]) -> Bytes:
+    """A copy of the frame (H, W, 3) in which what lies in the boxes (4,) x1, y1, x2, y2 is coarse blocks."""
     hidden = bgr.copy()
     height, width = bgr.shape[:2]
-    for face in event.bystanders:
-        x1, y1, x2, y2 = (float(v) for v in face.face.box)
+    for box in boxes:
+        x1, y1, x2, y2 = (float(v) for v in box)
         across, down = (x2 - x1) * _MARGIN, (y2 - y1) * _MARGIN
         left, right = max(0, int(x1 - across)), min(width, int(np.ceil(x2 + across)))
         top, bottom = max(0, int(y1 - down)), min(height, int(np.ceil(y2 + down)))

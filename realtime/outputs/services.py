@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from realtime.cameras.states import CameraStatus
 from realtime.metrics import Meter
 from realtime.outputs.event_feed import EventFeed
-from realtime.outputs.event_types import EventSettings
+from realtime.outputs.event_types import EventSettings, FindFaces
 from realtime.outputs.events import EventLog, Explain
 from realtime.outputs.mqtt import Mqtt
 from realtime.outputs.outbox import OutboxSender
@@ -34,10 +34,14 @@ class PageSettings:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """What of all this a run wants. ``folder`` None: no events are kept, and nothing is delivered."""
+    """What of all this a run wants. ``folder`` None: no events are kept, and nothing is delivered.
+
+    ``find_faces``: a detector of the event log's own, for ``pixelate_others``.
+    """
 
     folder: Path | None = None
     events: EventSettings = field(default_factory=EventSettings)
+    find_faces: FindFaces | None = None
     webhook: Webhook | None = None
     mqtt: Mqtt | None = None
     page: PageSettings | None = None
@@ -88,7 +92,9 @@ class Services:
     def _open_events(self, settings: ServiceSettings, folder: Path, explain: Explain | None, stack: ExitStack) -> None:
         targets = {"webhook": settings.webhook, "mqtt": settings.mqtt}
         wanted = {name: target for name, target in targets.items() if target is not None}
-        log = EventLog(folder, settings.events, deliver_to=list(wanted), explain=explain)
+        log = EventLog(
+            folder, settings.events, deliver_to=list(wanted), explain=explain, find_faces=settings.find_faces
+        )
         stack.callback(log.close)
         for target in wanted.values():
             if isinstance(target, Mqtt):

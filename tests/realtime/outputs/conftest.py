@@ -11,9 +11,13 @@ def open_log(tmp_path):
     """Opens event logs in a temporary folder and closes them."""
     logs = []
 
-    def opened(folder="events", deliver_to=(), explain=None, **settings):
+    def opened(folder="events", deliver_to=(), explain=None, find_faces=None, **settings):
         log = EventLog(
-            tmp_path / folder, EventSettings(**{**ROOMY, **settings}), deliver_to=deliver_to, explain=explain
+            tmp_path / folder,
+            EventSettings(**{**ROOMY, **settings}),
+            deliver_to=deliver_to,
+            explain=explain,
+            find_faces=find_faces,
         )
         logs.append(log)
         return log

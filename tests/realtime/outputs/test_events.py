@@ -24,6 +24,20 @@ def pixels(log, event, name):
     return np.asarray(Image.open(io.BytesIO(log.picture(event.id, name))))
 
 
+def striped():
+    """A frame with a pattern of 4 pixels, finer than any block."""
+    stripes = np.zeros((240, 320, 3), np.uint8)
+    stripes[:, (np.arange(320) // 4) % 2 == 0] = 200
+    return replace(frame(), bgr=stripes)
+
+
+def contrast(log, box):
+    """What is left of the stripes within a box of the first event's frame."""
+    x1, y1, x2, y2 = box
+    kept = cv2.imdecode(np.frombuffer(log.picture(1, "frame"), np.uint8), 1)
+    return kept[y1:y2, x1:x2].std(axis=1).mean()
+
+
 def test_an_attack_is_stored_with_all_its_evidence(open_log):
     log = open_log()
     (event,) = stored(log, attack(), wall_time=1234.5)
@@ -126,18 +140,20 @@ def test_everything_is_readable_by_the_owner_only(open_log):
 
 def test_bystanders_are_pixelated_and_the_one_concerned_is_not(open_log):
     log = open_log(pixelate_others=True)
-    stripes = np.zeros((240, 320, 3), np.uint8)
-    stripes[:, (np.arange(320) // 4) % 2 == 0] = 200  # a pattern of 4 pixels, finer than any block
-    log.offer(replace(frame(), bgr=stripes), [attack(box=LEFT), Sighting(track(2, RIGHT))], 0.0)
+    log.offer(striped(), [attack(box=LEFT), Sighting(track(2, RIGHT))], 0.0)
     log.flush()
-    kept = cv2.imdecode(np.frombuffer(log.picture(1, "frame"), np.uint8), 1)
+    assert contrast(log, LEFT) == pytest.approx(100, abs=5)
+    assert contrast(log, RIGHT) < 25
 
-    def contrast(box):
-        x1, y1, x2, y2 = box
-        return kept[y1:y2, x1:x2].std(axis=1).mean()
 
-    assert contrast(LEFT) == pytest.approx(100, abs=5)
-    assert contrast(RIGHT) < 25
+def test_a_bystander_who_is_not_followed_yet_is_pixelated_too(open_log):
+    subject = tuple(value + 3 for value in LEFT)  # found again, not on the very pixel
+    found = [track(0, box).face for box in (subject, RIGHT)]
+    log = open_log(pixelate_others=True, find_faces=lambda bgr: found if bgr.shape == (240, 320, 3) else [])
+    log.offer(striped(), [attack(box=LEFT)], 0.0)
+    log.flush()
+    assert contrast(log, LEFT) == pytest.approx(100, abs=5)
+    assert contrast(log, RIGHT) < 25
 
 
 def test_a_large_frame_is_stored_smaller(open_log):

@@ -1,0 +1,37 @@
+"""Parts of a run, built from its configuration."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.assembly import service_settings
+from realtime.cameras.demo_scene import DemoScene
+from realtime.config import CameraConfig, Config, EventsConfig
+
+
+def find_faces(folder: Path | None, *, pixelate_others: bool):
+    events = EventsConfig(folder=None if folder is None else str(folder), pixelate_others=pixelate_others)
+    return service_settings(Config(cameras=[CameraConfig(source="demo")], events=events)).find_faces
+
+
+@pytest.fixture(scope="module")
+def scene() -> DemoScene:
+    return DemoScene(worn=np.zeros((32, 32, 4), np.uint8))
+
+
+def test_bystanders_are_looked_for_with_a_detector_of_its_own_that_sees_smaller_faces(tmp_path: Path, scene: DemoScene):
+    find = find_faces(tmp_path, pixelate_others=True)
+    picture = scene.frame(0)
+    (face,) = find(picture)
+    smaller = 30 / max(face.box[2:] - face.box[:2])
+    canvas = np.full_like(picture, 90)
+    small = cv2.resize(picture, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
+    canvas[100 : 100 + len(small), 100 : 100 + small.shape[1]] = small
+    assert len(find(canvas)) == 1
+
+
+def test_nobody_is_looked_for_where_no_frames_are_kept_or_all_faces_may_be_seen(tmp_path: Path):
+    assert find_faces(tmp_path, pixelate_others=False) is None
+    assert find_faces(None, pixelate_others=True) is None
