@@ -180,8 +180,9 @@ def main(
         crops, labels = found.clean
         found.figures["certificates"] = certificates(second, crops, labels)
         if others is not None:
-            foreign = some_of(others, second, seed)
-            found.figures["certificates"]["strangers"] = certificates(second, foreign, np.full(len(foreign), NOBODY))
+            foreign, whose = some_of(others, second, seed)
+            nobody = np.full(len(foreign), NOBODY)
+            found.figures["certificates"]["strangers"] = certificates(second, foreign, nobody, people=whose)
     if "patch" in found.attacked:
         found.figures["double_masking"] = _double_masking(second or recogniser, found)
     facts = {

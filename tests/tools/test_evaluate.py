@@ -180,6 +180,9 @@ def test_other_things_worn_and_the_policy_itself_are_attacked(tuned, zoned, peop
     found = result["worst_case"]["zones, Known(target)"]
     assert list(found) == ["zones", "zones strangers", "zones patch"]
     assert result["certificates"]["strangers"]["no_impersonation"]["n"] == 4
+    by_strangers = result["attacks"]["zones strangers on zones"]
+    assert by_strangers["rows"]["zones"]["states"]["known_target"]["over_people"]["people"] >= 1
+    assert by_strangers["status"]["ruled_out_by_fixed_views"] + by_strangers["status"]["won_without_a_step"] <= 3
     quiet = result["strangers"]["none"]["states"]
     assert quiet["known_other"]["right"] + quiet["unknown"]["right"] == quiet["unknown"]["n"] == 4
     assert "strangers: Known(anybody)" in (tmp_path / "out" / "evaluation.md").read_text()

@@ -95,17 +95,20 @@ def certificates(
     labels: Labels,
     jitters: Mapping[str, Sequence[Jitter]] = JITTERS,
     *,
+    people: Sequence[str] | None = None,
     most: int = 100,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Both certificates of the first zone on faces (N, S, S, 3); on ``most`` of them also at each jitter's worst.
 
     ``last_word``: nobody else gets more than ``zone_dissent``, so that the last word of an attacked face cannot be
-    another's either. ``further``: the first certificate of every further zone.
+    another's either. ``further``: the first certificate of every further zone. ``people`` (N,): whose faces they
+    are, where intervals over people are wanted.
     """
     policy, zones = recogniser.policy, recogniser.zones
     known = bool((labels != NOBODY).any())
     drawn = np.sort(np.random.default_rng(seed).permutation(len(crops))[:most])
+    of_drawn = None if people is None else [people[place] for place in drawn]
 
     def seen(some: Bytes) -> Floats:
         return np.concatenate([recogniser.view(some[i : i + CHUNK]) for i in range(0, len(some), CHUNK)])
@@ -128,13 +131,13 @@ def certificates(
         return {
             "zone": zones[number],
             "confirm": policy.confirm_of(number),
-            "no_impersonation": share(held[:, number]),
+            "no_impersonation": share(held[:, number], people=people),
             "jitters": {
                 name: {
                     "shift of 224": round(max(math.hypot(m.x, m.y) for m in moves), 2),
                     "degrees": max(abs(m.degrees) for m in moves),
                     "scale": round(max(abs(m.scale - 1) for m in moves), 4),
-                    "no_impersonation": share(jittered_held[name][:, number]),
+                    "no_impersonation": share(jittered_held[name][:, number], people=of_drawn),
                 }
                 for name, moves in jitters.items()
             },

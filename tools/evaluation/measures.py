@@ -18,10 +18,26 @@ from tools.report import proportion
 Flags = npt.NDArray[np.bool_]
 
 
-def share(flags: Flags, among: Flags | None = None) -> dict[str, Any]:
-    """How many of ``among`` (all) are true."""
+def share(flags: Flags, among: Flags | None = None, *, people: Sequence[str] | None = None) -> dict[str, Any]:
+    """How many of ``among`` (all) are true; with ``people``, whose each face (N,) is, also ``over_people``."""
     counted = flags if among is None else flags[among]
-    return proportion(int(counted.sum()), len(counted))
+    figure = proportion(int(counted.sum()), len(counted))
+    return figure if people is None else figure | {"over_people": over_people(flags, people)}
+
+
+def over_people(flags: Flags, people: Sequence[str], *, draws: int = 10_000) -> dict[str, Any]:
+    """``people`` (how many), ``low`` and ``high``: 95 % percentile interval of the share, people drawn anew.
+
+    A few faces of few people are no independent draws: one lookalike decides. Seeded. Without an interval below two
+    people.
+    """
+    names, whose = np.unique(np.asarray(people), return_inverse=True)
+    if len(names) < 2:
+        return {"people": len(names), "low": None, "high": None}
+    faces, hits = np.bincount(whose), np.bincount(whose, weights=flags)
+    drawn = np.random.default_rng(0).integers(0, len(names), (draws, len(names)))
+    low, high = np.quantile(hits[drawn].sum(axis=1) / faces[drawn].sum(axis=1), [0.025, 0.975])
+    return {"people": len(names), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
 def mean(values: npt.NDArray[np.floating]) -> dict[str, Any]:
@@ -102,9 +118,11 @@ def state_figures(
     names: Sequence[str],
     *,
     lost: Flags | None = None,
+    people: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What the policy says of N faces; the parts add up to all of them.
 
+    ``people`` (N,): whose faces they are, where an interval over people is wanted (strangers: they are few).
     ``lost`` (N,): the detector finds a face on the original but none on the attacked picture.
     ``known_target`` is part of ``known_other``; ``likely_true`` and ``likely_other`` of ``suspected_attack``;
     ``right_name_told`` is ``known_true`` and ``likely_true`` together.
@@ -115,7 +133,7 @@ def state_figures(
     goal = [None if target == NOBODY else names[target] for target in targets]
 
     def count(flags: list[bool]) -> dict[str, Any]:
-        return share(np.array(flags, np.bool_) & ~gone)
+        return share(np.array(flags, np.bool_) & ~gone, people=people)
 
     known = [decision.state == "known" for decision in decisions]
     suspected = [decision.state == "suspected_attack" for decision in decisions]

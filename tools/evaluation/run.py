@@ -63,10 +63,11 @@ def with_innocent_glasses(crops: Bytes, seed: int) -> Bytes:
     return np.stack(worn)
 
 
-def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> Bytes:
-    """At most so many crops, drawn, at the recogniser's size."""
+def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> tuple[Bytes, list[str]]:
+    """At most so many crops, drawn, at the recogniser's size, and whose each is."""
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
-    return at_size(people.crops[chosen], recogniser.input_size)
+    whose = [people.names[label] for label in people.labels[chosen]]
+    return at_size(people.crops[chosen], recogniser.input_size), whose
 
 
 def evaluate(
@@ -116,15 +117,17 @@ def evaluate(
         *quiet["innocent_photographs"], unseen = innocent_photographs(camera, pictures, labels, seed)
         figures["innocent_photographs"] = {}
         figures["innocent_photographs_without_a_face"] = share(unseen)
+    whose: list[str] | None = None
     if strangers is not None:
-        foreign = some_of(strangers, recogniser, seed)
+        foreign, whose = some_of(strangers, recogniser, seed)
         quiet["strangers"] = (foreign, np.full(len(foreign), NOBODY))
         figures["strangers"] = {}
     clean_answers: dict[str, Answered] = {}
     for row in rows:
         for kind, (crops, who) in quiet.items():
             found = asker(row, crops, kind)
-            states = state_figures(found.decisions(row, names, recogniser.policy), who, who, names)
+            of = whose if kind == "strangers" else None
+            states = state_figures(found.decisions(row, names, recogniser.policy), who, who, names, people=of)
             states.pop("known_target")
             if kind == "strangers":  # nobody's name is right
                 figures[kind][row.name] = {"states": states}
@@ -143,13 +146,14 @@ def evaluate(
         if finds_face is not None:
             lost = finds_face(faces.originals) & ~finds_face(faces.adversarial)
         raw = asker(by_name[NONE], faces.adversarial, name).raw
+        of = [record["attacker"] for record in faces.records] if (faces.labels == NOBODY).all() else None
         measured = {}
         for row in some:
             found = answers[name][row.name]
             one = attack_figures(raw, found.defended, faces.labels, faces.targets, threshold)
             decisions = found.decisions(row, names, recogniser.policy)
             gone = lost if (faces.targets == NOBODY).all() else None  # whom nobody sees has dodged, and is nobody
-            one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=gone)
+            one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=gone, people=of)
             one["mask"] = mask_figures(found.mask, faces.region)
             one["goodness"] = goodness(figures["clean"][row.name], one)
             measured[row.name] = one

@@ -38,13 +38,20 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
 
 
 def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] | None) -> dict[str, Any]:
-    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all.
+    """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all, and
+    where they leave the target the best of the start colours may do; both are counted.
 
     Its share of Known(target) is held against that of the oblivious attack with the same thing worn, where that was
     run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
     """
     at_least = None if oblivious is None else known["share"] >= oblivious["share"]
+    stepped = [len(record.get("loss_curve", [])) > 1 for record in faces.records]
+    at_once = [
+        not took and record.get("first_fooled", -1) == 0 for took, record in zip(stepped, faces.records, strict=True)
+    ]
     return {
+        "ruled_out_by_fixed_views": len(faces) - sum(stepped) - sum(at_once),
+        "won_without_a_step": sum(at_once),
         "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
         "at_least_as_good_as_A0": at_least,
         "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),

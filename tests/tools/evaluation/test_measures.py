@@ -19,6 +19,7 @@ from tools.evaluation.measures import (
     goodness,
     mask_figures,
     mean,
+    over_people,
     share,
     state_figures,
     worst_case,
@@ -138,6 +139,20 @@ def test_the_verdicts_of_a_dodge_add_up_to_all_faces():
     assert sum(found[key]["right"] for key in parts) == found["unknown"]["n"] == 6
 
 
+def test_faces_of_few_people_have_an_interval_over_the_people():
+    """Two people: drawn anew they are both the first (1 in 4), both the second (1 in 4), or one each."""
+    flags, people = np.array([True, True, True, False, False]), ["a", "a", "a", "b", "b"]
+    assert over_people(flags, people) == {"people": 2, "low": 0.0, "high": 1.0}
+    same = np.array([True, False, False, True, False, False])
+    assert over_people(same, ["a", "a", "a", "b", "b", "b"]) == {"people": 2, "low": 0.3333, "high": 0.3333}
+    assert over_people(flags, ["a"] * 5) == {"people": 1, "low": None, "high": None}
+    one_of_twelve = np.repeat(np.arange(12) == 0, 25)  # one lookalike: 25 of 300, by Wilson 5.7-12.0 %
+    twelve = over_people(one_of_twelve, [str(place // 25) for place in range(300)])
+    assert twelve["low"] == 0
+    assert twelve["high"] == pytest.approx(3 / 12)  # binomial(12, 1/12): at most 3 in 97.5 % of the draws
+    assert share(flags, people=people)["over_people"]["people"] == 2
+
+
 def test_masks_are_compared_with_the_frame_by_hand():
     region = np.zeros((4, 4), np.bool_)
     region[0] = True  # four pixels
@@ -190,6 +205,14 @@ def test_nothing_is_said_of_a_comparison_that_was_not_made():
     assert on_record(some, more, few)["shown"]
     weaker = on_record(some, few, more)
     assert (weaker["at_least_as_good_as_A0"], weaker["shown"]) == (False, False)
+
+
+def test_what_the_fixed_views_rule_out_and_what_the_start_colour_wins_are_counted_apart():
+    some = faces([[3.0], [3.0], [-0.1], [3.0, 2.0]])
+    for record, first in zip(some.records, (-1, -1, 0, -1), strict=True):
+        record["first_fooled"] = first
+    found = on_record(some, share(np.zeros(4, bool)), None)
+    assert (found["ruled_out_by_fixed_views"], found["won_without_a_step"]) == (2, 1)
 
 
 def test_a_finished_picture_keeps_its_last_loss_in_the_mean_curve():
