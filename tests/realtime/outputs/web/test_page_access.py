@@ -38,6 +38,14 @@ def test_with_the_token_everything_is_seen(guarded, path):
     assert ask(guarded, path, Cookie=cookie).status == 200
 
 
+@pytest.mark.parametrize("others", ['prefs={"a":1}', "x[y]=1", "a b", "=", "spectaclear-other=1", 'said="; b=2"'])
+def test_cookies_of_other_programs_on_this_host_do_not_hide_the_session(guarded, others):
+    session = log_in(guarded).getheader("set-cookie").split(";")[0]
+    for both in (f"{others}; {session}", f"{session}; {others}"):
+        assert ask(guarded, "/api/events", Cookie=both).status == 200
+    assert ask(guarded, "/api/events", Cookie=others).status == 401
+
+
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(guarded):
     answer = log_in(guarded)
     assert (answer.status, answer.getheader("location")) == (303, "/")
