@@ -10,7 +10,9 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 
@@ -20,6 +22,7 @@ from realtime.outputs.events import EventLog
 from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.web.access import Access, Shield, is_loopback
 from realtime.outputs.web.api import Api
+from realtime.outputs.web.connection import Connection
 from realtime.outputs.web.live_pictures import LivePictures, Sources
 from realtime.outputs.web.prometheus import Prometheus
 from realtime.outputs.web.streams import Viewers
@@ -41,6 +44,7 @@ class WebPage:
         meter: for decisions and verdicts in ``/metrics``.
         senders: for undelivered events in ``/metrics``.
         max_viewers: endless answers (pictures, events) at a time; an open page takes two.
+        patience: seconds that a client has for a request; then the connection is closed.
 
     Raises:
         BadInput: beyond loopback without a token; the address is taken; a certificate that cannot be read.
@@ -58,9 +62,10 @@ class WebPage:
         meter: Meter | None = None,
         senders: Sequence[OutboxSender] = (),
         max_viewers: int = 24,
+        patience: float = 10.0,
         picture_rate: float = 20.0,
     ) -> None:
-        self._host, self._port, self._certificate = host, port, certificate
+        self._host, self._port, self._certificate, self._patience = host, port, certificate, patience
         self.events = events
         access = Access(host, token, secure=certificate is not None)
         self.prometheus = Prometheus(sources, events, meter, senders)
@@ -97,7 +102,7 @@ class WebPage:
         config = uvicorn.Config(
             self._app,
             loop="asyncio",
-            http="h11",
+            http=cast(type[asyncio.Protocol], partial(Connection, patience=self._patience)),
             ws="none",
             lifespan="off",
             log_config=None,
