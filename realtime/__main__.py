@@ -7,14 +7,16 @@ import realtime.cli as cli  # first: sets what must be set before torch and Open
 # isort: split
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import SecretStr
 
 from realtime.config import CameraConfig, Config, load_config
-from realtime.metrics import Summary
 from realtime.outputs import events_cli
+
+if TYPE_CHECKING:
+    from realtime.session import Ended
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recognition that notices adversarial glasses.")
 
@@ -70,9 +72,12 @@ def demo(
     camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
     settings = _settings(config, None, bundle, engine, False).model_copy(update={"cameras": [camera]})
     settings = _with_services(settings, web, host, port, events)
-    summary = run(settings, Outputs(record=record, window=window, on_decision=[played.count], note=played.note))
-    summary["acts"] = played.acts()
-    _report(summary, json_file, *([] if record is None else [record]))
+
+    def report(ended: Ended) -> None:
+        ended.summary["acts"] = played.acts()
+        _report(ended, json_file)
+
+    run(settings, Outputs(record, window, on_decision=[played.count], note=played.note, report=report))
     cli.console.print(
         "The demo illustrates, it measures nothing: the bundle knows this face from variants of this very portrait."
     )
@@ -97,21 +102,14 @@ def run_sources(
     events: EventsFolder = None,
 ) -> None:
     """Watch a webcam, a network camera or a file, and name the faces in it."""
-    from realtime.outputs.recordings import recording_files
-    from realtime.session import Outputs, SourceFailed, run, window_wanted
+    from realtime.session import Outputs, run, window_wanted
 
     settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
     record = record or (Path(settings.record.file) if settings.record.file else None)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
     cli.check_writable(json_file, record)
     window = settings.output.window and window_wanted(headless=headless)
-    files = [] if record is None else recording_files(record, [camera.name for camera in settings.cameras]).values()
-    try:
-        summary = run(settings, Outputs(record=record, window=window, seconds=seconds))
-    except SourceFailed as failed:
-        _report(failed.summary, json_file, *files)
-        raise
-    _report(summary, json_file, *files)
+    run(settings, Outputs(record, window, seconds, report=lambda ended: _report(ended, json_file)))
 
 
 @app.command()
@@ -127,8 +125,8 @@ def check(
     settings = _settings(config, source, None, None, False)
     cli.check_writable(json_file)
     found = check_camera(only_camera(settings.cameras), seconds=seconds)
-    print_check(found, cli.console)
     cli.write_json(json_file, found)
+    print_check(found, cli.console)
 
 
 @app.command()
@@ -146,8 +144,8 @@ def identify(
     settings = _settings(config, None, bundle, engine, False)
     cli.check_writable(json_file)
     found = identify_photo(photo, settings, save=save)
-    print_faces(found, cli.console)
     cli.write_json(json_file, found)
+    print_faces(found, cli.console)
 
 
 def _settings(
@@ -181,14 +179,15 @@ def _with_services(settings: Config, web: bool, host: str | None, port: int | No
     )
 
 
-def _report(summary: Summary, json_file: Path | None, *recordings: Path) -> None:
+def _report(ended: Ended, json_file: Path | None) -> None:
     from realtime.outputs.summary import print_summary
 
-    print_summary(summary, cli.console)
-    cli.write_json(json_file, summary)
-    for file in recordings:
-        if file.is_file():  # a camera that sent nothing leaves none
-            cli.console.print(f"recorded: {file}")
+    try:
+        cli.write_json(json_file, {**ended.summary, "failures": ended.failures})
+    finally:  # where the file cannot be written, here are the figures; and where nobody reads these, there is the file
+        print_summary(ended.summary, cli.console)
+    for file in ended.recorded:
+        cli.console.print(f"recorded: {file}")
 
 
 def main() -> None:

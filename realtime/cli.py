@@ -36,6 +36,8 @@ go through ``write_json``."""
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the result here as well.")]
 
+INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
+
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
@@ -59,7 +61,14 @@ def run_app(app: typer.Typer) -> None:
     setup_logging()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=_ODD_NAMES)
-    sys.exit(_exit_code(app))
+    code = _exit_code(app)
+    if code == INTERRUPTED:
+        # Threads may still be inside an engine, whose library would abort the process while Python takes it down.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def setup_logging_by_environment() -> None:
@@ -86,7 +95,7 @@ def _exit_code(app: typer.Typer) -> int:
     except _ClickException as error:
         return _fail(_usage_line(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
     except BrokenPipeError:

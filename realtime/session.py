@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import signal
 import threading
 import time
@@ -24,8 +25,9 @@ from realtime.memory import give_back_memory
 from realtime.metrics import Meter, Summary
 from realtime.outputs.mosaic import Mosaic
 from realtime.outputs.overlay import LIVE, Overlay, Status
-from realtime.outputs.recordings import Recordings
+from realtime.outputs.recordings import Recordings, recording_files
 from realtime.outputs.services import Services
+from realtime.outputs.video_writer import FASTEST, SLOWEST
 from realtime.outputs.window import Window, has_screen
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
 from realtime.redact import redact
@@ -37,11 +39,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Ended:
+    """What a run leaves: its figures, the recordings that are whole, and a line for everything that went wrong."""
+
+    summary: Summary
+    recorded: Sequence[Path]
+    failures: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Outputs:
     """What a run shows and keeps.
 
     ``record``: an MP4 of what is displayed, see ``recording_files``. ``window``: where there is a screen.
     ``seconds``: None runs until the sources end or somebody stops it. ``shows`` are told of every picture shown.
+    ``report`` is told of the end, also of one that raises for its failures, while no SIGTERM can cut it off.
     """
 
     record: Path | None = None
@@ -51,16 +63,19 @@ class Outputs:
     on_verdicts: Sequence[OnVerdicts] = ()
     shows: Sequence[Show] = ()
     note: Callable[[Frame], str] = field(default=lambda frame: "")
+    report: Callable[[Ended], None] = field(default=lambda ended: None)
 
 
 def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], NewestFrame] = capture_from) -> Summary:
     """Run the configured cameras and return what happened. ``capture`` makes a camera's capture thread.
 
     Raises:
-        BadInput: a bundle, a detector file, an only camera, or the recording cannot be opened.
-        SourceFailed: all was done, kept and closed, but a file broke off.
+        BadInput: a bundle, a detector file, an only camera, or the recording cannot be opened; or all was done,
+            closed and reported, but a file broke off, or a recording did.
     """
     refuse_bad_files(config)
+    if outputs.record is not None:
+        recording_files(outputs.record, [camera.name for camera in config.cameras])
     calm_opencv()
     recogniser = recogniser_of(config)
     meter = Meter(recogniser.engine)
@@ -71,31 +86,35 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
     give_back_memory()
     rules = rules_of(config)
-    with ExitStack() as stack:
+    recordings: Recordings | None = None
+    failures: list[str] = []
+    with terminated_by_signal() as when_asked:
+        with ExitStack() as stack:
 
-        def statuses() -> list[CameraStatus]:
-            return [camera.status() for camera in cameras]
+            def statuses() -> list[CameraStatus]:
+                return [camera.status() for camera in cameras]
 
-        screen = Mosaic(statuses)
-        services = stack.enter_context(Services(service_settings(config), statuses, meter, recogniser.explain))
-        shows: list[Show] = [screen.put, services.show, *outputs.shows]
-        if services.page is not None:
-            console.print(f"live page: {services.page.url}")
-        on_decision, on_verdicts = list(outputs.on_decision), list(outputs.on_verdicts)
-        if services.feed is not None:
-            on_decision.append(services.feed.on_decision)
-            on_verdicts.append(services.feed.on_verdicts)
-        if outputs.record is not None:
-            shows.append(stack.enter_context(_recordings(outputs.record, config)).show)
-        ages = {camera.name: camera.max_frame_age for camera in config.cameras}
-        draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, outputs.note)
+            screen = Mosaic(statuses)
+            services = stack.enter_context(Services(service_settings(config), statuses, meter, recogniser.explain))
+            shows: list[Show] = [screen.put, services.show, *outputs.shows]
+            if services.page is not None:
+                console.print(f"live page: {services.page.url}")
+            on_decision, on_verdicts = list(outputs.on_decision), list(outputs.on_verdicts)
+            if services.feed is not None:
+                on_decision.append(services.feed.on_decision)
+                on_verdicts.append(services.feed.on_verdicts)
+            if outputs.record is not None:
+                recordings = stack.enter_context(_recordings(outputs.record, config))
+                shows.append(recordings.show)
+            ages = {camera.name: camera.max_frame_age for camera in config.cameras}
+            draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, outputs.note)
 
-        def show(frame: Frame, picture: Bytes) -> None:
-            for one in shows:
-                one(frame, picture)
+            def show(frame: Frame, picture: Bytes) -> None:
+                for one in shows:
+                    one(frame, picture)
 
-        if config.cameras[0].every_frame:
-            with terminated_by_signal(cameras[0].stop_soon):
+            if config.cameras[0].every_frame:
+                when_asked(cameras[0].stop_soon)
                 try:
                     run_every_frame(
                         cameras[0],
@@ -110,37 +129,33 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                         seconds=outputs.seconds,
                     )
                 except BadInput as error:
-                    raise SourceFailed(str(error), meter.summary()) from None
-            return meter.summary()
-        pipeline = Pipeline(
-            cameras,
-            finders,
-            recogniser,
-            rules=rules,
-            meter=meter,
-            draw=draw,
-            show=show,
-            on_decision=on_decision,
-            on_verdicts=on_verdicts,
-            batch=batch,
-        )
-        stack.callback(pipeline.stop)
-        with terminated_by_signal(pipeline.stop_soon):
-            pipeline.start()
-            if len(cameras) == 1:
-                _first_picture(cameras[0], config.cameras[0])
-            _until_over(pipeline, screen, outputs)
-    summary = meter.summary()
-    _refuse_broken_ends(cameras, summary)
-    return summary
-
-
-class SourceFailed(BadInput):
-    """Every source has ended, and one not as it should: a damaged file. What came before it is in ``summary``."""
-
-    def __init__(self, message: str, summary: Summary) -> None:
-        super().__init__(message)
-        self.summary = summary
+                    failures.append(str(error))
+            else:
+                pipeline = Pipeline(
+                    cameras,
+                    finders,
+                    recogniser,
+                    rules=rules,
+                    meter=meter,
+                    draw=draw,
+                    show=show,
+                    on_decision=on_decision,
+                    on_verdicts=on_verdicts,
+                    batch=batch,
+                )
+                stack.callback(pipeline.stop)
+                when_asked(pipeline.stop_soon)
+                pipeline.start()
+                if len(cameras) == 1:
+                    _first_picture(cameras[0], config.cameras[0])
+                _until_over(pipeline, screen, outputs)
+                failures += _broken_ends(cameras)
+        failures += recordings.failures() if recordings is not None else []
+        ended = Ended(meter.summary(), recordings.finished() if recordings is not None else [], failures)
+        outputs.report(ended)
+    if failures:
+        raise BadInput("; ".join(failures))
+    return ended.summary
 
 
 def _recordings(path: Path, config: Config) -> Recordings:
@@ -149,16 +164,20 @@ def _recordings(path: Path, config: Config) -> Recordings:
     if first.every_frame and is_file(first.source):
         file = open_camera(first.source, name=first.name, every_frame=True)
         file.close()
-        fps = file.native_fps or fps
+        fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
     return Recordings(path, names, fps, every_frame=first.every_frame)
 
 
-def _refuse_broken_ends(cameras: Sequence[NewestFrame], summary: Summary) -> None:
+def _broken_ends(cameras: Sequence[NewestFrame]) -> list[str]:
+    """A line for each source that has ended as it should not, a damaged file; none while others go on."""
     if not all(camera.ended for camera in cameras):
-        return
-    for status in (camera.status() for camera in cameras):
-        if status.cause not in (None, Cause.END_OF_FILE):
-            raise SourceFailed(str(CameraError(status.cause, status.message).as_bad_input()), summary)
+        return []
+    statuses = [camera.status() for camera in cameras]
+    return [
+        str(CameraError(one.cause, one.message).as_bad_input())
+        for one in statuses
+        if one.cause not in (None, Cause.END_OF_FILE)
+    ]
 
 
 def refuse_bad_files(config: Config) -> None:
@@ -233,24 +252,36 @@ def window_wanted(*, headless: bool) -> bool:
 
 
 @contextmanager
-def terminated_by_signal(stop: Callable[[], None]) -> Iterator[None]:
+def terminated_by_signal() -> Iterator[Callable[[Callable[[], None]], None]]:
     """Within the block SIGTERM and Ctrl-C stop the run in good order: recordings are finished and figures written.
 
-    A second Ctrl-C interrupts at once.
+    Gives a function that takes what stops the run; it is called as soon as a signal has come, in a thread of its
+    own, because a signal handler must take no lock. Further SIGTERMs say nothing new (``timeout`` sends two); a
+    second Ctrl-C interrupts at once.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda stop: None
         return
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()  # its put is safe in a signal handler
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def handler(number: int, stack: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, before[signal.SIGINT])
-        stop()
+        asked.put(True)
+
+    def when_asked(stop: Callable[[], None]) -> None:
+        def wait() -> None:
+            if asked.get():
+                stop()
+
+        threading.Thread(target=wait, name="signals", daemon=True).start()
 
     for number in before:
         signal.signal(number, handler)
     try:
-        yield
+        yield when_asked
     finally:
+        asked.put(False)
         for number, former in before.items():
             signal.signal(number, former)

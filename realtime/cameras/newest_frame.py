@@ -101,7 +101,7 @@ class NewestFrame:
                 raise error.as_bad_input()
 
     def stop_soon(self) -> None:
-        """Ask it to stop and return at once (safe in a signal handler); readers get None from now on."""
+        """Ask it to stop and return at once; readers get None from now on."""
         self._stopping.set()
         with self._changed:
             self._changed.notify_all()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from models.errors import BadInput
 from realtime.outputs.video_writer import VideoRecorder
 from realtime.types import Bytes, Frame
 
@@ -37,6 +38,19 @@ class Recordings:
         while not recorder.write(picture, frame.index / self._fps) and recorder.error is None:
             time.sleep(0.005)  # the encoder lags behind
 
+    def finished(self) -> list[Path]:
+        """Once it is closed: the files that are whole."""
+        return [recorder.path for recorder in self._recorders.values() if recorder.kept == recorder.path]
+
+    def failures(self) -> list[str]:
+        """Once it is closed: a line for every recording that ended before the run, and where its beginning lies."""
+        lines = []
+        for recorder in self._recorders.values():
+            if recorder.error is not None:
+                kept = "nothing was kept" if recorder.kept is None else f"what came before is in {recorder.kept}"
+                lines.append(f"{recorder.error}; {kept}; make room, or record elsewhere")
+        return lines
+
     def __enter__(self) -> Recordings:
         return self
 
@@ -45,7 +59,17 @@ class Recordings:
 
 
 def recording_files(path: Path, cameras: Sequence[str]) -> dict[str, Path]:
-    """The file of each camera: ``path`` for an only one, ``seen-front_door.mp4`` for one of several."""
+    """The file of each camera: ``path`` for an only one, ``seen-front_door.mp4`` for one of several.
+
+    Raises ``BadInput`` where two would be the same.
+    """
     if len(cameras) == 1:
         return {cameras[0]: path}
-    return {name: path.with_name(f"{path.stem}-{name.replace(' ', '_')}{path.suffix}") for name in cameras}
+    files: dict[str, Path] = {}
+    for name in cameras:
+        file = path.with_name(f"{path.stem}-{name.replace(' ', '_')}{path.suffix}")
+        for other, taken in files.items():
+            if file == taken:
+                raise BadInput(f"cameras: '{other}' and '{name}' would both be recorded as {file}; rename one of them")
+        files[name] = file
+    return files

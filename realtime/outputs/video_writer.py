@@ -8,6 +8,7 @@ seekable MP4 on closing.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import queue
 import threading
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 QUEUE_LENGTH = 12  # pictures waiting for the encoder: half a second at 25 fps, 11 MB at 640 x 480
 LONGEST_GAP = 10.0  # seconds without a picture that are filled by repeating the last; a longer gap is cut out
 CLOSE_TIMEOUT = 5.0
+SLOWEST, FASTEST = 1.0, 240.0  # pictures per second
 
 
 class VideoRecorder:
@@ -47,6 +49,7 @@ class VideoRecorder:
         self.path = Path(path)
         self.fps = fps
         self.error: str | None = None
+        self.kept: Path | None = None  # once closed: ``path``, or the ``.part`` of a recording that failed
         self.frames_written = 0
         self.frames_dropped = 0  # that found the queue full: the encoder could not keep up
         self._part = self.path.with_name(self.path.name + ".part")
@@ -85,6 +88,7 @@ class VideoRecorder:
         self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
             self._fail("the encoder did not finish in time")
+            self.kept = self._part
 
     def __enter__(self) -> VideoRecorder:
         return self
@@ -94,7 +98,8 @@ class VideoRecorder:
     ) -> None:
         self.close()
 
-    def _fail(self, why: object) -> None:
+    def _fail(self, error: Exception | str) -> None:
+        why = getattr(error, "strerror", None) or error
         self.error = f"recording {self.path} stopped: {why}"
         log.error(self.error)
 
@@ -122,17 +127,20 @@ class VideoRecorder:
 
     def _finish(self, encoder: _Encoder | None) -> None:
         try:
-            if encoder is None:
-                self._part.unlink(missing_ok=True)
-                return
-            encoder.close()
-            if encoder.frames:
-                self._part.replace(self.path)
-            else:
-                self._part.unlink(missing_ok=True)
+            if encoder is not None:
+                encoder.close()
+                if encoder.frames:
+                    self._part.replace(self.path)
+                    self.kept = self.path
         except Exception as error:
             if self.error is None:
                 self._fail(error)
+        if self.kept is None:
+            with contextlib.suppress(OSError):
+                if encoder is not None and encoder.frames and self._part.stat().st_size:
+                    self.kept = self._part
+                else:
+                    self._part.unlink()
 
 
 class _Encoder:
@@ -143,7 +151,8 @@ class _Encoder:
         self._width, self._height = width + width % 2, height + height % 2  # yuv420p wants even sides
         self._fps = Fraction(fps).limit_denominator(1001)
         to_the_disk_at_once = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
-        self._container = av.open(str(part), "w", format="mp4", options=to_the_disk_at_once)
+        # "file:" keeps libav from reading a name with a colon as an address.
+        self._container = av.open(f"file:{part}", "w", format="mp4", options=to_the_disk_at_once)
         codec, options = _codec(self._width * self._height)
         stream: Any = self._container.add_stream(codec, rate=self._fps, options=options)
         self._stream = stream
@@ -213,8 +222,8 @@ def _check(path: Path, part: Path, fps: float) -> None:
     """Find out now, not with the first picture, that nothing can be written. Leaves an empty ``.part``."""
     if path.suffix.lower() != ".mp4":
         raise BadInput(f"recording: {path} does not end in .mp4; only MP4 is written")
-    if not 1 <= fps <= 240:
-        raise BadInput(f"recording: a frame rate of {fps:g} is outside 1-240")
+    if not SLOWEST <= fps <= FASTEST:
+        raise BadInput(f"recording: a frame rate of {fps:g} is outside {SLOWEST:g}-{FASTEST:g}")
     if path.is_dir():
         raise BadInput(f"recording: {path} is a folder; give the name of a file in it")
     if not path.parent.is_dir():

@@ -66,6 +66,13 @@ APP = textwrap.dedent(
         time.sleep(30)
 
     @app.command()
+    def interrupted():
+        import atexit
+        atexit.register(print, "taken down")
+        print("result")
+        raise KeyboardInterrupt
+
+    @app.command()
     def heavy():
         print(sorted(name for name in ("torch", "cv2") if name in sys.modules))
 
@@ -175,6 +182,11 @@ def test_an_interrupt_is_exit_code_130_without_traceback(script):
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == ""
         assert process.wait(10) == 130
+
+
+def test_after_an_interrupt_python_is_not_taken_down_under_threads_that_may_be_inside_an_engine(script):
+    result = _run(script, "interrupted")
+    assert (result.returncode, result.stdout, result.stderr) == (130, "result\n", "")
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")

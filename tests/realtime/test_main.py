@@ -171,6 +171,17 @@ def test_credentials_never_appear_in_any_output(tmp_path: Path) -> None:
         assert secret not in line + done.stdout
 
 
+def test_the_figures_are_written_though_nobody_reads_what_is_printed(tmp_path: Path, photo: Path) -> None:
+    out, gone = os.pipe()
+    os.close(out)
+    for command in (["identify", photo], ["check", "--source", "demo", "--seconds", "0.2"]):
+        arguments = [sys.executable, "-m", "realtime", *command, "--json", "out.json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(arguments, cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, env=environment, timeout=180)
+        (tmp_path / "out.json").rename(tmp_path / f"{command[0]}.json")
+    os.close(gone)
+
+
 def test_check_says_what_a_source_sends(tmp_path: Path) -> None:
     done = spectaclear("check", "--source", "demo", "--seconds", "0.4", "--json", "out.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

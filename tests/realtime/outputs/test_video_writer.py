@@ -170,7 +170,8 @@ def test_a_failing_disk_ends_the_recording_but_not_the_run(tmp_path, monkeypatch
         recorder.write(grey(100), 0.0)
         recorder._thread.join(5)
         assert not recorder.write(grey(100), 0.04)
-    assert "No space left on device" in recorder.error
+    assert recorder.error == f"recording {tmp_path / 'clip.mp4'} stopped: No space left on device"
+    assert recorder.kept is None
     assert "No space left on device" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
@@ -189,6 +190,27 @@ def test_what_was_recorded_before_the_disk_was_full_is_kept(tmp_path, monkeypatc
             recorder.write(grey(100), index / 25)
     assert recorder.error is not None
     assert len(decoded(tmp_path / "clip.mp4")[0]) == 5
+
+
+def test_a_recording_that_cannot_be_finished_says_where_its_beginning_lies(tmp_path, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(video_writer._Encoder, "close", full)
+    with VideoRecorder(tmp_path / "clip.mp4") as recorder:
+        for index in range(60):
+            while not recorder.write(grey(2 * index), index / 25):
+                time.sleep(0.001)
+    assert recorder.error is not None
+    assert recorder.kept == tmp_path / "clip.mp4.part"
+    assert len(decoded(recorder.kept)[0]) > 20
+
+
+def test_a_name_with_a_colon_is_a_file_and_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorder = record("2026-01-02T12:30:00.mp4", [(grey(100), index / 25) for index in range(5)])
+    assert recorder.kept == Path("2026-01-02T12:30:00.mp4")
+    assert len(decoded(tmp_path / recorder.kept)[0]) == 5
 
 
 def test_a_recording_without_a_picture_leaves_no_file(tmp_path):
