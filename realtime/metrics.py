@@ -124,7 +124,7 @@ class Meter:
         self.engine = engine
         self._lock = threading.Lock()
         self._captured = self._displayed = self._decisions = self._full_decisions = self._light_decisions = 0
-        self._dropped: Counter[str] = Counter()
+        self._dropped: dict[str, Counter[str]] = {}
         self._verdicts: Counter[str] = Counter()
         self._ages = Histogram()
         self._verdict_ages = Histogram()
@@ -146,10 +146,11 @@ class Meter:
             if self._first_captured is None:
                 self._first_captured = now
 
-    def frame_dropped(self, why: str = "overtaken", count: int = 1) -> None:
+    def frame_dropped(self, camera: str, why: str = "overtaken", count: int = 1) -> None:
         """Pictures that were captured and will not be displayed, and why."""
         with self._lock:
-            self._dropped[_bounded(why, self._dropped)] += count
+            reasons = self._dropped.setdefault(camera, Counter())
+            reasons[_bounded(why, reasons)] += count
 
     def frame_displayed(self, captured_at: float, now: float | None = None) -> None:
         """A picture captured at ``captured_at`` was handed to the screen, the recorder or the page just now."""
@@ -201,12 +202,12 @@ class Meter:
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
     def counts(self) -> dict[str, Any]:
-        """The plain counters: captured, displayed, dropped by cause, decisions, verdicts by name."""
+        """The plain counters: captured, displayed, dropped by camera and cause, decisions, verdicts by name."""
         with self._lock:
             return {
                 "captured": self._captured,
                 "displayed": self._displayed,
-                "dropped": dict(self._dropped),
+                "dropped": {camera: dict(reasons) for camera, reasons in self._dropped.items()},
                 "decisions": self._decisions,
                 "verdicts": dict(self._verdicts),
             }

@@ -208,7 +208,7 @@ class Pipeline:
         for _ in range(missed + 1):
             self.meter.frame_captured(frame.captured_at)
         if missed:
-            self.meter.frame_dropped("overtaken", missed)
+            self.meter.frame_dropped(frame.camera, "overtaken", missed)
 
 
 def decide_crops(

@@ -81,7 +81,8 @@ def test_rates_and_ages_are_those_of_the_events():
         meter.frame_displayed(captured, captured + 0.040)
         if index % 5 == 0:
             meter.decided(ADA, captured + 0.030, full=index % 10 == 0, light=index % 3 == 0)
-    meter.frame_dropped("decode error", 3)
+    meter.frame_dropped("door", "decode error", 3)
+    meter.frame_dropped("yard")
     summary = meter.summary()
     assert (summary["frames_captured"], summary["frames_displayed"], summary["decisions"]) == (101, 101, 21)
     assert summary["full_decisions"] == 11
@@ -89,7 +90,7 @@ def test_rates_and_ages_are_those_of_the_events():
     assert summary["displayed_fps"] == pytest.approx(25, abs=0.01)
     assert summary["decisions_per_second"] == pytest.approx(21 / 4, abs=0.01)
     assert summary["frame_age_ms"] == {p: pytest.approx(40, rel=0.006) for p in ("p50", "p95", "p99")}
-    assert meter.counts()["dropped"] == {"decode error": 3}
+    assert meter.counts()["dropped"] == {"door": {"decode error": 3}, "yard": {"overtaken": 1}}
 
 
 def test_a_display_that_stops_while_capture_goes_on_lowers_the_rate():
@@ -164,10 +165,11 @@ def test_names_made_from_data_do_not_eat_the_memory():
     meter = Meter()
     for index in range(1000):
         meter.stage(f"stage {index}", 1.0)
-        meter.frame_dropped(f"cause {index}")
+        meter.frame_dropped("door", f"cause {index}")
     summary = meter.summary()
     assert len(summary["stage_ms"]) < 80
-    assert sum(meter.counts()["dropped"].values()) == 1000
+    assert len(meter.counts()["dropped"]["door"]) < 80
+    assert sum(meter.counts()["dropped"]["door"].values()) == 1000
 
 
 def test_the_peak_memory_is_kept_after_it_has_been_given_back():

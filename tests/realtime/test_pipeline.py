@@ -161,3 +161,20 @@ def test_of_several_cameras_one_that_has_ended_is_shown_as_lost(scene: DemoScene
     assert drawn["short"][-1] == (9, CameraState.LOST)
     assert drawn["long"]
     assert {state for _, state in drawn["long"]} == {CameraState.LIVE}
+
+
+def test_frames_that_a_slow_display_misses_are_counted_for_their_camera(
+    scene: DemoScene, recogniser: Recogniser
+) -> None:
+    def slowly(frame: Frame, picture: Bytes) -> None:
+        time.sleep(0.2 if frame.camera == "slow" else 0.0)
+
+    meter = Meter()
+    cameras = [NewestFrame(name, lambda: DemoCamera(scene, frames=50), stuck_after=None) for name in ("slow", "quick")]
+    pipeline = pipeline_of(cameras, recogniser, meter=meter, show=slowly)
+    pipeline.start()
+    assert pipeline.wait(20.0)
+    pipeline.stop()
+    missed = {camera: sum(reasons.values()) for camera, reasons in meter.counts()["dropped"].items()}
+    assert missed["slow"] > 25
+    assert missed.get("quick", 0) < missed["slow"]

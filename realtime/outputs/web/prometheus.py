@@ -99,10 +99,13 @@ class Prometheus(Collector):
         for state, count in by_state.items():
             verdicts.add_metric([state], count)
         overtaken = CounterMetricFamily(
-            "spectaclear_frames_not_displayed", "Captured frames that were not displayed, by reason", labels=["reason"]
+            "spectaclear_frames_not_displayed",
+            "Captured frames that were not displayed, by reason",
+            labels=["camera", "reason"],
         )
-        for reason, count in counts["dropped"].items():
-            overtaken.add_metric([reason], count)
+        for camera, reasons in counts["dropped"].items():
+            for reason, count in reasons.items():
+                overtaken.add_metric([camera, reason], count)
         engine = GaugeMetricFamily("spectaclear_engine", "The engine that really runs", labels=["engine"])
         engine.add_metric([self._meter.engine or "none"], 1)
         yield from (verdicts, overtaken, engine)

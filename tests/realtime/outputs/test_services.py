@@ -39,6 +39,21 @@ def test_from_a_decision_of_the_pipeline_to_the_page(tmp_path):
             assert answer.read(2) == b"\xff\xd8"
 
 
+def test_frames_that_were_not_displayed_are_told_by_camera_and_reason():
+    meter = Meter()
+    for camera, count in (("door", 3), ("yard", 1), ("door", 2)):
+        meter.frame_dropped(camera, count=count)
+    with (
+        Services(ServiceSettings(page=PageSettings(port=0)), statuses, meter) as services,
+        urllib.request.urlopen(f"{services.page.url}metrics") as answer,
+    ):
+        lines = answer.read().decode().splitlines()
+    assert [line for line in lines if line.startswith("spectaclear_frames_not_displayed_total")] == [
+        'spectaclear_frames_not_displayed_total{camera="door",reason="overtaken"} 5.0',
+        'spectaclear_frames_not_displayed_total{camera="yard",reason="overtaken"} 1.0',
+    ]
+
+
 def test_what_a_webhook_does_not_take_is_seen_in_the_metrics(tmp_path):
     webhook = Webhook("http://127.0.0.1:9/")  # nobody listens there
     settings = ServiceSettings(tmp_path / "events", ROOMY, webhook=webhook, page=PageSettings(port=0))
