@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 from collections.abc import Callable
 from typing import Any
@@ -81,9 +82,25 @@ class Mqtt:
             client.username_pw_set(self._user, self._password)
         if self._tls:
             client.tls_set()
+        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        client.on_connect = lambda _client, _data, _flags, reason, _properties: answers.put(reason)
         client.connect(self._host, self._port)
         client.loop_start()
         self._client = client
+        try:
+            reason = answers.get(timeout=self._timeout)
+        except queue.Empty:
+            self.close()
+            raise ConnectionError("the MQTT broker does not answer") from None
+        if reason.is_failure:
+            self.close()
+            raise ConnectionError(_refusal(str(reason)))
+
+
+def _refusal(reason: str) -> str:
+    if reason in ("Bad user name or password", "Not authorized"):
+        return "the MQTT broker refuses user name or password; mend user and password under mqtt in the configuration"
+    return f"the MQTT broker refuses the connection: {reason}"
 
 
 def _level(name: str) -> str:

@@ -15,14 +15,14 @@ from realtime.outputs.mqtt import Mqtt
 
 
 class Broker(socketserver.ThreadingTCPServer):
-    """``mute``: accepts connections and messages and confirms nothing."""
+    """``connack``: what it answers to a connection, None: nothing. ``confirms``: what is published."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, mute=False):
+    def __init__(self, connack=0, confirms=True):
         super().__init__(("127.0.0.1", 0), Talk)
-        self.mute, self.published = mute, []
+        self.connack, self.confirms, self.published = connack, confirms, []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
 
@@ -42,11 +42,9 @@ class Talk(socketserver.StreamRequestHandler):
                 return total
 
     def answer(self, kind, content):
-        if self.server.mute:
-            return
-        if kind == 1:  # CONNECT -> CONNACK
-            self.wfile.write(b"\x20\x02\x00\x00")
-        elif kind == 3:  # PUBLISH with quality 1 -> PUBACK
+        if kind == 1 and self.server.connack is not None:  # CONNECT -> CONNACK
+            self.wfile.write(bytes((0x20, 2, 0, self.server.connack)))
+        elif kind == 3 and self.server.confirms:  # PUBLISH with quality 1 -> PUBACK
             length = int.from_bytes(content[:2], "big")
             topic, number, body = (
                 content[2 : 2 + length].decode(),
@@ -89,11 +87,22 @@ def test_events_are_published_and_confirmed(open_log, broker):
     assert sender.waiting() == 0
 
 
-def test_without_confirmation_an_event_is_not_taken_for_sent(broker):
-    target = Mqtt(*broker(mute=True).server_address, timeout=0.2)
-    with pytest.raises(Exception, match=r"confirm|connected"):
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ({"confirms": False}, "does not confirm"),
+        ({"connack": None}, "does not answer"),
+        ({"connack": 3}, "refuses the connection: Server unavailable"),
+        ({"connack": 4}, "refuses user name or password; mend user and password under mqtt"),
+        ({"connack": 5}, "refuses user name or password; mend user and password under mqtt"),
+    ],
+)
+def test_an_event_that_the_broker_does_not_take_is_not_taken_for_sent_and_the_reason_is_said(broker, behaviour, said):
+    target = Mqtt(*broker(**behaviour).server_address, user="ada", password="not the broker's", timeout=0.5)
+    with pytest.raises(ConnectionError, match=said):
         target.deliver({"camera": "door", "kind": "known"})
-    target.close()
+    assert target._client is None
+    assert not [thread for thread in threading.enumerate() if "paho" in thread.name]
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):
