@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import SecretStr
 
+from models.errors import BadInput
 from realtime.config import CameraConfig, Config, load_config
 from realtime.outputs import events_cli
 
@@ -70,7 +71,7 @@ def demo(
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
     camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
-    settings = _settings(config, None, bundle, engine, False).model_copy(update={"cameras": [camera]})
+    settings = _settings(config, None, bundle, engine, False, cameras=False).model_copy(update={"cameras": [camera]})
     settings = _with_services(settings, web, host, port, events)
 
     def report(ended: Ended) -> None:
@@ -141,7 +142,7 @@ def identify(
     """Name the faces in one picture."""
     from realtime.identify import identify_photo, print_faces
 
-    settings = _settings(config, None, bundle, engine, False)
+    settings = _settings(config, None, bundle, engine, False, cameras=False)
     cli.check_writable(json_file)
     found = identify_photo(photo, settings, save=save)
     cli.write_json(json_file, found)
@@ -149,20 +150,33 @@ def identify(
 
 
 def _settings(
-    config: str | None, source: str | None, bundle: str | None, engine: str | None, every_frame: bool
+    config: str | None,
+    source: str | None,
+    bundle: str | None,
+    engine: str | None,
+    every_frame: bool,
+    *,
+    cameras: bool = True,
 ) -> Config:
-    settings = load_config(config)
+    """The configuration with what was given on the command line; ``cameras``: whether the command opens them."""
+    settings = load_config(config, sources=cameras and source is None)
     if source is not None:
         settings = settings.with_source(source, every_frame=every_frame or None)
     elif every_frame:
-        cameras = [camera.model_copy(update={"every_frame": True}) for camera in settings.cameras]
-        settings = settings.model_copy(update={"cameras": cameras})
+        every = [camera.model_copy(update={"every_frame": True}) for camera in settings.cameras]
+        settings = settings.model_copy(update={"cameras": every})
     changes = {key: value for key, value in (("bundle", bundle), ("engine", engine)) if value is not None}
     return settings.model_copy(update={"recognition": settings.recognition.model_copy(update=changes)})
 
 
 def _with_services(settings: Config, web: bool, host: str | None, port: int | None, folder: Path | None) -> Config:
-    """The options on top of the configuration; a token in the environment is taken where the file gives none."""
+    """The options on top of the configuration; a token in the environment is taken where the file gives none.
+
+    Raises ``BadInput`` where an option would be without effect.
+    """
+    for option, given in (("--host", host), ("--port", port)):
+        if given is not None and not (web or settings.web.enabled):
+            raise BadInput(f"{option} {given} is for the live page; add --web")
     page: dict[str, object] = {"enabled": True} if web else {}
     for key, value in (("host", host), ("port", port)):
         if value is not None:

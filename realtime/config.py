@@ -263,12 +263,16 @@ class Config(Section):
         return self.model_copy(update={"cameras": [self.cameras[0].model_copy(update=changes)]})
 
 
-def load_config(path: str | Path | None = None) -> Config:
+def load_config(path: str | Path | None = None, *, sources: bool = True) -> Config:
     """Read a configuration: a file, or the name of a shipped one (``webcam``); None gives the defaults.
+
+    ``sources``: whether those of its cameras are opened; otherwise no environment variable in them needs to be set.
 
     Raises ``BadInput`` with file, key, what was found and what is allowed.
     """
-    return Config() if path is None else read_model(find_config(path), Config)
+    if path is None:
+        return Config()
+    return read_model(find_config(path), Config, unused="" if sources else "cameras.*.source")
 
 
 def find_config(name: str | Path) -> Path:

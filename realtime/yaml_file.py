@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Hashable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -24,9 +25,14 @@ _PLACEHOLDER = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def read_model(path: Path, model: type[Model]) -> Model:
-    """Read ``path`` as a ``model``. Raises ``BadInput``."""
-    values = _substituted(_parsed(path), path, (), [0])
+def read_model(path: Path, model: type[Model], *, unused: str = "") -> Model:
+    """Read ``path`` as a ``model``.
+
+    ``unused``: values whose keys fit (``cameras.*.source``) keep their ``${NAME}``; nobody needs to set it.
+
+    Raises ``BadInput``.
+    """
+    values = _substituted(_parsed(path), path, (), [0], unused)
     if values is None:
         values = {}
     if not isinstance(values, dict):
@@ -101,16 +107,16 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     return redact(problem)
 
 
-def _substituted(value: Any, path: Path, key: tuple[str, ...], count: list[int]) -> Any:
+def _substituted(value: Any, path: Path, key: tuple[str, ...], count: list[int], unused: str) -> Any:
     """``value`` with every ``${NAME}`` replaced by the environment's value; ``$${`` stays as ``${``."""
     count[0] += 1
     if count[0] > _MOST_VALUES or len(key) > 20:
         raise BadInput(f"{path}: holds more values than a configuration can have")
     if isinstance(value, dict):
-        return {str(k): _substituted(item, path, (*key, str(k)), count) for k, item in value.items()}
+        return {str(k): _substituted(item, path, (*key, str(k)), count, unused) for k, item in value.items()}
     if isinstance(value, list):
-        return [_substituted(item, path, (*key, str(i)), count) for i, item in enumerate(value)]
-    if isinstance(value, str):
+        return [_substituted(item, path, (*key, str(i)), count, unused) for i, item in enumerate(value)]
+    if isinstance(value, str) and not fnmatchcase(".".join(key), unused):
         return _PLACEHOLDER.sub(lambda match: _from_environment(match, value, path, ".".join(key)), value)
     return value
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,9 +65,7 @@ def main(
 
 
 def _settings(name: str, bundle: str | None) -> Config:
-    for variable in ("CAMERA_USER", "CAMERA_PASSWORD", "CAMERA_HOST"):
-        os.environ.setdefault(variable, "unused")  # the sources of the configuration are replaced
-    settings = load_config(name)
+    settings = load_config(name, sources=False)
     if bundle is not None:
         recognition = settings.recognition.model_copy(update={"bundle": bundle})
         settings = settings.model_copy(update={"recognition": recognition})

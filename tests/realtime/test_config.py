@@ -149,6 +149,17 @@ def test_a_whole_source_from_the_environment_is_taken_as_it_is(tmp_path, monkeyp
     assert load_config(path).cameras[0].source == "rtsp://a:b@h/x"
 
 
+def test_sources_that_are_not_opened_need_no_environment_and_everything_else_does(tmp_path, monkeypatch):
+    for name in ("CAMERA_USER", "CAMERA_PASSWORD", "CAMERA_HOST", "TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    config = load_config("cctv", sources=False).with_source("clip.mp4")
+    assert (config.cameras[0].name, config.cameras[0].read_timeout) == ("entrance", 2)
+    path = tmp_path / "a.yaml"
+    path.write_text("cameras: [{source: 'rtsp://${CAMERA_HOST}/x'}]\nweb: {token: '${TOKEN}'}")
+    with pytest.raises(BadInput, match=r"web\.token: the environment variable TOKEN is not set"):
+        load_config(path, sources=False)
+
+
 def test_an_escaped_placeholder_stays(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("record: {file: '$${HOME}.mp4'}")

@@ -155,6 +155,11 @@ def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
         (["run", "--source", "0", "--every-frame", "--headless"], "every_frame is for files"),
         (["run", "--source", "rtsp://127.0.0.1:9/live", "--every-frame", "--seconds", "1"], "every_frame is for files"),
         (["demo", "--seconds", "minus one"], "seconds"),
+        (["demo", "--port", "9999"], "add --web"),
+        (["run", "--source", "demo", "--headless", "--host", "127.0.0.1"], "add --web"),
+        (["run", "--source", "missing.mp4", "--config", "cctv"], "does not exist"),
+        (["check", "--source", "missing.mp4", "--config", "cctv"], "does not exist"),
+        (["identify", "missing.png", "--config", "cctv"], "cannot be read"),
         (["events", "list", "--folder", "nowhere"], "nowhere"),
     ],
 )

@@ -134,7 +134,7 @@ def run_case(case: Case) -> dict[str, Any]:
 
 def config_of(case: Case, folder: Path) -> Config:
     """The configuration of a run; the scene's clips are written to ``folder``."""
-    settings = load_config(case.config)
+    settings = load_config(case.config, sources=False)
     like = settings.cameras[0]
     sources = scene_cameras(case, folder) if case.source is None else [case.source] * case.cameras
     cameras = [like.model_copy(update={"name": f"cam{i + 1}", "source": source}) for i, source in enumerate(sources)]

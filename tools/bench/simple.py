@@ -15,7 +15,7 @@ def settings(
     """The configuration with what was given on the command line; without a source or a file, the demo scene."""
     if source is None and config is None:
         source = "demo"
-    loaded = load_config(config)
+    loaded = load_config(config, sources=source is None)
     if source is not None:
         loaded = loaded.with_source(source)
     wanted = {"bundle": bundle, "engine": engine, "threads": threads}
