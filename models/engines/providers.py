@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import logging
 import sys
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import onnxruntime
@@ -28,7 +30,8 @@ _PROVIDER = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 _GPU_LIBRARY = {"win32": "nvcuda.dll"}.get(sys.platform, "libcuda.so.1")
-_QUIET = 3  # errors only; that a provider was not loaded is said here, in one line
+_QUIET = 3  # errors only
+_SILENT, _USUAL = 4, 2  # of the logger that all sessions share: fatal errors only, and ONNX Runtime's own default
 
 
 def device_of(engine: str) -> Device:
@@ -74,15 +77,16 @@ def open_session(graph: bytes, *, device: Device = "auto", threads: int | None =
         BadInput: strict, and another provider runs; or the model cannot be loaded.
     """
     wanted = wanted_providers(device)
-    if wanted[0] != _PROVIDER["cpu"] and hasattr(onnxruntime, "preload_dlls"):  # since 1.21
-        onnxruntime.preload_dlls()  # the CUDA libraries that come as wheels
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = _QUIET
     for pool in ("intra", "inter"):  # spinning threads take the cores from the detector and the camera
         options.add_session_config_entry(f"session.{pool}_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=[_with_options(name) for name in wanted])
+        with contextlib.nullcontext() if wanted[0] == _PROVIDER["cpu"] else _without_complaints():
+            if wanted[0] != _PROVIDER["cpu"] and hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+                onnxruntime.preload_dlls()  # the CUDA libraries that come as wheels
+            session = onnxruntime.InferenceSession(graph, options, providers=[_with_options(name) for name in wanted])
     except Exception as error:  # its exceptions share no base class
         raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {_first_line(error)}") from error
     _give_memory_back()
@@ -97,6 +101,20 @@ def open_session(graph: bytes, *, device: Device = "auto", threads: int | None =
             raise BadInput(message)
         log.warning("%s", message)
     return session
+
+
+@contextlib.contextmanager
+def _without_complaints() -> Iterator[None]:
+    """That a provider was not loaded is said once, by us: ONNX Runtime fills stderr with it, and stdout too."""
+    printed = io.StringIO()
+    onnxruntime.set_default_logger_severity(_SILENT)
+    try:
+        with contextlib.redirect_stdout(printed):
+            yield
+    finally:
+        onnxruntime.set_default_logger_severity(_USUAL)
+        if printed.getvalue():
+            log.info("onnxruntime: %s", " ".join(printed.getvalue().split()))
 
 
 def _give_memory_back() -> None:

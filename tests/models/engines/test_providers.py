@@ -1,5 +1,7 @@
 """Which provider is asked for, and that a silent fallback is noticed. There is no GPU here: the runtime is faked."""
 
+import os
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -83,6 +85,33 @@ def test_the_refusal_says_how_to_mend_it(
 def test_a_fallback_that_is_allowed_is_said_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     open_session(b"", device="cuda")
     assert f"{CUDA} was asked for, {CPU} runs" in caplog.text
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_fallback_is_one_line_without_what_onnxruntime_says_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    fails: bool,
+) -> None:
+    severities: list[int] = []
+
+    class Chatty(FakeSession):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            print("*** EP Error ***")
+            if severities[-1:] != [4]:
+                os.write(2, b"[E:onnxruntime:Default] Failed to load library\n")
+            if fails:
+                raise RuntimeError("no such graph")
+
+    monkeypatch.setattr(providers.onnxruntime, "InferenceSession", Chatty)
+    monkeypatch.setattr(providers.onnxruntime, "set_default_logger_severity", severities.append)
+    with pytest.raises(BadInput, match="no such graph") if fails else nullcontext():
+        open_session(b"", device="cuda")
+    assert capfd.readouterr() == ("", "")
+    assert severities == [4, 2]
+    assert len(caplog.records) == (0 if fails else 1)
 
 
 def test_the_cpu_by_choice_is_no_fallback(caplog: pytest.LogCaptureFixture) -> None:
