@@ -143,9 +143,9 @@ def main(
         "pulls": wanted,
         **measured,
     }
+    cli.write_json(json_file, figures)
     for name, figure in measured.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
-    cli.write_json(json_file, figures)
 
 
 def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:

@@ -153,6 +153,7 @@ def benchmark(
             settings = simple.settings(source, config, bundle, only(engine), threads)
             outcome["results"] = simple.measure(settings, seconds)
             show = simple.tables
+    cli.write_json(json_file, outcome)
     console = cli.console if cli.console.is_terminal else Console(width=150)  # a file has no narrow screen
     console.print(show(outcome["results"]))
     if what is What.decision:
@@ -164,7 +165,6 @@ def benchmark(
         from tools.bench import charts
 
         charts.save(charts.chart_of(kind, outcome["results"]), png)
-    cli.write_json(json_file, outcome)
 
 
 def refuse_unused(context: typer.Context, kind: str) -> None:

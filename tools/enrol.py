@@ -73,6 +73,7 @@ def main(
     )
     with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=out.name, progress=progress)
+    cli.write_json(json_file, outcome)
     if "clean" in outcome["validation"]:
         cli.console.print(f"validation: {report.percent(outcome['validation']['clean'])}")
     if others is None:
@@ -85,7 +86,6 @@ def main(
             f" calibrate them: python -m tools.tune_policy {work / 'crops'} --bundle {out}"
         )
     cli.console.print(f"{out}: {outcome['people']} people; use it with python -m realtime run --bundle {out}")
-    cli.write_json(json_file, outcome)
 
 
 def _prepared(photos: Path, crops: Path, *, allow_single: bool) -> People:

@@ -52,8 +52,8 @@ def main(
 ) -> None:
     """Compare the bundle's ONNX logits with torch's from the same weights."""
     found = checked(bundle, out, crops)
-    cli.console.print(f"{found['bundle']}: logits differ by at most {found['largest_logit_difference']:.1e}")
     cli.write_json(json_file, found)
+    cli.console.print(f"{found['bundle']}: logits differ by at most {found['largest_logit_difference']:.1e}")
 
 
 if __name__ == "__main__":

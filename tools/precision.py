@@ -202,11 +202,11 @@ def main(
                     f"{row['mask_iou']:.3f}",
                     percent(row["same_decisions"]),
                 )
+    cli.write_json(json_file, result)
     cli.console.print(table)
     cli.console.print(f"accepted for engine: auto: {', '.join(result['accepted']) or 'none'}")
     if store:
         write_description(opened.folder, measured.info)
-    cli.write_json(json_file, result)
 
 
 if __name__ == "__main__":

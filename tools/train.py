@@ -111,11 +111,11 @@ def fit(
     )
     with training_bars() as progress:
         outcome = fit_bundle(people, job, out, name=name, progress=progress)
+    cli.write_json(json_file, outcome)
     for kind, figure in outcome["validation"].items():
         if isinstance(figure, dict):
             cli.console.print(f"validation, {kind}: {report.percent(figure)}")
     cli.console.print(f"{out}: {outcome['megabytes']} MB, {outcome['people']} people; report in {work}")
-    cli.write_json(json_file, outcome)
 
 
 @app.command()
@@ -195,9 +195,9 @@ def adapt(
             device=torch_device(device),
             seen=seen,
         )
-    cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
     outcome = {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records}
     cli.write_json(json_file, outcome)
+    cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
 
 
 @app.command()
@@ -223,9 +223,9 @@ def score(
         log_look(log, shown, command="tools.train")
     if plot is not None:
         report.plot_confusion(counts, outcome["labels"], plot)
+    cli.write_json(json_file, outcome | {"split": split.value, "confusion": counts})
     for key in ("accuracy", "named_rightly", "named_wrongly"):
         cli.console.print(f"{split.value}, {key.replace('_', ' ')}: {report.percent(outcome[key])}")
-    cli.write_json(json_file, outcome | {"split": split.value, "confusion": counts})
 
 
 @app.command(name="transfer")
@@ -269,13 +269,13 @@ def transfer_command(
     )
     with training_bars() as progress:
         outcome = transfer(people, job, known=known, seed=seed, progress=progress)
+    cli.write_json(json_file, outcome)
     cli.console.print(f"known people, top name right: {report.percent(outcome['accuracy_on_known'])}")
     for point in outcome["points"]:
         cli.console.print(
             f"threshold {point['threshold']:.2f}: right {report.percent(point['known_right'])},"
             f" strangers named {report.percent(point['strangers_named'])}"
         )
-    cli.write_json(json_file, outcome)
 
 
 def _recipe(

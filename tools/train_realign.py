@@ -198,9 +198,9 @@ def main(
     figures = errors(net, torch.from_numpy(measured.crops), seed=seed)
     cli.write_whole(out, exported(net))
     result = {"crops": len(fitted), "measured on": len(measured), "steps": steps, "errors of 224": figures}
+    cli.write_json(json_file, result)
     for name, figure in result.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
-    cli.write_json(json_file, result)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ def main(
         "policy": asdict(policy),
         **outcome(policy, clean, innocent, others),
     }
+    cli.write_json(json_file, report)
     for name, figure in report.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
     if write:
@@ -133,7 +134,6 @@ def main(
             write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
         except OSError as error:
             raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
-    cli.write_json(json_file, report)
 
 
 def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int = 32) -> Views:

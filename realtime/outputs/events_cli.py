@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.errors import BadInput
-from realtime.cli import JsonFile, console, write_json
+from realtime.cli import JsonFile, check_writable, console, write_json
 from realtime.outputs import event_export, retention
 from realtime.outputs.event_store import EventStore, unusable
 from realtime.outputs.event_types import KINDS, EventFilter, Kind
@@ -36,6 +36,7 @@ def list_events(
     json_file: JsonFile = None,
 ) -> None:
     """Show the newest events."""
+    check_writable(json_file)
     with _opened(folder) as store:
         found = store.query(EventFilter(_kinds(kind), camera, person, limit=limit))
     table = Table("id", "time", "camera", "event", "acknowledged")
@@ -43,8 +44,8 @@ def list_events(
         moment = str(event.as_dict(probabilities=False)["time"])
         done = "yes" if event.acknowledged_at is not None else ""
         table.add_row(str(event.id), moment, Text(event.camera), Text(event.text), done)
-    console.print(table)
     write_json(json_file, {"events": [event.as_dict() for event in found]})
+    console.print(table)
 
 
 @app.command()
@@ -57,10 +58,11 @@ def export(
     json_file: JsonFile = None,
 ) -> None:
     """Write events to a file, oldest first."""
+    check_writable(json_file)
     with _opened(folder) as store:
         count = event_export.export(store, out, out.suffix.lstrip("."), EventFilter(_kinds(kind), camera, person))
-    console.print(f"{count} events: {out}")
     write_json(json_file, {"events": count, "out": str(out)})
+    console.print(f"{count} events: {out}")
 
 
 @app.command()
@@ -70,12 +72,13 @@ def acknowledge(
     json_file: JsonFile = None,
 ) -> None:
     """Mark an event as seen."""
+    check_writable(json_file)
     with _opened(folder) as store:
         event = store.acknowledge(event_id)
     if event is None:
         raise BadInput(f"{folder}: there is no event {event_id}; list shows those there are")
-    console.print(Text(event.text))
     write_json(json_file, event.as_dict())
+    console.print(Text(event.text))
 
 
 @app.command()
@@ -85,10 +88,11 @@ def forget(
     json_file: JsonFile = None,
 ) -> None:
     """Delete everything about one person from rows, pictures and probabilities. It cannot be undone."""
+    check_writable(json_file)
     with _opened(folder) as store:
         count = retention.forget_person(store, person)
-    console.print(Text(f"{count} events about {person} are deleted"))
     write_json(json_file, {"deleted": count})
+    console.print(Text(f"{count} events about {person} are deleted"))
 
 
 @contextmanager

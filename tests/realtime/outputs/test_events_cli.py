@@ -56,6 +56,22 @@ def test_a_person_is_forgotten_while_a_run_writes(folder):
     store.close()
 
 
+def test_nothing_is_deleted_where_its_result_cannot_be_written_and_it_is_written_before_it_is_printed(
+    folder, tmp_path, monkeypatch
+):
+    with pytest.raises(BadInput, match="there is no folder"):
+        run("forget", "--folder", folder, "--person", "Cyd", "--json", tmp_path / "nowhere" / "out.json")
+    assert "Cyd appeared" in run("list", "--folder", folder)
+
+    def nobody_reads(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("realtime.outputs.events_cli.console.print", nobody_reads)
+    with pytest.raises(AssertionError):
+        run("forget", "--folder", folder, "--person", "Cyd", "--json", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == {"deleted": 1}
+
+
 def test_mistakes_are_said_in_one_line_and_create_nothing(folder, tmp_path):
     with pytest.raises(BadInput, match="no event log"):
         run("list", "--folder", tmp_path / "elsewhere")
