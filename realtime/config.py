@@ -184,7 +184,7 @@ class EventsConfig(Section):
     max_age_days: float = Field(default=30.0, gt=0, le=3650, description="Older events are deleted")
     max_gigabytes: float = Field(default=5.0, gt=0, le=10_000, description="The oldest go when there is more")
     min_free_gigabytes: float = Field(default=1.0, ge=0, le=10_000, description="Kept free on the disk")
-    pixelate_others: bool = Field(default=False, description="Hide everybody the event is not about")
+    pixelate_others: bool = Field(default=False, description="Hide every other face that the detector finds")
 
 
 class WebConfig(Section):
