@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,15 +126,17 @@ def test_another_runs_folder_is_not_mixed_with_this_one(recogniser, folder, tmp_
 
 
 def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, folder, tmp_path, monkeypatch):
-    written = Path.write_bytes
+    opened = os.open
 
-    def full(self, content):
-        if "adversarial" in self.name:
-            written(self, content[:10])
+    def full(path, *options):
+        descriptor = opened(path, *options)
+        if "adversarial" in str(path):
+            os.write(descriptor, b"ten bytes.")
+            os.close(descriptor)
             raise OSError(errno.ENOSPC, "No space left on device")
-        return written(self, content)
+        return descriptor
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("realtime.cli.os.open", full)
     result = run(recogniser, folder, "--out", tmp_path / "out", "--pairs", 1, "--steps", 1)
     assert isinstance(result.exception, BadInput)
     assert "No space left on device" in str(result.exception)
