@@ -107,11 +107,11 @@ class ZonePolicy(MaskedPGD):
         moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
         given = self._looked_at(model, pixels, moving, raw=True).log_softmax(dim=2)
         fixed = batch.state["fixed"].T
-        ways = (fixed >= 0) | (fixed < 0).all(dim=0)  # those that the fixed views leave; all where they leave none
+        left = fixed >= 0  # the ways that the fixed views leave
         margins, spared = (self._margins(given, batch.goal, moving, spare) for spare in (0.0, SPARE))
-        nearer = torch.where(ways, spared, -torch.inf).argmax(dim=0, keepdim=True)
-        smallest = torch.where(fixed >= 0, margins, torch.minimum(margins, fixed)).detach().amax(dim=0)
-        batch.state["sure"] = torch.where(fixed >= 0, spared, -torch.inf).detach().amax(dim=0) >= 0
+        nearer = torch.where(left | ~left.any(dim=0), spared, -torch.inf).argmax(dim=0, keepdim=True)
+        smallest = torch.where(left, margins, torch.minimum(margins, fixed)).detach().amax(dim=0)
+        batch.state["sure"] = torch.where(left, spared, -torch.inf).detach().amax(dim=0) >= 0
         return Objective(-spared.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
 
     def finished(self, confidence: torch.Tensor, batch: Batch) -> torch.Tensor:

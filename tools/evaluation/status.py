@@ -45,16 +45,15 @@ def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] 
     run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
     """
     at_least = None if oblivious is None else known["share"] >= oblivious["share"]
-    stepped = [len(record.get("loss_curve", [])) > 1 for record in faces.records]
-    at_once = [
-        not took and record.get("first_fooled", -1) == 0 for took, record in zip(stepped, faces.records, strict=True)
-    ]
+    curves = [record.get("loss_curve", []) for record in faces.records]
+    without_a_step = [record for record, curve in zip(faces.records, curves, strict=True) if len(curve) <= 1]
+    won_at_once = sum(record.get("first_fooled", -1) == 0 for record in without_a_step)
     return {
-        "ruled_out_by_fixed_views": len(faces) - sum(stepped) - sum(at_once),
-        "won_without_a_step": sum(at_once),
+        "ruled_out_by_fixed_views": len(without_a_step) - won_at_once,
+        "won_without_a_step": won_at_once,
         "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
         "at_least_as_good_as_A0": at_least,
-        "loss_curve": mean_curve([record.get("loss_curve", []) for record in faces.records]),
+        "loss_curve": mean_curve(curves),
         "gradient_check": "tests/tools/attacks/test_zone_policy.py",
         "shown": at_least is not False,
     }
