@@ -67,11 +67,26 @@ def find_chromium() -> tuple[str, str]:
 
 
 def log_in(chrome: Chrome, token: str) -> None:
-    """Fill the login form in and send it."""
-    from selenium.webdriver.common.by import By
+    """Fill the login form in, send it and wait for the page that answers (a click returns before it is there).
 
-    chrome.find_element(By.ID, "token").send_keys(token)
-    chrome.find_element(By.CSS_SELECTOR, "form button").click()
+    Raises ``BadInput`` where the page asks for no token, or nothing answers within ten seconds.
+    """
+    from selenium.common.exceptions import NoSuchElementException, TimeoutException
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.expected_conditions import staleness_of
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    try:
+        chrome.find_element(By.ID, "token").send_keys(token)
+        button = chrome.find_element(By.CSS_SELECTOR, "form button")
+        button.click()
+        WebDriverWait(chrome, 10).until(staleness_of(button))
+    except NoSuchElementException:
+        raise BadInput(f"{chrome.current_url} asks for no token; leave --token-file away") from None
+    except TimeoutException:
+        raise BadInput(
+            f"{chrome.current_url} does not answer a login within 10 s; is the page still running?"
+        ) from None
 
 
 def wait_for(chrome: Chrome, selector: str, seconds: float) -> bool:

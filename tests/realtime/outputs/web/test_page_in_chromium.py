@@ -186,6 +186,7 @@ def test_a_wrong_token_gets_nothing_and_the_right_one_everything(chrome, serve):
     chrome.get(page.url)
     assert chrome.current_url.endswith("/login")
     screenshot.log_in(chrome, "a wrong token of some length")
+    assert screenshot.wait_for(chrome, "[role=alert]", 10)
     assert "That is not the token" in one(chrome, "[role=alert]").text
     chrome.get(f"{page.url}api/events")
     assert "Ada" not in chrome.page_source
@@ -224,3 +225,12 @@ def test_the_tool_takes_a_screenshot_of_a_running_page(chrome, serve, tmp_path):
     picture = cv2.imread(str(out))
     assert picture.shape == (600, 800, 3)
     assert picture.mean() < 90  # dark
+
+
+def test_a_token_for_a_page_that_asks_for_none_is_one_clear_line(chrome, serve, tmp_path):
+    page = serve()
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    given = ["--out", str(tmp_path / "page.png"), "--url", page.url, "--token-file", str(tmp_path / "token")]
+    result = CliRunner().invoke(screenshot.app, given)
+    assert isinstance(result.exception, BadInput)
+    assert "asks for no token" in str(result.exception)
