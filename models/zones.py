@@ -4,7 +4,8 @@ Pixels inside a hidden zone cannot change a view: whatever glasses show there, t
 That holds given the crop; whether the crop itself follows the glasses is the alignment's business.
 
 The eyewear zone is the union of all drawn glasses over a stated range of poses (they never sit exactly where
-they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block.
+they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block. It also
+holds glasses of twice the width, as they are drawn: without poses and margin, which would hide half of the face.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def zone_mask(zone: Zone, size: int) -> Bools:
     if size < 16:
         raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
     grown = cv2.dilate(drawn, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
+    if zone == "eyewear":
+        grown |= (frame_mask("double", TEMPLATE_SIDE) > 0).astype(np.uint8)
     # A pixel of the crop belongs to the zone as soon as any part of it does.
     share = cv2.resize(grown.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     mask: Bools = share > 0
