@@ -107,9 +107,12 @@ _GLASSES: Final[dict[str, _Glasses]] = {
 }
 _GLASSES["sunglasses_filled"] = _Glasses(**{**vars(_GLASSES["sunglasses"]), "filled": True})
 
-#: Twice as wide as "wide": no pair that anybody sells, and larger than the eyewear zone on purpose.
+#: Twice as wide as "wide": no pair that anybody sells. The eyewear zone holds it as drawn, and not slipped down.
 _DOUBLE = _Glasses(
     lens_centre=(68.0, 86.0), lens_half=(50.0, 48.0), rim=23.2, bridge=(66.0, 90.0), temple=(14.0, 62.0, 84.0)
+)
+_SLIPPED = _Glasses(
+    lens_centre=(68.0, 92.0), lens_half=(50.0, 48.0), rim=23.2, bridge=(72.0, 96.0), temple=(14.0, 68.0, 90.0)
 )
 
 SHAPES: Final[tuple[str, ...]] = tuple(_GLASSES)
@@ -286,6 +289,7 @@ def _lower_face(size: int) -> Alpha:
 _DRAWERS: Final[dict[str, Callable[[int], Alpha]]] = {
     **{name: _glasses(spec) for name, spec in _GLASSES.items()},
     "double": _glasses(_DOUBLE),
+    "double_slipped": _glasses(_SLIPPED),
     "face_mask": _lower_face,
     "forehead_sticker": lambda size: box_mask(size, centre=(112, 34), width=116, height=36),
     "cheek_sticker": lambda size: _rendered(size, _superellipse((58, 132), (22, 22))),
@@ -295,5 +299,5 @@ _DRAWERS: Final[dict[str, Callable[[int], Alpha]]] = {
 }
 
 WEARABLES: Final[tuple[str, ...]] = tuple(_DRAWERS)
-"""``SHAPES``, then the others: double width, face mask, stickers, LaVAN's patch of 2 % on a cheek and on the forehead,
-DOA's rectangle of 100 x 50."""
+"""``SHAPES``, then the others: double width, the same 6 pixels lower, face mask, stickers, LaVAN's patch of 2 % on a
+cheek and on the forehead, DOA's rectangle of 100 x 50."""

@@ -13,6 +13,7 @@ AREAS = {  # promised shares of the crop
     "sunglasses": (0.065, 0.085),
     "sunglasses_filled": (0.15, 0.19),
     "double": (0.19, 0.25),
+    "double_slipped": (0.19, 0.25),
     "face_mask": (0.20, 0.32),
     "forehead_sticker": (0.07, 0.16),
     "cheek_sticker": (0.02, 0.04),

@@ -26,6 +26,13 @@ def test_the_eyewear_zone_covers_every_drawn_pair_of_glasses_moved_by_its_shift_
             assert not (moved & ~zone).any()
 
 
+@pytest.mark.parametrize("size", [112, 224])
+def test_the_eyewear_zone_also_holds_glasses_of_twice_the_width_where_they_are_drawn(size):
+    zone = zone_mask("eyewear", size)
+    assert not ((frame_mask("double", size) > 0) & ~zone).any()
+    assert ((frame_mask("double_slipped", size) >= 0.5) & ~zone).any()  # and not where they are not
+
+
 def test_the_eyewear_zone_leaves_mouth_and_forehead():
     zone = zone_mask("eyewear", 224)
     for x, y in template(224)[3:]:

@@ -10,6 +10,7 @@ from tools.attacks import ADAPTIVE
 #: Other things worn, by the attack that makes them and their shape; like ``sharif`` they know no defence.
 ACCESSORIES: dict[str, tuple[str, str]] = {
     "double": ("sharif", "double"),
+    "slipped": ("sharif", "double_slipped"),
     "forehead": ("pgd", "forehead_sticker"),
     "face_mask": ("pgd", "face_mask"),
     "patch": ("lavan", "patch"),
