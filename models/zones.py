@@ -63,7 +63,7 @@ def zone_mask(zone: Zone, size: int) -> Bools:
         raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
     grown = cv2.dilate(drawn, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
     if zone == "eyewear":
-        grown |= (frame_mask("double", TEMPLATE_SIDE) > 0).astype(np.uint8)
+        grown = np.maximum(grown, frame_mask("double", TEMPLATE_SIDE) > 0)
     # A pixel of the crop belongs to the zone as soon as any part of it does.
     share = cv2.resize(grown.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     mask: Bools = share > 0

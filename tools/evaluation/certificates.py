@@ -52,11 +52,13 @@ def corners(*, shift: float, degrees: float, scale: float) -> list[Jitter]:
 
 
 #: What was measured of the alignment with its second look (docs/benchmarks/alignment.json).
+_PLAIN_GLASSES = {"shift": 14.2, "degrees": 5.0, "scale": 0.119}
 JITTERS = {
-    "plain glasses, 95th percentile": corners(shift=14.2, degrees=5.0, scale=0.119),
-    "plain glasses, their shift alone": corners(shift=14.2, degrees=0, scale=0),
-    "plain glasses, their turn alone": corners(shift=0, degrees=5.0, scale=0),
-    "plain glasses, their size alone": corners(shift=0, degrees=0, scale=0.119),
+    "plain glasses, 95th percentile": corners(**_PLAIN_GLASSES),
+    **{
+        f"plain glasses, their {word} alone": corners(**{**dict.fromkeys(_PLAIN_GLASSES, 0.0), part: extreme})
+        for word, (part, extreme) in zip(("shift", "turn", "size"), _PLAIN_GLASSES.items(), strict=True)
+    },
     "A9, median": corners(shift=24.2, degrees=3.1, scale=0.150),
 }
 
