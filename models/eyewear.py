@@ -12,7 +12,7 @@ Coordinates here are those of a crop of side 224 whose pixel i covers [i, i + 1)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -73,6 +73,16 @@ class _Glasses:
     brow: float = 0.0
     filled: bool = False
 
+    def lowered(self, rows: float) -> _Glasses:
+        """The same glasses, slipped down."""
+        (x, y), (upper, lower), (column, top, bottom) = self.lens_centre, self.bridge, self.temple
+        return replace(
+            self,
+            lens_centre=(x, y + rows),
+            bridge=(upper + rows, lower + rows),
+            temple=(column, top + rows, bottom + rows),
+        )
+
 
 _GLASSES: Final[dict[str, _Glasses]] = {
     "thin": _Glasses(
@@ -105,14 +115,11 @@ _GLASSES: Final[dict[str, _Glasses]] = {
         brow=3.5,
     ),
 }
-_GLASSES["sunglasses_filled"] = _Glasses(**{**vars(_GLASSES["sunglasses"]), "filled": True})
+_GLASSES["sunglasses_filled"] = replace(_GLASSES["sunglasses"], filled=True)
 
 #: Twice as wide as "wide": no pair that anybody sells. The eyewear zone holds it as drawn, and not slipped down.
 _DOUBLE = _Glasses(
     lens_centre=(68.0, 86.0), lens_half=(50.0, 48.0), rim=23.2, bridge=(66.0, 90.0), temple=(14.0, 62.0, 84.0)
-)
-_SLIPPED = _Glasses(
-    lens_centre=(68.0, 92.0), lens_half=(50.0, 48.0), rim=23.2, bridge=(72.0, 96.0), temple=(14.0, 68.0, 90.0)
 )
 
 SHAPES: Final[tuple[str, ...]] = tuple(_GLASSES)
@@ -289,7 +296,7 @@ def _lower_face(size: int) -> Alpha:
 _DRAWERS: Final[dict[str, Callable[[int], Alpha]]] = {
     **{name: _glasses(spec) for name, spec in _GLASSES.items()},
     "double": _glasses(_DOUBLE),
-    "double_slipped": _glasses(_SLIPPED),
+    "double_slipped": _glasses(_DOUBLE.lowered(6.0)),
     "face_mask": _lower_face,
     "forehead_sticker": lambda size: box_mask(size, centre=(112, 34), width=116, height=36),
     "cheek_sticker": lambda size: _rendered(size, _superellipse((58, 132), (22, 22))),

@@ -48,24 +48,22 @@ def zone_mask(zone: Zone, size: int) -> Bools:
         ValueError: an unknown zone, or a size below 16.
     """
     if zone == "eyewear":
-        drawn = np.max([_posed(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
+        glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
+        covered = np.maximum(glasses, frame_mask("double", TEMPLATE_SIDE) > 0)
     elif zone == "lower_face":
-        drawn = _posed(frame_mask("face_mask", TEMPLATE_SIDE))
+        covered = _reached(frame_mask("face_mask", TEMPLATE_SIDE))
     elif zone == "forehead":
-        drawn = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
-        drawn[: 56 - MARGIN] = 1
+        covered = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+        covered[:56] = 1
     elif zone == "cheeks":
-        one = _posed(frame_mask("cheek_sticker", TEMPLATE_SIDE))
-        drawn = np.maximum(one, one[:, ::-1])
+        one = _reached(frame_mask("cheek_sticker", TEMPLATE_SIDE))
+        covered = np.maximum(one, one[:, ::-1])
     else:
         raise ValueError(f"unknown zone {zone!r}; known are eyewear, lower_face, forehead and cheeks")
     if size < 16:
         raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
-    grown = cv2.dilate(drawn, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8))
-    if zone == "eyewear":
-        grown = np.maximum(grown, frame_mask("double", TEMPLATE_SIDE) > 0)
     # A pixel of the crop belongs to the zone as soon as any part of it does.
-    share = cv2.resize(grown.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(covered.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     mask: Bools = share > 0
     mask.setflags(write=False)
     return mask
@@ -150,8 +148,8 @@ def every_look(zones: tuple[Zone, ...], count: int) -> Looks:
     return Looks(zones, np.ones((count, len(zones)), np.bool_))
 
 
-def _posed(alpha: np.ndarray) -> np.ndarray:
-    """Where an accessory drawn as ``alpha`` (T, T) may lie over all poses covered: (T, T) uint8 of 0 and 1."""
+def _reached(alpha: np.ndarray) -> np.ndarray:
+    """What an accessory drawn as ``alpha`` (T, T) reaches over all poses, with the margin: (T, T) uint8 of 0 and 1."""
     drawn = (alpha > 0).astype(np.uint8)
     centre = (TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2)
     turned = np.zeros_like(drawn)
@@ -159,6 +157,6 @@ def _posed(alpha: np.ndarray) -> np.ndarray:
         for scale in (1 - SCALE, 1.0, 1 + SCALE):
             matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
             turned |= (cv2.warpAffine(drawn * 255, matrix, drawn.shape[::-1]) > 0).astype(np.uint8)
-    reach = int(np.ceil(SHIFT))
+    reach = int(np.ceil(SHIFT)) + MARGIN
     found: np.ndarray = cv2.dilate(turned, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     return found
