@@ -16,19 +16,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.outlines import Alpha, rectangle, rendered, superellipse
 from models.pose import TEMPLATE_SIDE
 
-Alpha = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float64]
 Colour = tuple[int, int, int]
 
-_FINER = 4  # drawn this much finer, then averaged: the anti-aliasing
-_SHIFT = 6  # fractional bits of cv2's drawing coordinates
 _CENTRE = TEMPLATE_SIDE / 2
 
 COLOURS: Final[dict[str, Colour]] = {
@@ -236,41 +232,11 @@ def _drawn(shape: str, size: int) -> Alpha:
     return alpha
 
 
-def _rendered(size: int, *solid: Points, holes: tuple[Points, ...] = ()) -> Alpha:
-    """Fill polygons (K, 2), cut holes out of them, and average down to ``size``."""
-    side = size * _FINER
-    canvas = np.zeros((side, side), dtype=np.uint8)
-    for polygons, value in ((solid, 255), (holes, 0)):
-        for polygon in polygons:
-            fine = polygon * (side / TEMPLATE_SIDE) - 0.5  # cv2 puts pixel i's centre at i
-            fixed = np.rint(fine * (1 << _SHIFT)).astype(np.int32)
-            cv2.fillPoly(canvas, [fixed], value, lineType=cv2.LINE_8, shift=_SHIFT)
-    small = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32) / np.float32(255)
-
-
-def _rectangle(x1: float, y1: float, x2: float, y2: float) -> Points:
-    return np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=np.float64)
-
-
-def _superellipse(
-    centre: tuple[float, float], half: tuple[float, float], squareness: float = 2.0, taper: float = 0.0
-) -> Points:
-    angles = np.linspace(0, 2 * np.pi, 240, endpoint=False)
-    cosine, sine = np.cos(angles), np.sin(angles)
-    across = np.sign(cosine) * np.abs(cosine) ** (2 / squareness)
-    down = np.sign(sine) * np.abs(sine) ** (2 / squareness)
-    # Pilot's lenses: their lower part is narrower, and what they lose they lose on the outer side.
-    narrowing = taper * np.clip(down, 0, 1)
-    across = across * (1 - narrowing) + narrowing
-    return np.stack([centre[0] + half[0] * across, centre[1] + half[1] * down], axis=1)
-
-
 def _glasses(spec: _Glasses) -> Callable[[int], Alpha]:
     def draw(size: int) -> Alpha:
         (x, y), (half_width, half_height) = spec.lens_centre, spec.lens_half
-        outer = _superellipse(spec.lens_centre, spec.lens_half, spec.squareness, spec.taper)
-        hole = _superellipse(
+        outer = superellipse(spec.lens_centre, spec.lens_half, spec.squareness, spec.taper)
+        hole = superellipse(
             (x, y + spec.brow / 2),
             (half_width - spec.rim, half_height - spec.rim - spec.brow / 2),
             spec.squareness,
@@ -278,9 +244,9 @@ def _glasses(spec: _Glasses) -> Callable[[int], Alpha]:
         )
         temple_column, temple_top, temple_bottom = spec.temple
         # The temple reaches under the rim, the bridge to the middle, where it meets its mirror image.
-        temple = _rectangle(temple_column, temple_top, x - half_width * 0.8, temple_bottom)
-        bridge = _rectangle(x + half_width * 0.8, spec.bridge[0], _CENTRE, spec.bridge[1])
-        half = _rendered(size, outer, temple, bridge, holes=() if spec.filled else (hole,))
+        temple = rectangle(temple_column, temple_top, x - half_width * 0.8, temple_bottom)
+        bridge = rectangle(x + half_width * 0.8, spec.bridge[0], _CENTRE, spec.bridge[1])
+        half = rendered(size, outer, temple, bridge, holes=() if spec.filled else (hole,))
         return np.maximum(half, half[:, ::-1])
 
     return draw
@@ -289,7 +255,7 @@ def _glasses(spec: _Glasses) -> Callable[[int], Alpha]:
 def _lower_face(size: int) -> Alpha:
     """A cloth mask: over the nose's tip, along the cheeks, under the chin."""
     left = [(_CENTRE, 104), (92, 110), (66, 124), (40, 128), (42, 158), (56, 190), (80, 208), (_CENTRE, 214)]
-    half = _rendered(size, np.array(left, dtype=np.float64))
+    half = rendered(size, np.array(left, dtype=np.float64))
     return np.maximum(half, half[:, ::-1])
 
 
@@ -299,7 +265,7 @@ _DRAWERS: Final[dict[str, Callable[[int], Alpha]]] = {
     "double_slipped": _glasses(_DOUBLE.lowered(6.0)),
     "face_mask": _lower_face,
     "forehead_sticker": lambda size: box_mask(size, centre=(112, 34), width=116, height=36),
-    "cheek_sticker": lambda size: _rendered(size, _superellipse((58, 132), (22, 22))),
+    "cheek_sticker": lambda size: rendered(size, superellipse((58, 132), (22, 22))),
     "patch": lambda size: box_mask(size, centre=(168, 132), width=31.7, height=31.7),
     "forehead_patch": lambda size: box_mask(size, centre=(112, 34), width=31.7, height=31.7),
     "rectangle": lambda size: box_mask(size, centre=(112, 132), width=100, height=50),
