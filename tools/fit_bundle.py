@@ -17,6 +17,7 @@ from models.bundle import Bundle, BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo
 from models.calibration import softmax
 from models.device import CPU
 from models.errors import BadInput
+from models.fitting import FitSettings
 from models.pose import template
 from models.recogniser import load_recogniser
 from models.saliency_mask import MaskParameters
@@ -55,6 +56,20 @@ class Job:
     device: torch.device = CPU
     command: str = ""
     like: Bundle | None = None
+
+
+def recipe(
+    versions: int, epochs: int, block_epochs: int, seed: int, teacher: Path | None, strangers: Path | None
+) -> TrainingSettings:
+    """The recipe that was best on validation (docs/measurements.md, "The head's recipe"), cut to what was given."""
+    head = replace(
+        FitSettings(epochs=epochs, seed=seed),
+        distillation=4.0 if teacher else 0.0,
+        soft_labels=0.3 if teacher else 0.0,
+        strangers=0.5 if strangers else 0.0,
+    )
+    block = replace(head, epochs=block_epochs, learning_rate=1e-4) if block_epochs else None
+    return TrainingSettings(versions=versions, head=head, block=block, seed=seed)
 
 
 def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:

@@ -19,7 +19,7 @@ from models.fitting import FitSettings
 from models.training_run import TrainingSettings
 from models.zones import ZONES, checked_zones
 from tools import report
-from tools.fit_bundle import Job, fit_bundle, transfer
+from tools.fit_bundle import Job, fit_bundle, recipe, transfer
 from tools.fit_trunk import Enrolled, fit_trunk
 from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people
@@ -92,7 +92,7 @@ def fit(
         trunk=trunk,
         work=work,
         settings=replace(
-            _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
+            recipe(versions, epochs, block_epochs, seed, teacher, strangers),
             zones=checked_zones(zone or []),
             zone_versions=zone_versions,
             augmentation=Augmentation(hidden=hidden_share).moved(pose),
@@ -257,7 +257,7 @@ def transfer_command(
         trunk=trunk,
         work=work,
         settings=replace(
-            _recipe(versions, epochs, block_epochs, seed, teacher, strangers),
+            recipe(versions, epochs, block_epochs, seed, teacher, strangers),
             stranger_versions=stranger_versions,
             half_precision=half_precision,
         ),
@@ -276,20 +276,6 @@ def transfer_command(
             f"threshold {point['threshold']:.2f}: right {report.percent(point['known_right'])},"
             f" strangers named {report.percent(point['strangers_named'])}"
         )
-
-
-def _recipe(
-    versions: int, epochs: int, block_epochs: int, seed: int, teacher: Path | None, strangers: Path | None
-) -> TrainingSettings:
-    """The recipe that was best on validation (docs/measurements.md, "The head's recipe"), cut to what was given."""
-    head = replace(
-        FitSettings(epochs=epochs, seed=seed),
-        distillation=4.0 if teacher else 0.0,
-        soft_labels=0.3 if teacher else 0.0,
-        strangers=0.5 if strangers else 0.0,
-    )
-    block = replace(head, epochs=block_epochs, learning_rate=1e-4) if block_epochs else None
-    return TrainingSettings(versions=versions, head=head, block=block, seed=seed)
 
 
 def _strangers(folder: Path | None, most: int, left_out: int) -> People | None:

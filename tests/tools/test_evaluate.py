@@ -1,4 +1,4 @@
-"""The evaluation's command and its rows, on an untrained bundle."""
+"""The evaluation's command, on an untrained bundle."""
 
 from __future__ import annotations
 
@@ -6,99 +6,29 @@ import base64
 import json
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from small_people import NAMES as PEOPLE
-from small_people import SIZE, crops, trained_on, write_people
+from small_people import crops, write_people
 
 from models.bundle import write_description
 from models.errors import BadInput
-from models.eyewear import frame_mask
-from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
 from realtime.cli import typer as typer_of_cli
 from tools import evaluate as command
 from tools.attacks import Sharif
-from tools.evaluation.answered import Asker
-from tools.evaluation.band import band_mask
 from tools.evaluation.certificates import JITTERS
-from tools.evaluation.defences import NAMES, make_rows
+from tools.evaluation.defences import NAMES
 from tools.glasses.store import read_png
-
-
-@pytest.fixture(scope="module")
-def tuned(recogniser, people) -> Recogniser:
-    """Trained on the people and tuned, as its records say."""
-    trained = trained_on(recogniser, people)
-    record = {"source": "tools.tune_defence, for this test"}
-    defence = trained.bundle.info.defence.model_copy(update={"threshold": 0.5, "record": record})
-    write_description(trained.bundle.folder, trained.bundle.info.model_copy(update={"defence": defence}))
-    return load_recogniser(trained.bundle.folder, "onnxruntime-cpu", threads=1)
-
-
-@pytest.fixture(scope="module")
-def zoned(tuned, tmp_path_factory) -> Path:
-    """The same bundle with a zone view."""
-    folder = tmp_path_factory.mktemp("zoned") / "hardened"
-    shutil.copytree(tuned.bundle.folder, folder)
-    policy = tuned.bundle.info.policy.model_copy(update={"zones": ("eyewear", "lower_face"), "zone_confirm": 0.4})
-    write_description(folder, tuned.bundle.info.model_copy(update={"policy": policy}))
-    return folder
 
 
 def run(recogniser: Recogniser, *options: object) -> None:
     arguments = [*options, "--bundle", recogniser.bundle.folder, "--engine", "onnxruntime-cpu"]
     arguments += ["--aligned", "--threads", 1, "--shape", "wide"]
     typer_of_cli.main.get_command(command.app).main([str(one) for one in arguments], standalone_mode=False)
-
-
-def test_no_classic_frame_leaves_the_hidden_band_and_so_none_can_move_its_answer(tuned):
-    band = band_mask(112)
-    assert not ((frame_mask("classic", 112) >= 0.5) & ~band).any()
-    (row,) = make_rows(tuned, ["band"], band_model=tuned.torch_model(), seed=0)
-    before = crops(1)
-    after = before.copy()
-    after[:, band_mask(SIZE)] = 255 - after[:, band_mask(SIZE)]
-    np.testing.assert_array_equal(row.answer(before).defended, row.answer(after).defended)
-    assert (row.answer(before).raw != row.answer(after).raw).any()
-
-
-def test_the_row_over_zone_views_says_what_the_live_recogniser_says(tuned, zoned, tmp_path):
-    hardened = load_recogniser(zoned, "onnxruntime-cpu", threads=1)
-    hardened.policy = Policy(threshold=0.4, zone_threshold=0.99, zone_confirm=0.9, zone_dissent=0.5)
-    (row,) = make_rows(tuned, ["zones"], band_model=None, seed=0, hardened=hardened)
-    pictures = crops(8)
-    live = list(hardened.defend(pictures, quick=True))
-    assert "suspected_attack" in {decide(one, hardened.policy).state for one in live}
-    found = Asker(tuned, tmp_path)(row, pictures, "")
-    said = [replace(one, confidence=0) for one in found.decisions(row, tuned.labels, tuned.policy)]
-    assert said == [replace(decide(one, hardened.policy), confidence=0) for one in live]  # rounded by other batches
-    whole = list(hardened.defend(pictures))
-    np.testing.assert_array_equal(found.defended, [last_word(one, hardened.policy) for one in whole])
-    assert (found.defended != found.masked_view).any()
-
-
-def test_answers_come_from_disk_the_second_time_and_damage_is_noticed(tuned, tmp_path):
-    (row,) = make_rows(tuned, ["tuned"], band_model=None, seed=0)
-    pictures = crops(3)
-    first = Asker(tuned, tmp_path)(row, pictures, "")
-
-    def refuse(_: np.ndarray) -> None:
-        raise AssertionError("asked again")
-
-    again = Asker(tuned, tmp_path)(replace(row, answer=refuse), pictures, "")
-    for name, values in vars(first).items():
-        np.testing.assert_array_equal(values, getattr(again, name))
-    judged_otherwise = replace(row, answer=refuse, settings=dict(row.settings) | {"policy": {"threshold": 0.1}})
-    Asker(tuned, tmp_path)(judged_otherwise, pictures, "")  # what the views say does not depend on it
-    (kept,) = tmp_path.glob("tuned-*.npz")
-    kept.write_bytes(kept.read_bytes()[:50])
-    with pytest.raises(AssertionError, match="asked again"):
-        Asker(tuned, tmp_path)(replace(row, answer=refuse), pictures, "")
 
 
 OPTIONS = (
