@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from models.bundle import Bundle
 from models.errors import BadInput
+from realtime.cameras import CameraState
 from realtime.config import CameraConfig, Config, RecognitionConfig
 from tools.fault_drill.isolation import measure_isolation
 from tools.fault_drill.pictures import Reference, encode_units, numbered_picture
 from tools.fault_drill.report import isolation_markdown
 from tools.fault_drill.rtsp_server import flip_bits
+from tools.fault_drill.watch import Look, Watch
 from tools.faults import app
 
 CAMERA = CameraConfig(open_timeout=2, read_timeout=2)
@@ -65,6 +67,16 @@ def test_the_camera_beside_it_goes_on(results):
     for result in results.values():
         assert result.beside_live, result
         assert result.beside_rate > 0.8, result
+
+
+def test_a_camera_counts_as_live_once_that_is_noted_and_not_before():
+    live = SimpleNamespace(state=CameraState.LIVE, cause=None, dropped={}, fps=25.0)
+    back_off = SimpleNamespace(failed=lambda: 0.0)
+    watch = Watch(SimpleNamespace(status=lambda: live, reader=lambda name: None, _back_off=back_off), None)
+    watch.looks.append(Look(0.0, CameraState.CONNECTING, None, 0, 0.0))
+    assert not watch.wait_until_live(0.05)
+    watch.looks.append(Look(0.1, CameraState.LIVE, None, 0, 25.0))
+    assert watch.wait_until_live(0.05)
 
 
 def test_the_table_for_the_readme_has_a_line_for_every_fault(figures):

@@ -63,10 +63,10 @@ class Watch:
             thread.join(1.0)
 
     def wait_until_live(self, timeout: float = 10.0) -> bool:
-        """Whether it became live in time."""
+        """Whether it was noted live in time (what is measured are the notes, and they come a little later)."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            if self.capture.status().state is CameraState.LIVE:
+            if self.looks[-1].state is CameraState.LIVE:
                 return True
             time.sleep(_EVERY)
         return False
