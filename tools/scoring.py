@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from models.errors import BadInput
+from models.evidence import Bytes
 from models.policy import Decision
-from models.recogniser import load_recogniser
+from models.recogniser import Recogniser, load_recogniser
 from tools import report
+from tools.attacked import Labels
 from tools.people import People, at_size
 from tools.splits import Split, people_of_split
 
@@ -26,8 +28,9 @@ def score_bundle(
         defended: also take the defended decision of each crop (several times slower).
 
     Returns:
-        ``accuracy``, ``named_rightly`` (with at least the threshold), ``named_wrongly``, ``per_person``, with
-        ``defended`` counts by state where asked, and ``confusion`` (rows: people, columns: labels).
+        ``accuracy``, ``named_rightly`` (with at least the threshold), ``named_wrongly``, ``hidden`` (accuracy with each
+        of the bundle's zones hidden), ``per_person``, with ``defended`` counts by state where asked, and ``confusion``
+        (rows: people, columns: labels).
 
     Raises:
         BadInput: somebody is unknown to the bundle, or the crops are not those that it was validated on; or, without
@@ -52,6 +55,7 @@ def score_bundle(
         "threshold": recogniser.policy.threshold,
         "named_rightly": report.proportion(int((right & sure).sum()), len(labels)),
         "named_wrongly": report.proportion(int((~right & sure).sum()), len(labels)),
+        "hidden": _hidden(recogniser, crops, labels),
         "calibration_error": round(_calibration_error(scores, labels), 4),
         "per_person": {
             name: report.proportion(int(right[labels == place[index]].sum()), int((labels == place[index]).sum()))
@@ -64,6 +68,13 @@ def score_bundle(
         decisions = [d for i in range(0, len(crops), 8) for d in recogniser.decide(crops[i : i + 8])]
         outcome["defended"] = _defended(decisions, [recogniser.labels[label] for label in labels])
     return outcome
+
+
+def _hidden(recogniser: Recogniser, crops: Bytes, labels: Labels) -> dict[str, Any]:
+    if not recogniser.zones:
+        return {}
+    views = np.concatenate([recogniser.view(crops[i : i + 32]) for i in range(0, len(crops), 32)])
+    return {zone: report.accuracy(views[:, place], labels) for place, zone in enumerate(recogniser.zones)}
 
 
 def _calibration_error(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -226,6 +226,8 @@ def score(
     cli.write_json(json_file, outcome | {"split": split.value, "confusion": counts})
     for key in ("accuracy", "named_rightly", "named_wrongly"):
         cli.console.print(f"{split.value}, {key.replace('_', ' ')}: {report.percent(outcome[key])}")
+    for zone, accuracy in outcome["hidden"].items():
+        cli.console.print(f"{split.value}, {zone.replace('_', ' ')} hidden: {report.percent(accuracy)}")
 
 
 @app.command(name="transfer")

@@ -121,6 +121,9 @@ def test_a_fit_with_a_zone_writes_a_bundle_whose_policy_looks_at_it(
     assert info.training["strangers_seen"] == ["Emmy Noether", "Joan Clarke"]  # the last by name was kept back
     assert info.training["validation"]["hidden eyewear"]["n"] == 6
     assert load_recogniser(tmp_path / "b", "onnxruntime-cpu", threads=1).zones == ("eyewear",)
+    run("score", tmp_path / "b", data, "--split", "validation", "--json", tmp_path / "v.json", "--aligned")
+    hidden = json.loads((tmp_path / "v.json").read_text())["hidden"]
+    assert hidden == {"eyewear": info.training["validation"]["hidden eyewear"]}
 
 
 def test_an_unknown_zone_and_too_many_strangers_left_out_are_refused(data: Path, trunk: Path, tmp_path: Path) -> None:
