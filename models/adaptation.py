@@ -9,6 +9,7 @@ trunk to see through what hides part of a face.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import pickle
 import time
@@ -107,6 +108,7 @@ def adapt_trunk(
         part = f"{settings.held_out:.0%} of them"
         raise ValueError(f"{len(single)} crops (repeated ones aside) are too few to hold {part} out: give more")
     train = order[~torch.isin(order, held)]
+    begun = _beginning(model, go_on_from)
     net = AdaptationNet(
         model,
         people=int(labels.max()) + 1,
@@ -132,6 +134,8 @@ def adapt_trunk(
             raise ValueError(f"{checkpoint} was written with other settings; remove it to start afresh")
         if state.get("faces") != faces:
             raise ValueError(f"{checkpoint} was written with other faces; remove it to start afresh")
+        if state.get("begun") != begun:
+            raise ValueError(f"{checkpoint} began with another trunk or checkpoint; remove it to start afresh")
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
@@ -191,6 +195,7 @@ def adapt_trunk(
                 "elapsed": elapsed,
                 "settings": asdict(settings),
                 "faces": faces,
+                "begun": begun,
             }
             with partial.open("wb") as stream:
                 torch.save(state, stream)
@@ -205,6 +210,22 @@ def adapt_trunk(
             }
             last = time.monotonic()  # the check is not training time
     net.eval().cpu().fold_into(model)
+
+
+def _beginning(model: VGG16, checkpoint: Path | None) -> str:
+    """Names by content what a run starts from.
+
+    Raises:
+        ValueError: the checkpoint cannot be read.
+    """
+    trunk = digest_of(values.cpu().numpy() for values in model.trunk.state_dict().values())
+    if checkpoint is None:
+        return trunk
+    try:
+        with checkpoint.open("rb") as stream:
+            return trunk + hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{checkpoint}: cannot be read ({error.strerror})") from error
 
 
 def _start_from(net: AdaptationNet, checkpoint: Path) -> None:

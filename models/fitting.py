@@ -114,7 +114,8 @@ def fit(
         multi_avg_fn=get_ema_multi_avg_fn(settings.averaging),  # type: ignore[no-untyped-call]
     )
     parts: dict[str, Any] = {"module": module, "optimiser": optimiser, "average": average}
-    data = "" if checkpoint is None else _digest([train, *validation.values(), *([strangers] if strangers else [])])
+    sets = [train, *validation.values(), *([strangers] if strangers else [])]
+    data = "" if checkpoint is None else _digest(sets, module)
     if to_teacher is not None:
         parts["to_teacher"] = to_teacher
     best: dict[str, torch.Tensor] = copy.deepcopy(module.state_dict())
@@ -241,9 +242,9 @@ def _last(module: nn.Sequential) -> nn.Linear:
     return last
 
 
-def _digest(sets: Sequence[Examples]) -> str:
-    """Names what is trained and validated on."""
-    arrays: list[npt.NDArray[Any]] = []
+def _digest(sets: Sequence[Examples], module: nn.Module) -> str:
+    """Names what is trained, from which weights, and what it is trained and validated on."""
+    arrays: list[npt.NDArray[Any]] = [values.numpy() for values in module.state_dict().values()]
     for one in sets:
         arrays += [one.labels, *one.versions, *([] if one.teacher is None else [one.teacher])]
     return digest_of(arrays)
@@ -267,10 +268,9 @@ def _save(
 def _resume(
     path: Path, settings: FitSettings, data: str, parts: Mapping[str, Any]
 ) -> tuple[list[Record], dict[str, torch.Tensor]] | None:
-    """What was reached, put into ``parts``; None where it was reached on other faces, with other settings or widths."""
+    """What was reached, put into ``parts``; None where weights, faces or settings were others."""
     state = torch.load(path, weights_only=True)
-    widths, found = ({n: v.shape for n, v in m.items()} for m in (parts["module"].state_dict(), state["module"]))
-    if state["settings"] != asdict(settings) or state.get("data") != data or found != widths:
+    if state["settings"] != asdict(settings) or state.get("data") != data:
         return None
     for name, part in parts.items():
         part.load_state_dict(state[name])

@@ -25,6 +25,7 @@ from models.features import Bytes, Features
 from models.fitting import Examples, Labels, Record, predict
 from models.training_run import Progress, TrainingRun, TrainingSettings, hiding, wearing
 from models.vgg16 import VGG16, block_start
+from models.zones import outlines_of
 
 log = logging.getLogger(__name__)
 
@@ -122,11 +123,12 @@ def train(
     for number, zone in enumerate(zones):
         hide = partial(augment.hide_zone, zone=zone)
         change = hiding(hide, model.spec.fill_rgb)
-        checks[zone] = work.version(crops[held], name=zone, change=change)
+        hidden = f"{zone} {outlines_of([zone], model.input_size)}"
+        checks[zone] = work.version(crops[held], name=hidden, change=change)
         if number == 1:
             known, others = known * 2, others and others * 2
         wear = None if zone == "eyewear" else wearing(settings.zone_glasses)
-        name = zone if wear is None else f"{zone}, glasses {settings.zone_glasses}"
+        name = hidden if wear is None else f"{hidden}, glasses {settings.zone_glasses}"
         each = range(settings.zone_versions)
         known += [work.trained(crops[chosen], n, name=name, change=change, wear=wear) for n in each]
         if others is not None and strangers is not None:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.digest import digest_of
 from models.errors import BadInput
 from models.evidence import Bools, Bytes, Floats
 from models.eyewear import SHAPES, frame_mask
@@ -67,6 +68,11 @@ def zone_mask(zone: Zone, size: int) -> Bools:
     mask: Bools = share > 0
     mask.setflags(write=False)
     return mask
+
+
+def outlines_of(zones: Sequence[Zone], size: int) -> str:
+    """Names what these zones hide of a crop of side ``size``, pixel by pixel: for the keys of what is kept."""
+    return digest_of(zone_mask(zone, size) for zone in zones)
 
 
 def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:

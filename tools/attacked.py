@@ -19,7 +19,7 @@ from models.evidence import Bools, Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
-from models.zones import zone_mask
+from models.zones import outlines_of, zone_mask
 from tools.attacks import ADAPTIVE
 from tools.attacks.batch import MASK_LEVEL
 from tools.glasses.job import Settings, make_glasses
@@ -89,10 +89,11 @@ def labelled(people: People, recogniser: Recogniser) -> tuple[Bytes, Labels]:
     return at_size(people.crops, recogniser.input_size), places[people.labels]
 
 
-def _known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
+def known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
     """What of the defence decides an attack's result."""
     if attack == "zones":
-        return asdict(recogniser.policy) | {"zones": list(recogniser.zones)}
+        outlines = outlines_of(recogniser.zones, recogniser.input_size)
+        return asdict(recogniser.policy) | {"zones": list(recogniser.zones), "outlines": outlines}
     return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
 
 
@@ -145,11 +146,11 @@ def attacked_faces(
         "dodge": dodge,
         "strangers": strangers,
         "targets": NEAREST if nearest else None if targets is None else list(targets),
-        "defence": _known_to(settings.attack, recogniser),
+        "defence": known_to(settings.attack, recogniser),
     }
     digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
     places = labels_of(people, recogniser.labels, strangers=strangers)
-    people = People(people.names, at_size(people.crops, recogniser.input_size), people.labels, people.pictures)
+    people = replace(people, crops=at_size(people.crops, recogniser.input_size))
     pairs = draw_pairs(
         people,
         places,

@@ -72,7 +72,7 @@ def main(
         like=base,
     )
     with training_bars() as progress:
-        outcome = fit_bundle(people, job, out, name=out.name, progress=progress)
+        outcome = fit_bundle(people, job, out, name=out.resolve().name, progress=progress)
     cli.write_json(json_file, outcome)
     if "clean" in outcome["validation"]:
         cli.console.print(f"validation: {report.percent(outcome['validation']['clean'])}")

@@ -34,6 +34,7 @@ from models.zones import checked_zones
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.realign import Realigner
 from tools.attacked import NOBODY, labelled
+from tools.attacks import ADAPTIVE
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import write_curves
@@ -42,7 +43,7 @@ from tools.evaluation.double_masking import figures as double_masking
 from tools.evaluation.facts import missing_of, provenance, short
 from tools.evaluation.page import examples_of, html_page, markdown_page
 from tools.evaluation.photographs import Camera
-from tools.evaluation.plan import FULL, QUICK, Plan, checked_attacks
+from tools.evaluation.plan import FULL, QUICK, ZONE_ATTACKS, Plan, checked_attacks
 from tools.evaluation.plan import NAMES as ATTACKS
 from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import Evaluation, evaluate, some_of
@@ -132,6 +133,7 @@ def main(
     second = None if hardened is None else _hardened(recogniser, hardened, zone or [], engine, threads)
     bundles = [one for one in (recogniser, second) if one is not None]
     make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
+    _refuse_idle(attack or [], wanted, second)
     people = read_people(data, allow_single=True, aligned=aligned)
     measured = people_of_split(recogniser, people, choice)
     for one in bundles[1:]:
@@ -227,6 +229,15 @@ def _plan(full: bool, attack: list[str] | None, numbers: dict[str, int | None], 
         if any("strangers" in name for name in attack) and strangers is None:
             raise BadInput("--attack strangers: give their prepared crops with --strangers FOLDER")
     return replace(plan, **{key: value for key, value in numbers.items() if value is not None})
+
+
+def _refuse_idle(attacks: Sequence[str], rows: Sequence[str], hardened: Recogniser | None) -> None:
+    """Raises ``BadInput`` for an attack that was asked for and has no row to be made against."""
+    for name in attacks:
+        if name in ADAPTIVE and not {PUBLISHED, TUNED} & set(rows):
+            raise BadInput(f"--attack {name}: is made against the saliency mask; add --defence published or tuned")
+        if name in ZONE_ATTACKS and (hardened is None or ZONES not in rows):
+            raise BadInput(f"--attack {name}: is made against zone views; add --hardened BUNDLE and --defence zones")
 
 
 def _hardened(plain: Recogniser, bundle: str, zones: Sequence[str], engine: str, threads: int) -> Recogniser:

@@ -122,7 +122,12 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
 
     Returns:
         The report: accuracies with intervals, calibration, how the bundle was made.
+
+    Raises:
+        BadInput: the name is empty; see ``fit_model``.
     """
+    if not name.strip():
+        raise BadInput("the bundle has no name; give one that says what it knows")
     model, trunk, trained = fit_model(people, job, progress)
     labels = people.labels[trained.validation]
     validation = {"clean": report.accuracy(trained.logits, labels)}

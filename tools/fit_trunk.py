@@ -24,10 +24,11 @@ Record = dict[str, float]
 
 @dataclass(frozen=True)
 class Enrolled:
-    """The people to be enrolled: of their prepared ``folders`` only what ``fit`` trains on, ``times`` over."""
+    """The people to be enrolled: of their prepared ``folders`` what ``fit`` trains on with ``seed``, so often."""
 
     folders: list[Path]
     times: int = 3
+    seed: int = 0
 
 
 def fit_trunk(
@@ -64,7 +65,7 @@ def fit_trunk(
     once = np.ones(len(people), bool)
     if enrolled is not None:
         own = read_people(enrolled.folders, allow_single=True)
-        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=settings.seed)
+        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=enrolled.seed)
         own = own.subset(chosen)
         more = embeddings(own, teacher, work, threads)
         people = people.joined(own, times=enrolled.times)

@@ -24,7 +24,7 @@ import typer
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
 from models.evidence import Bytes
-from models.eyewear import frame_mask
+from models.eyewear import SHAPES, frame_mask
 from models.policy import decide
 from realtime.cameras.demo_scene import FPS, PERSON, DemoScene
 from realtime.faces.align import crop_face
@@ -108,7 +108,7 @@ def main(
     shape: Annotated[str, typer.Option(help="Shape of the frame.")] = "classic",
     steps: Annotated[int, typer.Option(min=1)] = 120,
     views: Annotated[int, typer.Option(min=1, max=30, help="Views of the scene that share the texture.")] = 8,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     confidence: Annotated[
         float, typer.Option(min=0, max=1, help="The attack is content when the views' mean stays above it.")
     ] = 0.97,
@@ -122,6 +122,8 @@ def main(
 ) -> None:
     """Try targets until the scene shows a working attack and a working defence; write the glasses."""
     cli.check_writable(json_file, out / "demo_glasses.png")
+    if shape not in SHAPES:
+        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(SHAPES)}")
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, threads=threads)
     others = [name for name in recogniser.labels if name != PERSON]

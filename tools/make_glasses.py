@@ -29,6 +29,7 @@ from models.recogniser import Recogniser, load_recogniser
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.wear import wear
+from tools.attacked import known_to
 from tools.evaluation.photographs import Camera
 from tools.glasses.job import ATTACKS, Settings, View, Worn, make_glasses, summary
 from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
@@ -36,7 +37,7 @@ from tools.glasses.sheets import contact_sheet, printable_page
 from tools.glasses.store import MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
 from tools.options import Aligned, Bfloat16, Device
-from tools.people import People, at_size, read_people
+from tools.people import at_size, read_people
 from tools.pictures import choose_face, find_faces, read_picture
 from tools.splits import known_pictures, unseen
 
@@ -103,7 +104,7 @@ def finish(
             pictures = [read_png(place / f"{kind}_0.png") for kind in ("original", "adversarial")]
             cells.append((pictures[0], pictures[1], f"{record['attacker']} as {goal}\n{now}"))
     cli.write_whole(store.folder / "contact_sheet.png", png(contact_sheet(cells)))
-    manifest = job | {"area": round(area(settings.shape, recogniser.input_size), 4), "engine": recogniser.engine}
+    manifest = job | {"area": round(area(settings.shape, recogniser.input_size), 4)}
     manifest |= {"summary": summary(records), "pairs": records}
     cli.write_json(store.folder / MANIFEST, manifest)
     return manifest
@@ -145,8 +146,10 @@ def main(
     """Draw pairs, attack, write everything down, count success on what was written."""
     cli.check_writable(json_file)
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
-    if attack == "zones" and dodge:
-        raise BadInput("--attack zones impersonates somebody; leave --dodge out")
+    if attack == "zones" and (dodge or (picture is not None and not target)):
+        raise BadInput("--attack zones impersonates somebody; leave --dodge out, and give --target with --picture")
+    if dodge and target:
+        raise BadInput("--dodge: whom to be is all the same; leave --target out")
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
     if picture is not None and photographs is not None:
@@ -175,6 +178,8 @@ def main(
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": dataclasses.asdict(settings),
         "source": source | {"person": person, "target": target},
+        "engine": recogniser.engine,
+        "defence": known_to(attack, recogniser),
     }
     store = Store(out, job, discard=again)
     records = with_progress(recogniser, drawn, settings, store, {"at_once": at_once, "device": where}, worn)
@@ -245,7 +250,7 @@ def drawn_pairs(
     if person:
         people = people.of([index_of(name, people.names, "attacker", where=str(folder)) for name in person])
     places = labels_of(people, recogniser.labels, strangers=strangers)
-    people = People(people.names, at_size(people.crops, recogniser.input_size), people.labels, people.pictures)
+    people = dataclasses.replace(people, crops=at_size(people.crops, recogniser.input_size))
     goals = [index_of(name, recogniser.labels, "target") for name in target or []]
     drawn = draw_pairs(
         people,

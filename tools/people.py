@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ import torch
 from models.errors import BadInput
 from models.features import to_pixels
 from tools.pictures import people_of, read_picture
-from tools.preparation import REPORT, was_interrupted
+from tools.preparation import REPORT, photographs_of, was_interrupted
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -23,28 +23,35 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class People:
-    """N crops of K people; ``names`` are the folders', ``pictures`` the files' as ``person/file``."""
+    """N crops of K people; ``names`` are the folders', ``pictures`` the files' as ``person/file``.
+
+    ``photographs``: the start of the SHA-256 of what each crop was cut from, "" where nobody knows.
+    """
 
     names: tuple[str, ...]
     crops: Bytes  # (N, T, T, 3) RGB
     labels: Labels  # (N,)
     pictures: tuple[str, ...]
+    photographs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.photographs:
+            object.__setattr__(self, "photographs", ("",) * len(self.labels))
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def subset(self, indices: Labels) -> People:
         """These crops, with all names."""
-        pictures = tuple(self.pictures[index] for index in indices)
-        return People(self.names, self.crops[indices], self.labels[indices], pictures)
+        pictures, photographs = (tuple(of[i] for i in indices) for of in (self.pictures, self.photographs))
+        return People(self.names, self.crops[indices], self.labels[indices], pictures, photographs)
 
     def of(self, people: Sequence[int]) -> People:
         """The crops of these people only, relabelled in this order."""
         indices = np.flatnonzero(np.isin(self.labels, people))
         place = {person: index for index, person in enumerate(people)}
         labels = np.array([place[int(label)] for label in self.labels[indices]], dtype=np.int64)
-        names = tuple(self.names[person] for person in people)
-        return People(names, self.crops[indices], labels, tuple(self.pictures[index] for index in indices))
+        return replace(self.subset(indices), names=tuple(self.names[person] for person in people), labels=labels)
 
     def joined(self, other: People, *, times: int = 1) -> People:
         """These people and ``other`` ones, whose crops are repeated ``times`` times.
@@ -63,6 +70,7 @@ class People:
             np.concatenate([self.crops, *[other.crops] * times]),
             np.concatenate([self.labels, *[other.labels + len(self.names)] * times]),
             self.pictures + other.pictures * times,
+            self.photographs + other.photographs * times,
         )
 
     def shared_with(self, other: People) -> list[str]:
@@ -103,6 +111,7 @@ def read_people(
             size, or somebody has too few crops.
     """
     found: dict[str, list[Path]] = {}
+    photographs: dict[Path, str] = {}
     for folder in folders:
         if was_interrupted(folder):
             raise BadInput(f"{folder}: its preparation was interrupted; run tools.prepare again, it goes on from there")
@@ -112,6 +121,7 @@ def read_people(
                 f"{folder}: was not prepared; run python -m tools.prepare {folder} TARGET first, or give --aligned if"
                 " its pictures are face crops in the canonical pose"
             )
+        photographs |= {folder / crop: digest for crop, digest in photographs_of(folder).items()}
         for name, pictures in people.items():
             found.setdefault(shown_name(name), []).extend(pictures)
     for name, pictures in found.items():
@@ -142,6 +152,7 @@ def read_people(
         crops,
         np.array([label for label, _ in everything], dtype=np.int64),
         tuple(f"{path.parent.name}/{path.name}" for _, path in everything),
+        tuple(photographs.get(path, "") for _, path in everything),
     )
 
 

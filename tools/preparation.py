@@ -53,6 +53,15 @@ def earlier_outcomes(target: Path, how: dict[str, Any]) -> dict[tuple[str, str],
         return {}
 
 
+def photographs_of(folder: Path) -> dict[str, str]:
+    """Of each crop, as ``person/file``, the start of its photograph's SHA-256; empty where nothing was prepared."""
+    try:
+        outcomes = json.loads((folder / REPORT).read_text(encoding="utf-8"))["outcomes"]
+        return {f"{o['person']}/{o['picture']}.png": bytes.fromhex(o["digest"]).hex() for o in outcomes if o["kept"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def was_interrupted(folder: Path) -> bool:
     """Whether ``tools.prepare`` was interrupted there: crops are missing, or those of other people are left."""
     try:

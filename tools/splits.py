@@ -23,8 +23,10 @@ TEST_LOG = Path(__file__).with_name("test_split_log.jsonl")
 """Every look at a test split is written down here, and the file is committed."""
 
 SEEN = "crops_seen"
-"""In a bundle's training record: ``fingerprints`` of all crops of the folders it was trained and validated on."""
-_PRINT = 5  # bytes kept of each crop's SHA-256: among 10 000 crops another one is taken for one of them once in 10 ** 8
+"""In a bundle's training record: ``fingerprints`` of all pictures of the folders it was trained and validated on."""
+CALIBRATED = "calibration_strangers"
+"""In a policy's record: the names of the strangers whom its thresholds were found with."""
+_PRINT = 5  # bytes kept of each SHA-256: among 10 000 pictures another one is taken for one of them once in 10 ** 8
 
 
 class Split(StrEnum):
@@ -81,16 +83,21 @@ def known_pictures(recogniser: Recogniser, people: People) -> int:
     """How many of the pictures the bundle was trained or validated on; 0 for one that remembers no fingerprints."""
     kept = base64.b64decode(recogniser.bundle.info.training.get(SEEN, ""))
     seen = {kept[first : first + _PRINT] for first in range(0, len(kept), _PRINT)}
-    return sum(one in seen for one in _prints(people))
+    return sum(photograph in seen or crop in seen for photograph, crop in _prints(people))
 
 
 def fingerprints(people: People) -> str:
-    """What a bundle remembers of the crops it was made from (``SEEN``): enough to know one again, and no more."""
-    return base64.b64encode(b"".join(_prints(people))).decode()
+    """What a bundle remembers of the pictures it was made from (``SEEN``): enough to know one again, and no more.
+
+    Of the photograph where it is known, since another machine cuts the same photograph a little differently.
+    """
+    return base64.b64encode(b"".join(photograph or crop for photograph, crop in _prints(people))).decode()
 
 
-def _prints(people: People) -> list[bytes]:
-    return [hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops]
+def _prints(people: People) -> list[tuple[bytes, bytes]]:
+    """Of each picture the photograph's print, empty where it is unknown, and the crop's."""
+    crops = [hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops]
+    return [(bytes.fromhex(one)[:_PRINT], crop) for one, crop in zip(people.photographs, crops, strict=True)]
 
 
 class Half(StrEnum):
@@ -103,7 +110,8 @@ class Half(StrEnum):
 def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None = None) -> People:
     """Those whom no bundle's head was shown as somebody not to be named; of these one ``half``, person by person.
 
-    Nobody is measured on whose name is part of that of somebody in the other half, or the other way round.
+    Nobody is measured on whose name is part of that of somebody in the other half, or the other way round, nor whom a
+    bundle's thresholds were found with, by whatever halves.
 
     Raises:
         BadInput: nobody is left.
@@ -115,18 +123,20 @@ def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None =
             "strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
         )
     if half is not None:
-        left = _half(left, strangers.names, half)
+        found_with = {name for one in bundles for name in one.bundle.info.policy.record.get(CALIBRATED, [])}
+        left = _half(left, strangers.names, half, found_with)
         if not left:
             raise BadInput("strangers: too few are left whom the bundle was not trained on; give more people")
     return strangers.of(left)
 
 
-def _half(left: Sequence[int], names: Sequence[str], half: Half) -> list[int]:
-    calibration, others = left[0::2], left[1::2]
+def _half(left: Sequence[int], names: Sequence[str], half: Half, found_with: set[str]) -> list[int]:
+    """Every second one; measured on are all whom thresholds were not found with, where a bundle knows these."""
     if half is Half.calibration:
-        return list(calibration)
-    taken = [set(names[place].split()) for place in calibration]
-    return [p for p in others if not any(set(names[p].split()) <= one or one <= set(names[p].split()) for one in taken)]
+        return list(left[0::2])
+    calibration = found_with or {names[place] for place in left[0::2]}
+    taken = [set(name.split()) for name in calibration]
+    return [p for p in left if not any(set(names[p].split()) <= one or one <= set(names[p].split()) for one in taken)]
 
 
 def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from models.adaptation import AdaptationSettings
 from models.device import torch_device
+from models.errors import BadInput
 from models.features import Augmentation
 from models.fitting import FitSettings
 from models.training_run import TrainingSettings
@@ -45,7 +46,7 @@ HiddenShare = Annotated[float, typer.Option(min=0, max=1, help="Share of changed
 GlassesShare = Annotated[float, typer.Option("--glasses", min=0, max=1, help="Share with innocent glasses drawn on.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Most epochs for the head.")]
 BlockEpochs = Annotated[int, typer.Option(min=0, help="Epochs for the last convolution block; 0: frozen.")]
-Seed = Annotated[int, typer.Option(help="Of the split, of the changes and of the training.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the split, of the changes and of the training.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for training.")]
 Pose = Annotated[float, typer.Option(min=0, max=4, help="Random shifts, turns and sizes, times the usual ones.")]
 
@@ -133,6 +134,9 @@ def adapt(
         Path | None, typer.Option(help="Checkpoint (adapt.pt) of a run on the same DATA to start from, heads and all.")
     ] = None,
     enrolled_times: Annotated[int, typer.Option(min=1, help="How often their crops are repeated.")] = 3,
+    fit_seed: Annotated[
+        int, typer.Option(min=0, help="The --seed that fit will have: it holds out the same crops of the enrolled.")
+    ] = 0,
     zone: Annotated[list[str] | None, typer.Option(help="Zones that some crops are seen without; eyewear.")] = None,
     zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without one of them.")] = (
         AdaptationSettings.zone_share
@@ -189,7 +193,7 @@ def adapt(
             out,
             work=work,
             input_size=input_size,
-            enrolled=Enrolled(enrolled, enrolled_times) if enrolled else None,
+            enrolled=Enrolled(enrolled, enrolled_times, fit_seed) if enrolled else None,
             go_on_from=go_on_from,
             threads=threads,
             device=torch_device(device),
@@ -214,6 +218,8 @@ def score(
 ) -> None:
     """Measure a bundle: on what it was validated on, or on a test split (which is logged)."""
     cli.check_writable(json_file, plot)
+    if plot is not None and plot.suffix != ".png":
+        raise BadInput(f"--plot {plot}: a PNG is written; give a name that ends in .png")
     torch.set_num_threads(threads)
     people = read_people(data, allow_single=True, aligned=aligned)
     outcome = score_bundle(bundle, people, held_out_only=split is Split.validation, defended=defended, threads=threads)

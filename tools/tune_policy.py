@@ -37,7 +37,7 @@ from tools.options import Aligned
 from tools.people import at_size, read_people
 from tools.provenance import commit_of_this_tree
 from tools.report import accuracy, proportion
-from tools.splits import Half, held_out, unseen
+from tools.splits import CALIBRATED, Half, held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 ENOUGH = 100  # faces, to see rates of a few percent
@@ -106,11 +106,11 @@ def main(
         cli.console.print(f"only {len(crops)} faces were held out: rates of a few percent cannot be seen on so few")
     clean = views_of(recogniser, crops, labels)
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
-    others = None
+    others, used = None, ()
     if strangers is not None:
         folk = unseen(read_people([strangers], allow_single=True, aligned=True), [recogniser], Half.calibration)
         chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
-        crops = at_size(folk.crops[chosen], recogniser.input_size)
+        crops, used = at_size(folk.crops[chosen], recogniser.input_size), folk.names
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
     rates = Rates(impersonated, misnamed, alarmed, cost, vetoed)
     policy = calibrated(recogniser.policy, clean, innocent, others, rates)
@@ -120,6 +120,7 @@ def main(
         "commit": commit_of_this_tree(),
         "rates": asdict(rates),
         "seed": seed,
+        CALIBRATED: list(used),
         "before": outcome(recogniser.policy, clean, innocent, others),
         "policy": asdict(policy),
         **outcome(policy, clean, innocent, others),

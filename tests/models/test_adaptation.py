@@ -181,6 +181,18 @@ def test_crops_without_a_zone_lack_one_of_those_asked_for_each_about_as_often() 
         assert 0.23 < float(one.float().mean()) < 0.37
 
 
+def test_a_checkpoint_that_began_elsewhere_is_refused(tmp_path: Path) -> None:
+    crops, labels, teacher = people()
+    list(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt"))
+    for model, further in ((small_model(seed=7), None), (small_model(), tmp_path / "c.pt")):
+        with pytest.raises(ValueError, match="another trunk or checkpoint"):
+            next(iter(adapt_trunk(model, crops, labels, teacher, SETTINGS, tmp_path / "c.pt", further)))
+    with pytest.raises(ValueError, match=r"gone\.pt: cannot be read"):
+        next(
+            iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt", tmp_path / "gone.pt"))
+        )
+
+
 def test_a_run_can_go_on_from_anothers_net_with_more_people(tmp_path: Path) -> None:
     crops, labels, teacher = people()
     few = labels < 3

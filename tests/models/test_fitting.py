@@ -45,23 +45,24 @@ def test_an_interrupted_fit_goes_on_as_if_it_had_not_been(tmp_path: Path) -> Non
 
     with pytest.raises(KeyboardInterrupt):
         fit(cut, examples, validation, settings, checkpoint=tmp_path / "c.pt", save_every=1, on_epoch=stop)
-    resumed = head(seed=9)  # its own weights do not matter
+    resumed = head()
     history = fit(resumed, examples, validation, settings, checkpoint=tmp_path / "c.pt", save_every=1)
     assert len(history) == 8
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_a_checkpoint_of_other_faces_settings_or_widths_is_as_none(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_faces_settings_widths_or_first_weights_is_as_none(tmp_path: Path) -> None:
     examples, validation = blobs_of_features(), {"clean": blobs_of_features(seed=5)}
     others = replace(examples, labels=np.roll(examples.labels, 1))
-    for known, settings, hidden in (
-        (others, QUICK, 16),
-        (examples, replace(QUICK, batch=16), 16),
-        (examples, QUICK, 32),
+    for known, settings, first in (
+        (others, QUICK, {}),
+        (examples, replace(QUICK, batch=16), {}),
+        (examples, QUICK, {"hidden": 32}),
+        (examples, QUICK, {"seed": 9}),
     ):
         fit(head(), examples, validation, QUICK, checkpoint=tmp_path / "c.pt")
-        afresh, wanted = head(hidden=hidden), head(hidden=hidden)
+        afresh, wanted = head(**first), head(**first)
         fit(afresh, known, validation, settings, checkpoint=tmp_path / "c.pt")
         fit(wanted, known, validation, settings)
         for name, value in wanted.state_dict().items():

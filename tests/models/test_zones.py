@@ -7,7 +7,7 @@ from models.bundle import PolicyInfo
 from models.errors import BadInput
 from models.eyewear import SHAPES, frame_mask
 from models.pose import template
-from models.zones import MARGIN, SHIFT, ZONES, Looks, checked_zones, every_look, hide, zone_mask
+from models.zones import MARGIN, SHIFT, ZONES, Looks, checked_zones, every_look, hide, outlines_of, zone_mask
 from realtime.config import DefenceConfig
 
 
@@ -81,6 +81,17 @@ def test_in_whatever_order_zones_are_named_the_eyewear_comes_first_and_decides()
     named = ["lower_face", "forehead", "eyewear"]
     assert PolicyInfo(zones=tuple(named)).zones == ("eyewear", "lower_face", "forehead")
     assert DefenceConfig(zones=named).zones == ["eyewear", "lower_face", "forehead"]
+
+
+def test_what_zones_hide_is_named_by_their_pixels(monkeypatch):
+    before = outlines_of(("eyewear", "lower_face"), 112)
+    assert before == outlines_of(("eyewear", "lower_face"), 112)
+    assert len({before, outlines_of(("eyewear",), 112), outlines_of(("eyewear", "lower_face"), 224)}) == 3
+    grown = zone_mask("eyewear", 112) | (np.arange(112) == 0)
+    monkeypatch.setattr(
+        "models.zones.zone_mask", lambda zone, size: grown if zone == "eyewear" else zone_mask(zone, size)
+    )
+    assert outlines_of(("eyewear", "lower_face"), 112) != before
 
 
 def test_no_zones_give_no_views():

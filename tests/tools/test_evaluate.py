@@ -231,6 +231,8 @@ def test_looks_at_the_test_split_are_logged_before_and_after(tuned, people, tmp_
         (("--attack", "A9"), "--attack 'A9': unknown"),
         (("--defence", "prayer"), "--defence 'prayer': unknown"),
         (("--attack", "strangers"), "give their prepared crops with --strangers"),
+        (("--attack", "A1", "--defence", "sobel"), "add --defence published or tuned"),
+        (("--attack", "zones patch"), "add --hardened BUNDLE and --defence zones"),
     ],
 )
 def test_what_a_user_got_wrong_is_said_in_one_line(tuned, people, tmp_path, options, message):

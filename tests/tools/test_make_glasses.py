@@ -123,6 +123,8 @@ def test_another_runs_folder_is_not_mixed_with_this_one(recogniser, folder, tmp_
     assert isinstance(result.exception, BadInput)
     assert "holds another run (settings differ)" in str(result.exception)
     assert run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 2, "--again").exit_code == 0
+    result = run(recogniser, folder, "--out", out, "--pairs", 1, "--steps", 2, "--engine", "torch")
+    assert "holds another run (engine differ)" in str(result.exception)
 
 
 def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, folder, tmp_path, monkeypatch):
@@ -155,6 +157,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, fol
         (("--attack", "pgd", "--joint", "3"), "belong to sharif"),
         (("--attack", "A1", "--eot", "scene"), "leave --eot out"),
         (("--attack", "zones", "--dodge"), "leave --dodge out"),
+        (("--dodge", "--target", "Mary Ward"), "leave --target out"),
     ],
 )
 def test_what_a_user_got_wrong_is_said_in_one_line(recogniser, folder, tmp_path, options, message):

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.preparation import REPORT, Outcome, earlier_outcomes, summary, was_interrupted
+from tools.preparation import REPORT, Outcome, earlier_outcomes, photographs_of, summary, was_interrupted
 
 KEPT = Outcome("Ada", "0.jpg", True, "", "aa", 1)
 DROPPED = Outcome("Ada", "1.jpg", False, "no face found", "bb")
@@ -40,6 +41,14 @@ def test_a_record_that_cannot_be_read_is_none(content: str | None, tmp_path: Pat
         (tmp_path / REPORT).write_text(content)
     assert earlier_outcomes(tmp_path, HOW) == {}
     assert not was_interrupted(tmp_path)
+
+
+def test_of_each_crop_the_photograph_is_known_by_its_content(tmp_path: Path) -> None:
+    assert photographs_of(tmp_path) == {}
+    write(tmp_path, replace(KEPT, digest="ab12"), DROPPED)
+    assert photographs_of(tmp_path) == {"Ada/0.jpg.png": "ab12"}
+    write(tmp_path, replace(KEPT, digest="no digest"))
+    assert photographs_of(tmp_path) == {}
 
 
 def test_a_record_says_whether_its_run_was_interrupted(tmp_path: Path) -> None:

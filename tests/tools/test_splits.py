@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from models.errors import BadInput
 from tools.people import People
-from tools.splits import SEEN, Half, Split, fingerprints, known_pictures, people_of_split, split, unseen
+from tools.splits import CALIBRATED, SEEN, Half, Split, fingerprints, known_pictures, people_of_split, split, unseen
 
 
 def folk(count: int) -> People:
@@ -20,8 +22,9 @@ def folk(count: int) -> People:
     )
 
 
-def bundle_that_saw(*names: str) -> SimpleNamespace:
-    info = SimpleNamespace(training={"strangers_seen": list(names)})
+def bundle_that_saw(*names: str, calibrated: Sequence[str] = ()) -> SimpleNamespace:
+    policy = SimpleNamespace(record={CALIBRATED: list(calibrated)})
+    info = SimpleNamespace(training={"strangers_seen": list(names)}, policy=policy)
     return SimpleNamespace(bundle=SimpleNamespace(info=info))
 
 
@@ -32,6 +35,16 @@ def test_strangers_for_calibration_and_for_measuring_are_different_people_and_no
     assert halves[0] & halves[1] == set()
     assert halves[0] | halves[1] == set(everybody.names) == {f"Person {number}" for number in (1, 2, 4, 5, 6)}
     assert len(unseen(folk(7), bundles, Half.measuring)) == 4
+
+
+def test_whom_thresholds_were_found_with_is_not_measured_on_beside_a_bundle_that_saw_others() -> None:
+    one, other = bundle_that_saw("Person 0"), bundle_that_saw("Person 0", "Person 1")
+    found_with = unseen(folk(9), [one], Half.calibration).names
+    assert set(found_with) & set(unseen(folk(9), [one, other], Half.measuring).names)
+    calibrated = bundle_that_saw("Person 0", calibrated=found_with)
+    left = unseen(folk(9), [calibrated, other], Half.measuring).names
+    assert left
+    assert not set(found_with) & set(left)
 
 
 @pytest.mark.parametrize(("saw", "half"), [(("Person 0", "Person 1"), None), (("Person 0",), Half.measuring)])
@@ -62,3 +75,14 @@ def test_a_bundle_knows_its_own_folders_with_fingerprints_and_without(prints: bo
         people_of_split(recogniser, people, Split.test)
     others = People(people.names, people.crops + 1, people.labels, tuple(f"new {n}" for n in range(12)))
     assert people_of_split(recogniser, others, Split.test) is others
+
+
+def test_a_photograph_is_known_again_however_another_machine_cut_it() -> None:
+    people = replace(folk(2), photographs=("aa" * 16, "bb" * 16, "cc" * 16, ""))
+    recogniser = SimpleNamespace(bundle=SimpleNamespace(info=SimpleNamespace(training={SEEN: fingerprints(people)})))
+    assert known_pictures(recogniser, people) == 4
+    cut_elsewhere = replace(people, crops=people.crops + 1)
+    assert known_pictures(recogniser, cut_elsewhere) == 3  # of the fourth only the crop is known
+    assert (
+        known_pictures(recogniser, replace(people, photographs=("dd" * 16,) * 4)) == 4
+    )  # the crops are all one picture here

@@ -164,6 +164,21 @@ def test_a_part_of_what_was_trained_on_is_refused_as_a_test(fitted: Path, data: 
     assert not (tmp_path / "log.jsonl").exists()
 
 
+def test_a_plot_that_cannot_be_written_is_refused_before_the_test_split_is_looked_at(
+    fitted: Path, tmp_path: Path
+) -> None:
+    log, plot = tmp_path / "log.jsonl", tmp_path / "c.txt"
+    with pytest.raises(BadInput, match=r"c\.txt: a PNG is written"):
+        run("score", fitted / "b", tmp_path, "--split", "test", "--log", log, "--plot", plot)
+    assert not log.exists()
+
+
+def test_a_bundle_without_a_name_is_refused_before_it_is_trained(data: Path, trunk: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="has no name"):
+        run("fit", data, "--trunk", trunk, "--out", tmp_path / "b", "--work", tmp_path / "w", "--name", " ")
+    assert not (tmp_path / "w").exists()
+
+
 def test_each_look_at_a_test_split_is_logged(fitted: Path, tmp_path: Path) -> None:
     draw(tmp_path / "test", "Grace_Hopper", 3, 3)
     (tmp_path / "log.jsonl").write_text('{"earlier": true}\n')
@@ -247,10 +262,10 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
     monkeypatch.setattr("tools.fit_bundle.Teacher", FakeTeacher)
     sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
     places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
-    more = ("--enrolled", tmp_path / "enrolled", "--enrolled-times", 2, "--threads", 1)
+    more = ("--enrolled", tmp_path / "enrolled", "--enrolled-times", 2, "--seed", 3, "--threads", 1)
     run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, *more)
     own = read_people([tmp_path / "enrolled"])
-    fitted, held = split(own.labels, share=0.2, seed=0)
+    fitted, held = split(own.labels, share=0.2, seed=0)  # as fit holds them out, whatever the seed of adapt
     assert len(held) == 4
     np.testing.assert_array_equal(seen[1], own.crops[fitted])
     np.testing.assert_array_equal(once[0], np.arange(24 + 2 * len(fitted)) < 24)  # nobody held out is trained on

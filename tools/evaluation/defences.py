@@ -15,6 +15,7 @@ from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
 from models.vgg16 import VGG16
+from models.zones import outlines_of
 from tools.attacked import with_parameters
 from tools.evaluation.band import band_mask, band_scores, hidden_band
 from tools.evaluation.baselines import entropy_map, gradient_map, moved_masks, sobel_map, strongest
@@ -118,6 +119,7 @@ def make_rows(
             key
             | {
                 "zones": hardened.zones,
+                "outlines": outlines_of(hardened.zones, hardened.input_size),
                 "policy": asdict(hardened.policy),
                 "parameters": asdict(hardened.mask_parameters),
             },

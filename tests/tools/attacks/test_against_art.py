@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from models.recogniser import load_recogniser
 from tools.attacks import Attack, MaskedPGD, Sharif
 from tools.attacks.half_precision import HalfPrecision
 from tools.glasses.pairs import draw_pairs, labels_of
-from tools.people import People, at_size, read_people
+from tools.people import at_size, read_people
 
 STEPS = 60
 NETS = ((1, 2.0), (1, 3.0), (2, 2.0), (2, 2.5), (3, 2.0))  # seed, gain
@@ -84,7 +85,7 @@ def test_on_the_embedded_bundle_and_real_crops_it_does_not_succeed_more_often_ei
     pairs, steps = 24, int(os.environ.get("SPECTACLEAR_ART_STEPS", "40"))
     recogniser = load_recogniser("plain", "onnxruntime-cpu", threads=2)
     people = read_people([Path(os.environ["SPECTACLEAR_CROPS"])], allow_single=True)
-    people = People(people.names, at_size(people.crops, 112), people.labels, people.pictures)
+    people = replace(people, crops=at_size(people.crops, 112))
     places = labels_of(people, recogniser.labels, strangers=False)
     count = len(recogniser.labels)
     drawn = draw_pairs(people, places, recogniser.classify, count=pairs, seed=0, targets=range(count))
