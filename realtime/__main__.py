@@ -25,7 +25,12 @@ app.add_typer(events_cli.app, name="events")
 
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or webcam, cctv, published_method.")]
 Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
-Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, help="Stop after so long.")]
+LONGEST = 1e9  # seconds, thirty years
+
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=0.1, max=LONGEST, help="Stop after so long."),
+]
 Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
 EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
 BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
@@ -66,6 +71,7 @@ def demo(
         seconds = 3 * ACT_SECONDS
     if not window and not web and record is None:
         record = DEMO_RECORDING
+        record.unlink(missing_ok=True)  # a film of the demo is like every other
     cli.check_writable(json_file, record)
     length = seconds if seconds is not None else 3 * ACT_SECONDS
     frames = None if seconds is None else round(seconds * FPS)
@@ -116,7 +122,7 @@ def run_sources(
 @app.command()
 def check(
     source: Annotated[str | None, typer.Option("--source", help="What to open; none: the configured camera.")] = None,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="How long to look.")] = 3.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, max=LONGEST, help="How long to look.")] = 3.0,
     json_file: cli.JsonFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -144,6 +150,7 @@ def identify(
 
     settings = _settings(config, None, bundle, engine, False, cameras=False)
     cli.check_writable(json_file)
+    cli.refuse_overwriting([photo], save, json_file)
     found = identify_photo(photo, settings, save=save)
     cli.write_json(json_file, found)
     print_faces(found, cli.console)

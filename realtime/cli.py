@@ -20,7 +20,7 @@ import logging
 import stat
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -153,6 +153,14 @@ def check_writable(*files: Path | None) -> None:
             raise BadInput(f"cannot write {file}: there is no folder {folder}; make it first")
         if not os.access(folder, os.W_OK):
             raise BadInput(f"cannot write {file}: the folder {folder} is read-only; give another")
+
+
+def refuse_overwriting(sources: Sequence[Path], *files: Path | None) -> None:
+    """Raises ``BadInput`` where one of the files to be written is one of those that are read."""
+    for file in files:
+        for source in sources:
+            if file is not None and source.exists() and file.exists() and file.samefile(source):
+                raise BadInput(f"cannot write {file}: it is what is read from; give another name")
 
 
 def write_json(path: str | Path | None, payload: Any) -> None:

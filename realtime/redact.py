@@ -4,7 +4,8 @@ Four nets, each for what the others miss:
 
 1. user info of URLs in any text, also where the password holds ``@ : / ? # %`` unencoded, and of URLs that
    are percent-encoded themselves;
-2. values of query parameters whose name sounds like a secret (``token=``, ``pwd=``, ``loginpas=``);
+2. values of query parameters whose name sounds like a secret (``token=``, ``pwd=``, ``loginpas=``, ``p=``), and what
+   follows such a name in a path (``/user=admin_password=...``);
 3. passwords known from the sources that were opened (``remember_secret``), wherever they appear;
 4. ``user:password@host`` where the scheme is missing or mistyped (``rtsp:/user:password@host``).
 
@@ -32,7 +33,7 @@ _URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+://)(?P<rest>\S
 _WORD = re.compile(r"\S+")
 _ENCODED_URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+%3A%2F%2F)(?P<rest>[^\s&]+)", re.IGNORECASE)
 _SECRET_NAME = r"[\w.-]*(?:pass|pwd|pas|token|secret|auth|api[_-]?key|key|sig|user|usr|login|credential)[\w.-]*"
-_SECRET_VALUE = re.compile(rf"(?P<name>[?&;]{_SECRET_NAME}=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
+_SECRET_VALUE = re.compile(rf"(?P<name>[?&;/](?:{_SECRET_NAME}|u|p)=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 _PLAIN_WITH_QUERY = re.compile(rf"{_HOST}(?::\d{{1,5}})?(?:/[^@?#]*)?\?(?:[\w.-]+=[^&=]*)(?:&[\w.-]+=[^&=]*)*")
 _NAME_AND_COLON = re.compile(r"(?<![\w.%+~$!-])[\w.%+~$!-]+:")

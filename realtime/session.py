@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +20,7 @@ from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
-from realtime.cli import console
+from realtime.cli import console, refuse_overwriting
 from realtime.config import CameraConfig, Config
 from realtime.memory import give_back_memory
 from realtime.metrics import Meter, Summary
@@ -75,7 +76,9 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     """
     refuse_bad_files(config)
     if outputs.record is not None:
-        recording_files(outputs.record, [camera.name for camera in config.cameras])
+        files = recording_files(outputs.record, [camera.name for camera in config.cameras])
+        sources = [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
+        refuse_overwriting(sources, *files.values())
     calm_opencv()
     recogniser = recogniser_of(config)
     meter = Meter(recogniser.engine)
@@ -88,6 +91,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     rules = rules_of(config)
     recordings: Recordings | None = None
     failures: list[str] = []
+    asked = threading.Event()
     with terminated_by_signal() as when_asked:
         with ExitStack() as stack:
 
@@ -114,7 +118,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     one(frame, picture)
 
             if config.cameras[0].every_frame:
-                when_asked(cameras[0].stop_soon)
+                when_asked(partial(_stop, asked, cameras[0].stop_soon))
                 try:
                     run_every_frame(
                         cameras[0],
@@ -144,18 +148,26 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     batch=batch,
                 )
                 stack.callback(pipeline.stop)
-                when_asked(pipeline.stop_soon)
+                when_asked(partial(_stop, asked, pipeline.stop_soon))
                 pipeline.start()
                 if len(cameras) == 1:
                     _first_picture(cameras[0], config.cameras[0])
                 _until_over(pipeline, screen, outputs)
                 failures += _broken_ends(cameras)
+                pipeline.stop()
+            services.finish(asked.is_set)
         failures += recordings.failures() if recordings is not None else []
+        failures += services.events.failures() if services.events is not None else []
         ended = Ended(meter.summary(), recordings.finished() if recordings is not None else [], failures)
         outputs.report(ended)
     if failures:
         raise BadInput("; ".join(failures))
     return ended.summary
+
+
+def _stop(asked: threading.Event, stop: Callable[[], None]) -> None:
+    asked.set()
+    stop()
 
 
 def _recordings(path: Path, config: Config) -> Recordings:

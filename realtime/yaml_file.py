@@ -134,10 +134,10 @@ def _from_environment(match: re.Match[str], template: str, path: Path, key: str)
     if "://" not in template[: match.start()]:
         return found
     # Inside an address the value stands for itself, whatever it holds: encode it, so that no @ or / ends it.
-    is_user_info = match.start() < template.rfind("@")
-    if is_user_info:
-        remember_secret(found)
-    return quote(found, safe="") if is_user_info or "?" in template[: match.start()] else found
+    if match.start() > template.rfind("@") and "?" not in template[: match.start()]:
+        return found
+    remember_secret(found)  # user info, or of the query
+    return quote(found, safe="")
 
 
 # -- what the schema allows, in words --

@@ -48,7 +48,9 @@ def parse_address(source: str) -> Address:
         raise BadInput(f"{redact(source)!r} is not an address; give one like rtsp://host:554/stream")
     scheme, rest = match[1].lower(), match[2]
     if re.search(r"[\x00-\x20\x7f]", rest):
-        raise BadInput(f"the address {redact(source)!r} holds a space or a control character; percent-encode it (%20)")
+        host = redact(re.split(r"[\x00-\x20\x7f]", rest.rpartition("@")[2])[0])  # no net catches a secret with a space
+        where = f"{scheme}://{HIDDEN + '@' if '@' in rest else ''}{host}"
+        raise BadInput(f"the address {where!r} holds a space or a control character; percent-encode it (%20)")
     user_info, rest = _split_user_info(rest)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     found = _HOST_PORT.fullmatch(host)

@@ -46,6 +46,15 @@ class EventRules:
         self._sweep(now)
         return [found for found in noticed if found[0] in self.settings.kinds]
 
+    def unsaid(self, camera: str, found: Noticed) -> None:
+        """An event that was noticed last could not be taken: it is to be noticed again with the next frame."""
+        kind, subject, other = found
+        name = subject.name or ""
+        tracks = [one.track.track_id for one in (subject, other) if one is not None]
+        self._tracks[camera, min(tracks)].said.pop((kind, name), None)
+        if kind == "known":
+            self._appeared.pop((camera, name), None)
+
     def _by_track(self, camera: str, sightings: Sequence[Sighting], now: float) -> Iterator[Noticed]:
         for sighting in sightings:
             verdict = sighting.verdict

@@ -177,9 +177,14 @@ class EventStore:
         if not self.rows("SELECT 1 FROM sqlite_sequence WHERE name = 'events'"):  # not one event was ever committed
             self._refuse_evidence_without_rows(at_most=1)  # a crash leaves the pictures of the one being written
         rows = self.rows(f"SELECT key, {PICTURES_OF} FROM events")
-        self.recovered, missing = evidence_files.sweep(
-            self.pictures, {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
-        )
+        wanted = {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
+        pictured = sum(bool(names) for names in wanted.values())
+        if pictured and not evidence_files.event_folders(self.pictures):  # moved away, or not mounted yet
+            raise BadInput(
+                f"{self.folder}: events.sqlite speaks of the pictures of {pictured} events, and evidence/ holds none; "
+                "put them back, or give another folder"
+            )
+        self.recovered, missing = evidence_files.sweep(self.pictures, wanted)
         for key, names in missing.items():
             _log.warning("event %s has lost its pictures: %s", key, ", ".join(sorted(names)))
             with self.transaction() as connection:

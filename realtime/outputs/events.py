@@ -2,7 +2,8 @@
 
 ``offer`` runs in the pipeline and only looks at the verdicts and copies a frame when there is something new;
 encoding, flushing and SQLite happen in the log's own thread behind a bounded queue. When that thread falls
-behind (a slow disk), events are dropped and counted; the pipeline never waits.
+behind (a slow disk, a crowd), an event is put off to the next picture and counted; a live pipeline never waits, and
+one that works on every frame of a file does.
 
 Live decisions look at the saliency of alarms only. The log's thread looks at that of any other event before it is
 stored: they are few.
@@ -108,15 +109,22 @@ class EventLog:
         """Look at one frame's verdicts; gives how many events were queued.
 
         ``sightings`` holds every face of the frame, also those without a verdict. Arrays are copied where they
-        are needed later. Never waits.
+        are needed later. Waits for room in the queue only where every frame of a file is worked on.
         """
         with self._rules_lock:
             noticed = self._rules.notice(frame.camera, sightings, now)
         if not noticed:
             return 0
         bgr = frame.bgr.copy()
-        pending = (_pending(frame, bgr, found, sightings) for found in noticed)
-        return sum(self._enqueue(event) for event in pending)
+        refused = [
+            found
+            for found in noticed
+            if not self._enqueue(_pending(frame, bgr, found, sightings), patient=frame.file_time is not None)
+        ]
+        with self._rules_lock:
+            for found in refused:
+                self._rules.unsaid(frame.camera, found)
+        return len(noticed) - len(refused)
 
     def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
         """Hear of every event from now on (and again when it is acknowledged)."""
@@ -153,8 +161,9 @@ class EventLog:
         return event
 
     def counts(self) -> dict[str, int]:
-        """``written``, ``dropped`` (queue full), ``failed`` (disk), ``without_pictures``, ``pruned``, ``queued``."""
-        keys = ("written", "dropped", "failed", "without_pictures", "pruned")
+        """``written``, ``put_off`` (offers that found the queue full), ``failed`` (disk), ``without_pictures``,
+        ``pruned``, ``queued``."""
+        keys = ("written", "put_off", "failed", "without_pictures", "pruned")
         return {key: self._counts[key] for key in keys} | {"queued": self._queue.qsize()}
 
     @property
@@ -162,15 +171,22 @@ class EventLog:
         """The writing thread runs."""
         return self._thread.is_alive()
 
-    def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until everything offered so far is stored; False if that took longer than ``timeout``."""
-        end = time.monotonic() + timeout
-        while self._queue.unfinished_tasks and time.monotonic() < end:
+    def flush(self, timeout: float = 5.0, *, given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until all that was offered is stored; False if nothing was for ``timeout``, or it was given up."""
+        end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
+        while self._queue.unfinished_tasks and time.monotonic() < end and not given_up():
             time.sleep(0.005)
+            if self._queue.unfinished_tasks < left:
+                end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
         return not self._queue.unfinished_tasks
 
+    def failures(self) -> list[str]:
+        """Once it is closed: a line where events were lost."""
+        lost = self._counts["failed"] + self._queue.qsize()
+        return [f"{self.store.folder}: {lost} events were not stored; look at the disk"] if lost else []
+
     def close(self) -> None:
-        """Write what is queued (for at most 1.5 s), then close the database."""
+        """Write what is queued (for at most 1.5 s, see ``flush``), then close the database."""
         if self._closing.is_set():
             return
         self._looks_until = time.monotonic() + _LOOKS_FOR
@@ -179,16 +195,17 @@ class EventLog:
         if not self._thread.is_alive():
             self.store.close()
 
-    def _enqueue(self, event: PendingEvent) -> bool:
-        try:
-            if self._closing.is_set():
-                return False
-            self._queue.put_nowait(event)
-        except queue.Full:
-            self._counts["dropped"] += 1
-            self._complain("events are dropped: the disk is too slow (%s so far)", self._counts["dropped"])
-            return False
-        return True
+    def _enqueue(self, event: PendingEvent, *, patient: bool) -> bool:
+        while not self._closing.is_set():
+            try:
+                self._queue.put(event, block=patient, timeout=0.1)
+                return True
+            except queue.Full:
+                if not patient:
+                    self._counts["put_off"] += 1
+                    self._complain("more events than are stored in time (put off %s times)", self._counts["put_off"])
+                    return False
+        return False
 
     def _write_all(self) -> None:
         end = None

@@ -68,7 +68,7 @@ def export(
 @app.command()
 def acknowledge(
     folder: Folder,
-    event_id: Annotated[int, typer.Argument(min=1, help="The event's number.")],
+    event_id: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The event's number.")],
     json_file: JsonFile = None,
 ) -> None:
     """Mark an event as seen."""
@@ -102,6 +102,8 @@ def _opened(folder: Path) -> Iterator[EventStore]:
         yield store
     except sqlite3.DatabaseError as error:
         raise unusable(folder, error) from None
+    except UnicodeEncodeError:
+        raise BadInput("a name or camera is not UTF-8; give it in a terminal that is") from None
     finally:
         store.close()
 

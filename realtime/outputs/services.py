@@ -79,6 +79,11 @@ class Services:
         if self._pictures is not None:
             self._pictures.show(frame, picture)
 
+    def finish(self, given_up: Callable[[], bool]) -> None:
+        """Nothing more will be offered: let the log store what waits, however long that takes while it gets on."""
+        if self.events is not None:
+            self.events.flush(30.0, given_up=given_up)
+
     def close(self) -> None:
         """Close everything; may be called twice."""
         self._stack.close()

@@ -2,13 +2,15 @@
 
 The file grows as ``NAME.mp4.part`` and is renamed when it is closed. FFmpeg's hybrid fragmentation keeps the
 ``.part`` playable at every moment (a power cut or kill -9 costs the last second) and makes it an ordinary,
-seekable MP4 on closing.
+seekable MP4 on closing. Nothing recorded is replaced: a ``.part`` that a killed run left, and a file that has the
+name already, are set aside as ``NAME-1.mp4``.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import logging
 import queue
 import threading
@@ -130,6 +132,7 @@ class VideoRecorder:
             if encoder is not None:
                 encoder.close()
                 if encoder.frames:
+                    _set_aside(self.path, self.path)
                     self._part.replace(self.path)
                     self.kept = self.path
         except Exception as error:
@@ -229,6 +232,18 @@ def _check(path: Path, part: Path, fps: float) -> None:
     if not path.parent.is_dir():
         raise BadInput(f"recording: there is no folder {path.parent}; make it first")
     try:
+        if part.is_file() and part.stat().st_size:
+            _set_aside(part, path)
         part.open("wb").close()
     except OSError as error:
         raise BadInput(f"recording: cannot write to {path.parent} ({error.strerror}); choose another folder") from error
+
+
+def _set_aside(earlier: Path, path: Path) -> None:
+    """Give an earlier recording the first free name beside ``path``. Raises ``OSError``."""
+    if not earlier.exists():
+        return
+    names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(1))
+    free = next(name for name in names if not name.exists())
+    earlier.rename(free)
+    log.warning("recording: %s was there already and is now %s", earlier, free)

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from models.errors import BadInput
 from realtime.outputs.event_store import EventStore
@@ -95,7 +95,7 @@ def _parts(url: str) -> tuple[str, str, int | None, str, str | None]:
         # Is it part of the path, or of a password with a "/"? Guessing wrong would send events to a stranger.
         raise BadInput(f"webhook: {redact(url)!r} can be read in two ways; write / as %2F and @ as %40 in it")
     user_info, at, _ = parts.netloc.rpartition("@")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe="!#$%&'()*+,/:;=?@[]~")
     authorization = None
     if at:
         user, _, password = user_info.partition(":")

@@ -40,6 +40,17 @@ def spectaclear(*arguments: str | Path, cwd: Path, **environment: str) -> subpro
     )
 
 
+def write_clip(path: Path) -> None:
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        face = cv2.resize(astronaut(), (320, 320))[:240]
+        for step in range(10):
+            picture = np.ascontiguousarray(np.roll(face, step, axis=1))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode(None))
+
+
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
     """The single line of an error for the user: exit code 2, no traceback."""
     assert done.returncode == 2, done.stderr
@@ -155,6 +166,10 @@ def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
         (["run", "--source", "0", "--every-frame", "--headless"], "every_frame is for files"),
         (["run", "--source", "rtsp://127.0.0.1:9/live", "--every-frame", "--seconds", "1"], "every_frame is for files"),
         (["demo", "--seconds", "minus one"], "seconds"),
+        (["demo", "--headless", "--seconds", "inf"], "seconds"),
+        (["check", "--source", "missing.mp4", "--seconds", "nan"], "seconds"),
+        (["run", "--source", "clip.mp4", "--record", "clip.mp4", "--headless"], "it is what is read from"),
+        (["identify", "text.png", "--save", "text.png"], "it is what is read from"),
         (["demo", "--port", "9999"], "add --web"),
         (["run", "--source", "demo", "--headless", "--host", "127.0.0.1"], "add --web"),
         (["run", "--source", "missing.mp4", "--config", "cctv"], "does not exist"),
@@ -166,6 +181,7 @@ def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
 def test_bad_input_gives_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "text.png").write_text("this is no picture")
     (tmp_path / "typo.yaml").write_text("cammeras: []\n")
+    write_clip(tmp_path / "clip.mp4")
     assert words in one_line(spectaclear(*arguments, cwd=tmp_path))
 
 
@@ -196,14 +212,7 @@ def test_check_says_what_a_source_sends(tmp_path: Path) -> None:
 
 
 def test_a_run_over_every_frame_of_a_file_records_every_frame(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "clip.mp4"), "w") as film:
-        stream = film.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        face = cv2.resize(astronaut(), (320, 320))[:240]
-        for step in range(10):
-            picture = np.ascontiguousarray(np.roll(face, step, axis=1))
-            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        film.mux(stream.encode(None))
+    write_clip(tmp_path / "clip.mp4")
     done = spectaclear("run", "--source", "clip.mp4", "--every-frame", "--headless", "--json", "out.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out.json").read_text())

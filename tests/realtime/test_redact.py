@@ -67,6 +67,8 @@ def test_a_user_without_password_is_hidden_too():
         ("http://host:80/snap.cgi?loginuse=a&loginpas=b", "http://host:80/snap.cgi?loginuse=***&loginpas=***"),
         ("https://host/x?access_token=abc.def", "https://host/x?access_token=***"),
         ("/page?token=abc HTTP/1.1", "/page?token=*** HTTP/1.1"),
+        ("http://host/snap.cgi?u=admin&p=Hunter2xyz&page=2", "http://host/snap.cgi?u=***&p=***&page=2"),
+        ("rtsp://host:554/user=admin_password=tlJwpbo6_channel=1.sdp", "rtsp://host:554/user=***"),  # XMeye recorders
     ],
 )
 def test_secrets_in_queries_are_hidden(text, expected):

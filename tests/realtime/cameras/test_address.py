@@ -70,6 +70,20 @@ def test_a_space_in_an_address_is_bad_input():
 
 
 @pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://admin:my S3cretPw@10.0.0.7/x", "'rtsp://***@10.0.0.7/x'"),
+        ("http://10.0.0.7/snap.cgi?user=a&pwd=my S3cretPw", "'http://10.0.0.7/snap.cgi?user=***&pwd=***'"),
+    ],
+)
+def test_a_secret_with_a_space_in_it_is_not_shown(source, shown):
+    with pytest.raises(BadInput, match="holds a space") as caught:
+        parse_address(source)
+    assert shown in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("source", "scheme"), [("RTSP://x", "rtsp"), ("C:/clip.mp4", None), ("clip.mp4", None), ("0", None), ("a:b", None)]
 )
 def test_schemes(source, scheme):

@@ -17,6 +17,23 @@ def run(steps, **settings):
     return events
 
 
+@pytest.mark.parametrize("kind", ["suspected_attack", "known", "same_name_twice"])
+def test_an_event_that_could_not_be_taken_is_noticed_again_with_the_next_frame(kind):
+    rules = EventRules(EventSettings(same_name_settle=1.0))
+
+    def notice(now):
+        one, other = sighting(track_id=1, box=LEFT, now=now), sighting(track_id=2, box=RIGHT, now=now)
+        in_view = {"suspected_attack": [attack(now=now)], "known": [one], "same_name_twice": [one, other]}
+        return [found for found in rules.notice("door", in_view[kind], now) if found[0] == kind]
+
+    if kind == "same_name_twice":
+        assert notice(0.0) == []
+    (found,) = notice(1.5)
+    rules.unsaid("door", found)
+    assert len(notice(1.6)) == 1
+    assert notice(1.7) == []
+
+
 def test_a_known_person_is_one_event_however_long_she_stays():
     steps = [(t / 10, [sighting(now=t / 10)]) for t in range(0, 2000)]
     assert run(steps) == [(0.0, "known", "Ada")]

@@ -42,6 +42,19 @@ def test_leftovers_of_a_crash_are_removed_and_lost_pictures_are_noticed(folder):
     again.close()
 
 
+def test_a_folder_of_evidence_that_is_away_is_missed_and_not_forgotten(folder):
+    evidence = folder / "evidence"
+    before = files(evidence)
+    evidence.rename(folder / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(BadInput, match="pictures of 2 events, and evidence/ holds none"):
+            EventStore(folder)
+    evidence.rmdir()  # the one that was made anew
+    (folder / "elsewhere").rename(evidence)
+    EventStore(folder).close()
+    assert files(evidence) == before
+
+
 def test_a_picture_whose_row_was_forgotten_is_removed(folder):
     with contextlib.closing(sqlite3.connect(folder / "events.sqlite")) as connection, connection:
         connection.execute("DELETE FROM pictures WHERE name = 'frame'")

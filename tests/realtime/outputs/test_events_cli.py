@@ -80,6 +80,9 @@ def test_mistakes_are_said_in_one_line_and_create_nothing(folder, tmp_path):
         run("list", "--folder", folder, "--kind", "burglar")
     with pytest.raises(BadInput, match="no format txt"):
         run("export", "--folder", folder, "--out", tmp_path / "out.txt")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        run("list", "--folder", folder, "--person", "Ren\udce9e")  # as a Latin-1 shell gives it
+    assert CliRunner().invoke(app, ["acknowledge", "--folder", str(folder), str(2**63)]).exit_code == 2
 
 
 @pytest.mark.parametrize("command", [("list",), ("acknowledge", 1), ("forget", "--person", "Ada")])

@@ -219,6 +219,26 @@ def test_a_recording_without_a_picture_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_recorded_before_under_the_same_name_is_kept_beside_it(tmp_path, caplog):
+    path = tmp_path / "clip.mp4"
+    for level in (40, 100, 160):
+        record(path, [(grey(level), 0.0)])
+    found = {file.name: decoded(file)[0][0] for file in tmp_path.iterdir()}
+    assert found == {
+        name: pytest.approx(level, abs=3)
+        for name, level in zip(("clip-1.mp4", "clip-2.mp4", "clip.mp4"), (40, 100, 160), strict=True)
+    }
+    assert "clip.mp4 was there already and is now" in caplog.text
+
+
+def test_what_a_killed_run_left_is_kept_also_where_nothing_more_is_recorded(tmp_path):
+    record(tmp_path / "clip.mp4", [(grey(40), 0.0)])
+    (tmp_path / "clip.mp4").rename(tmp_path / "clip.mp4.part")
+    VideoRecorder(tmp_path / "clip.mp4").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["clip-1.mp4"]
+    assert decoded(tmp_path / "clip-1.mp4")[0] == pytest.approx([40], abs=3)
+
+
 def test_closing_twice_and_writing_afterwards_is_harmless(tmp_path):
     recorder = record(tmp_path / "clip.mp4", [(grey(100), 0.0)])
     recorder.close()

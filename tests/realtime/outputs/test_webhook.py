@@ -110,6 +110,14 @@ def test_every_event_is_posted_once_and_in_order(open_log, receive, send):
     assert sender.counts() == {"sent": 3, "failed": 0, "refused": 0, "given_up": 0}
 
 
+def test_letters_beyond_ascii_in_the_address_are_percent_encoded(open_log, receive, send):
+    log, server = open_log(deliver_to=["webhook"]), receive()
+    send(log, f"http://{server.url}/b\u00fcro/a%20b?door=\u00e9")
+    happen(log, 1)
+    until(lambda: len(server.taken) == 1)
+    assert server.taken[0][0] == "/b%C3%BCro/a%20b?door=%C3%A9"
+
+
 def test_a_receiver_that_is_unwell_gets_everything_in_order_when_it_is_well(open_log, receive, send):
     log, server = open_log(deliver_to=["webhook"]), receive(503, 500, 302, 401, 429)
     sender = send(log, f"http://{server.url}/")
