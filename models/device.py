@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import torch
 
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 CPU = torch.device("cpu")
@@ -24,8 +24,7 @@ def torch_device(name: str = "auto") -> torch.device:
     Raises:
         BadInput: an unknown name, or a GPU asked for by name that torch does not see.
     """
-    if name not in DEVICES:
-        raise BadInput(f"--device {name!r}: unknown, give one of {', '.join(DEVICES)}")
+    refuse_unknown("--device", name, known=DEVICES)
     seen = torch.cuda.is_available()
     if name == "cuda" and not seen:
         raise BadInput("--device cuda: torch sees no GPU here; leave it out, or install a torch with CUDA and a driver")

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BadInput(Exception):
     """Something given from outside is wrong; the message says what, where and how to mend it."""
+
+
+def refuse_unknown(option: str, *names: str, known: Iterable[str]) -> None:
+    """Raises ``BadInput`` for the first of the names given with ``option`` that is none of those known."""
+    choice = list(known)
+    for name in names:
+        if name not in choice:
+            raise BadInput(f"{option} {name!r}: unknown, give one of {', '.join(choice)}")

@@ -21,6 +21,8 @@ from models.zones import Looks, Zone, every_look
 if TYPE_CHECKING:
     from torch import nn
 
+_AT_ONCE = 32  # crops of which views are held at a time
+
 
 def softmax(logits: Floats) -> Floats:
     """(N, K) -> (N, K) probabilities."""
@@ -158,9 +160,14 @@ class Recogniser:
             self._engine.logits_and_saliency(crop, self.mask_parameters.percentile)
 
     def view(self, crops: Bytes) -> Floats:
-        """(N, S, S, 3) uint8 -> (N, V, K): probabilities of the views with one zone hidden each."""
+        """(N, S, S, 3) uint8 -> (N, V, K): probabilities with one zone hidden each, of any number of crops."""
+        crops = self._checked(crops)
+        parts = [crops[first : first + _AT_ONCE] for first in range(0, len(crops) or 1, _AT_ONCE)]
+        return np.concatenate([self._view(part) for part in parts])
+
+    def _view(self, crops: Bytes) -> Floats:
         looks = every_look(self.zones, len(crops))
-        return looks.scattered(softmax(self._engine.logits(looks.views(self._checked(crops), self.fill_rgb))))
+        return looks.scattered(softmax(self._engine.logits(looks.views(crops, self.fill_rgb))))
 
     def _masked(self, crops: Bytes, saliency: Floats, raw: Floats, stages: _Stages) -> tuple[Bools, Bytes, Floats]:
         """The mask, the crops under it, and the probabilities of these."""

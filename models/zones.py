@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.digest import digest_of
-from models.errors import BadInput
+from models.errors import refuse_unknown
 from models.evidence import Bools, Bytes, Floats
 from models.eyewear import SHAPES, frame_mask
 from models.pose import TEMPLATE_SIDE
@@ -81,9 +81,7 @@ def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
     Raises:
         BadInput: an unknown one.
     """
-    for name in names:
-        if name not in ZONES:
-            raise BadInput(f"--zone {name!r}: unknown, give one of {', '.join(ZONES)}")
+    refuse_unknown("--zone", *names, known=ZONES)
     return tuple(zone for zone in ZONES if zone in names)
 
 

@@ -23,14 +23,11 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recogni
 
 app.add_typer(events_cli.app, name="events")
 
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or webcam, cctv, published_method.")]
-Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
 LONGEST = 1e9  # seconds, thirty years
 
-Seconds = Annotated[
-    float | None,
-    typer.Option("--seconds", min=0.1, max=LONGEST, help="Stop after so long."),
-]
+ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or webcam, cctv, published_method.")]
+Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
+Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, max=LONGEST, help="Stop after so long.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
 EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
 BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
@@ -71,8 +68,9 @@ def demo(
         seconds = 3 * ACT_SECONDS
     if not window and not web and record is None:
         record = DEMO_RECORDING
-        record.unlink(missing_ok=True)  # a film of the demo is like every other
     cli.check_writable(json_file, record)
+    if record is DEMO_RECORDING:
+        record.unlink(missing_ok=True)  # a film of the demo is like every other
     length = seconds if seconds is not None else 3 * ACT_SECONDS
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
@@ -109,12 +107,13 @@ def run_sources(
     events: EventsFolder = None,
 ) -> None:
     """Watch a webcam, a network camera or a file, and name the faces in it."""
-    from realtime.session import Outputs, run, window_wanted
+    from realtime.session import Outputs, files_read, run, window_wanted
 
     settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
     record = record or (Path(settings.record.file) if settings.record.file else None)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
     cli.check_writable(json_file, record)
+    cli.refuse_overwriting(files_read(settings), json_file)
     window = settings.output.window and window_wanted(headless=headless)
     run(settings, Outputs(record, window, seconds, report=lambda ended: _report(ended, json_file)))
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -77,8 +76,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     refuse_bad_files(config)
     if outputs.record is not None:
         files = recording_files(outputs.record, [camera.name for camera in config.cameras])
-        sources = [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
-        refuse_overwriting(sources, *files.values())
+        refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
     recogniser = recogniser_of(config)
     meter = Meter(recogniser.engine)
@@ -118,7 +116,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     one(frame, picture)
 
             if config.cameras[0].every_frame:
-                when_asked(partial(_stop, asked, cameras[0].stop_soon))
+                when_asked(asked.set, cameras[0].stop_soon)
                 try:
                     run_every_frame(
                         cameras[0],
@@ -148,7 +146,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     batch=batch,
                 )
                 stack.callback(pipeline.stop)
-                when_asked(partial(_stop, asked, pipeline.stop_soon))
+                when_asked(asked.set, pipeline.stop_soon)
                 pipeline.start()
                 if len(cameras) == 1:
                     _first_picture(cameras[0], config.cameras[0])
@@ -165,9 +163,9 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     return ended.summary
 
 
-def _stop(asked: threading.Event, stop: Callable[[], None]) -> None:
-    asked.set()
-    stop()
+def files_read(config: Config) -> list[Path]:
+    """Those of the sources that are files."""
+    return [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
 
 
 def _recordings(path: Path, config: Config) -> Recordings:
@@ -264,15 +262,15 @@ def window_wanted(*, headless: bool) -> bool:
 
 
 @contextmanager
-def terminated_by_signal() -> Iterator[Callable[[Callable[[], None]], None]]:
+def terminated_by_signal() -> Iterator[Callable[..., None]]:
     """Within the block SIGTERM and Ctrl-C stop the run in good order: recordings are finished and figures written.
 
-    Gives a function that takes what stops the run; it is called as soon as a signal has come, in a thread of its
+    Gives a function that takes what stops the run; all of it is called as soon as a signal has come, in a thread of its
     own, because a signal handler must take no lock. Further SIGTERMs say nothing new (``timeout`` sends two); a
     second Ctrl-C interrupts at once.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield lambda stop: None
+        yield lambda *stops: None
         return
     asked: queue.SimpleQueue[bool] = queue.SimpleQueue()  # its put is safe in a signal handler
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -282,10 +280,11 @@ def terminated_by_signal() -> Iterator[Callable[[Callable[[], None]], None]]:
         signal.signal(signal.SIGINT, before[signal.SIGINT])
         asked.put(True)
 
-    def when_asked(stop: Callable[[], None]) -> None:
+    def when_asked(*stops: Callable[[], None]) -> None:
         def wait() -> None:
             if asked.get():
-                stop()
+                for stop in stops:
+                    stop()
 
         threading.Thread(target=wait, name="signals", daemon=True).start()
 

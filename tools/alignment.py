@@ -24,7 +24,7 @@ import torch
 import typer
 from rich.progress import track
 
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 from models.eyewear import SHAPES, frame_mask, random_innocent, rgba
 from models.pose import TEMPLATE_SIDE
 from realtime.faces.align import Matrix, inverse, similarity
@@ -83,12 +83,9 @@ def main(
 ) -> None:
     """Measure and print quantiles; A9 counts the pull that moves a face most."""
     cli.check_writable(json_file)
-    if shape not in SHAPES:
-        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(SHAPES)}")
+    refuse_unknown("--shape", shape, known=SHAPES)
     wanted = list(pulls or PULLS)
-    for pull in wanted:
-        if pull not in PULLS:
-            raise BadInput(f"--pull {pull!r}: unknown, give one of {', '.join(PULLS)}")
+    refuse_unknown("--pull", *wanted, known=PULLS)
     torch.set_num_threads(threads)
     files = [file for pictures in people_of(photos, least=1).values() for file in pictures]
     chosen = [files[i] for i in np.random.default_rng(seed).permutation(len(files))[:count]]

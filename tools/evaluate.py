@@ -23,7 +23,7 @@ import torch
 import typer
 
 from models.device import torch_device
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 from models.evidence import Bools, Bytes
 from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
@@ -108,8 +108,7 @@ def main(
 ) -> None:
     """Craft, measure, write JSON, Markdown, HTML and curves."""
     cli.check_writable(json_file)
-    if shape not in WEARABLES:
-        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
+    refuse_unknown("--shape", shape, known=WEARABLES)
     if zone and hardened is None:
         raise BadInput("--zone: hides zones for a bundle that has views of them; give it as --hardened")
     numbers = {

@@ -22,7 +22,7 @@ import torch
 import typer
 
 from models import Recogniser, load_recogniser
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 from models.evidence import Bytes
 from models.eyewear import SHAPES, frame_mask
 from models.policy import decide
@@ -122,8 +122,7 @@ def main(
 ) -> None:
     """Try targets until the scene shows a working attack and a working defence; write the glasses."""
     cli.check_writable(json_file, out / "demo_glasses.png")
-    if shape not in SHAPES:
-        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(SHAPES)}")
+    refuse_unknown("--shape", shape, known=SHAPES)
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, threads=threads)
     others = [name for name in recogniser.labels if name != PERSON]

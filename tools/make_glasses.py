@@ -22,7 +22,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.device import torch_device
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 from models.evidence import Bytes
 from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
@@ -211,13 +211,9 @@ def checked(
     half_precision: bool = False,
 ) -> Settings:
     """The settings, or ``BadInput`` for an unknown name or a combination that means nothing."""
-    for option, value, known in (
-        ("--attack", attack, ATTACKS),
-        ("--shape", shape, WEARABLES),
-        ("--eot", eot, get_args(View)),
-    ):
-        if value not in known:
-            raise BadInput(f"{option} {value!r}: unknown, give one of {', '.join(known)}")
+    refuse_unknown("--attack", attack, known=ATTACKS)
+    refuse_unknown("--shape", shape, known=WEARABLES)
+    refuse_unknown("--eot", eot, known=get_args(View))
     if attack != "sharif" and (joint > 1 or total_variation or printability):
         raise BadInput(f"--attack {attack}: --joint, --total-variation and --printability belong to sharif")
     if attack not in ("sharif", "pgd", "lavan") and eot != "none":

@@ -32,7 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
 from models.calibration import calibrate
 from models.device import torch_device
-from models.errors import BadInput
+from models.errors import BadInput, refuse_unknown
 from models.evidence import Bytes, Floats
 from models.eyewear import WEARABLES
 from models.recogniser import Recogniser, load_recogniser
@@ -91,8 +91,7 @@ def main(
 ) -> None:
     """Search, report, write the winner into the bundle."""
     cli.check_writable(json_file)
-    if shape not in WEARABLES:
-        raise BadInput(f"--shape {shape!r}: unknown, give one of {', '.join(WEARABLES)}")
+    refuse_unknown("--shape", shape, known=WEARABLES)
     if quick:
         coarse_faces, faces, best, steps = 12, 24, 10, min(steps, 100)
     started = time.perf_counter()

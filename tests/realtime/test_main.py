@@ -169,6 +169,7 @@ def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
         (["demo", "--headless", "--seconds", "inf"], "seconds"),
         (["check", "--source", "missing.mp4", "--seconds", "nan"], "seconds"),
         (["run", "--source", "clip.mp4", "--record", "clip.mp4", "--headless"], "it is what is read from"),
+        (["run", "--source", "clip.mp4", "--json", "clip.mp4", "--headless"], "it is what is read from"),
         (["identify", "text.png", "--save", "text.png"], "it is what is read from"),
         (["demo", "--port", "9999"], "add --web"),
         (["run", "--source", "demo", "--headless", "--host", "127.0.0.1"], "add --web"),

@@ -26,8 +26,6 @@ from models.recogniser import Recogniser
 from tools.attacked import NOBODY, Labels
 from tools.evaluation.measures import Flags, share
 
-CHUNK = 32
-
 
 @dataclass(frozen=True)
 class Jitter:
@@ -111,19 +109,16 @@ def certificates(
     drawn = np.sort(np.random.default_rng(seed).permutation(len(crops))[:most])
     of_drawn = None if people is None else [people[place] for place in drawn]
 
-    def seen(some: Bytes) -> Floats:
-        return np.concatenate([recogniser.view(some[i : i + CHUNK]) for i in range(0, len(some), CHUNK)])
-
     def refused(views: Floats, who: Labels) -> Flags:
         """(N, V)"""
         each = [no_impersonation(views[:, i], who, policy.confirm_of(i)) for i in range(len(zones))]
         return np.stack(each, axis=1)
 
-    whole = seen(crops)
+    whole = recogniser.view(crops)
     held, told = refused(whole, labels), identity(whole[:, 0], labels, policy.zone_threshold)
     jittered_held, jittered_told = {}, {}
     for name, moves in jitters.items():
-        views = [seen(jittered(crops[drawn], move)) for move in moves]
+        views = [recogniser.view(jittered(crops[drawn], move)) for move in moves]
         jittered_held[name] = np.all([held[drawn], *(refused(one, labels[drawn]) for one in views)], axis=0)
         sure = [identity(one[:, 0], labels[drawn], policy.zone_threshold) for one in views]
         jittered_told[name] = np.all([told[drawn], *sure], axis=0)

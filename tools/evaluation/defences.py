@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import BadInput
+from models.errors import refuse_unknown
 from models.evidence import Bools, Bytes, CropEvidence, Evidence, Floats
 from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
@@ -67,9 +67,7 @@ def make_rows(
     Raises:
         BadInput: an unknown name.
     """
-    unknown = [name for name in names if name not in NAMES]
-    if unknown:
-        raise BadInput(f"--defence {unknown[0]!r}: unknown, give one of {', '.join(NAMES)}")
+    refuse_unknown("--defence", *names, known=NAMES)
     published = MaskParameters.published(recogniser.input_size)
     used = recogniser.bundle.info.defence.parameters if is_tuned(recogniser) else published
     rows: dict[str, Row] = {

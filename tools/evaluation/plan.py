@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.errors import BadInput
+from models.errors import refuse_unknown
 from tools.attacks import ADAPTIVE
 
 #: Other things worn, by the attack that makes them and their shape; like ``sharif`` they know no defence.
@@ -85,7 +85,5 @@ def checked_attacks(names: list[str]) -> tuple[str, ...]:
     Raises:
         BadInput: an unknown one.
     """
-    for name in names:
-        if name not in NAMES:
-            raise BadInput(f"--attack {name!r}: unknown, give one of {', '.join(NAMES)}")
+    refuse_unknown("--attack", *names, known=NAMES)
     return tuple(name for name in NAMES if name in names)

@@ -1,8 +1,4 @@
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -11,37 +7,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from recorded import decoded, grey, record
 
 from models.errors import BadInput
 from realtime.outputs import video_writer
 from realtime.outputs.video_writer import QUEUE_LENGTH, VideoRecorder
-
-REPOSITORY = Path(__file__).parents[3]
-
-
-def grey(level, width=64, height=48):
-    return np.full((height, width, 3), level, np.uint8)
-
-
-def record(path, pictures_and_times, fps=25.0):
-    """Record without hurry: the queue is never full."""
-    with VideoRecorder(path, fps) as recorder:
-        for picture, at in pictures_and_times:
-            while recorder._queue.full():
-                time.sleep(0.001)
-            assert recorder.write(picture, at)
-    assert recorder.error is None
-    return recorder
-
-
-def decoded(path):
-    """The mean grey level of each picture, by a decoder that is not the encoder's library."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    assert capture.isOpened()
-    levels = []
-    while (read := capture.read())[0]:
-        levels.append(float(read[1].mean()))
-    return levels, capture.get(cv2.CAP_PROP_FPS)
 
 
 def test_a_recording_plays_in_another_decoder(tmp_path):
@@ -161,51 +131,6 @@ def test_a_stuck_encoder_never_delays_the_display(tmp_path, monkeypatch):
     assert recorder.frames_dropped == taken.count(False) > 400
 
 
-def test_a_failing_disk_ends_the_recording_but_not_the_run(tmp_path, monkeypatch, caplog):
-    def full(self, picture):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(video_writer._Encoder, "_encode", full)
-    with VideoRecorder(tmp_path / "clip.mp4") as recorder:
-        recorder.write(grey(100), 0.0)
-        recorder._thread.join(5)
-        assert not recorder.write(grey(100), 0.04)
-    assert recorder.error == f"recording {tmp_path / 'clip.mp4'} stopped: No space left on device"
-    assert recorder.kept is None
-    assert "No space left on device" in caplog.text
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_was_recorded_before_the_disk_was_full_is_kept(tmp_path, monkeypatch):
-    encode = video_writer._Encoder._encode
-
-    def full_after_five(self, picture):
-        if self.frames == 5:
-            raise OSError(28, "No space left on device")
-        encode(self, picture)
-
-    monkeypatch.setattr(video_writer._Encoder, "_encode", full_after_five)
-    with VideoRecorder(tmp_path / "clip.mp4") as recorder:
-        for index in range(8):
-            recorder.write(grey(100), index / 25)
-    assert recorder.error is not None
-    assert len(decoded(tmp_path / "clip.mp4")[0]) == 5
-
-
-def test_a_recording_that_cannot_be_finished_says_where_its_beginning_lies(tmp_path, monkeypatch):
-    def full(self):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(video_writer._Encoder, "close", full)
-    with VideoRecorder(tmp_path / "clip.mp4") as recorder:
-        for index in range(60):
-            while not recorder.write(grey(2 * index), index / 25):
-                time.sleep(0.001)
-    assert recorder.error is not None
-    assert recorder.kept == tmp_path / "clip.mp4.part"
-    assert len(decoded(recorder.kept)[0]) > 20
-
-
 def test_a_name_with_a_colon_is_a_file_and_no_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recorder = record("2026-01-02T12:30:00.mp4", [(grey(100), index / 25) for index in range(5)])
@@ -217,26 +142,6 @@ def test_a_recording_without_a_picture_leaves_no_file(tmp_path):
     with VideoRecorder(tmp_path / "clip.mp4"):
         pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_was_recorded_before_under_the_same_name_is_kept_beside_it(tmp_path, caplog):
-    path = tmp_path / "clip.mp4"
-    for level in (40, 100, 160):
-        record(path, [(grey(level), 0.0)])
-    found = {file.name: decoded(file)[0][0] for file in tmp_path.iterdir()}
-    assert found == {
-        name: pytest.approx(level, abs=3)
-        for name, level in zip(("clip-1.mp4", "clip-2.mp4", "clip.mp4"), (40, 100, 160), strict=True)
-    }
-    assert "clip.mp4 was there already and is now" in caplog.text
-
-
-def test_what_a_killed_run_left_is_kept_also_where_nothing_more_is_recorded(tmp_path):
-    record(tmp_path / "clip.mp4", [(grey(40), 0.0)])
-    (tmp_path / "clip.mp4").rename(tmp_path / "clip.mp4.part")
-    VideoRecorder(tmp_path / "clip.mp4").close()
-    assert [file.name for file in tmp_path.iterdir()] == ["clip-1.mp4"]
-    assert decoded(tmp_path / "clip-1.mp4")[0] == pytest.approx([40], abs=3)
 
 
 def test_closing_twice_and_writing_afterwards_is_harmless(tmp_path):
@@ -277,43 +182,3 @@ def test_a_read_only_folder_is_refused_and_left_as_it_was(tmp_path):
     with pytest.raises(BadInput, match="cannot write to"):
         VideoRecorder(folder / "clip.mp4")
     assert not (folder / "clip.mp4.part").exists()
-
-
-PROGRAM = textwrap.dedent("""
-    import signal, sys, time
-    import numpy as np
-    from realtime.outputs.video_writer import VideoRecorder
-    if "polite" in sys.argv:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    recorder = VideoRecorder(sys.argv[1])
-    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
-    for index in range(100_000):
-        recorder.write(np.roll(noise, index, 1), index / 25)
-        if index == 300:
-            print("recording", flush=True)
-        time.sleep(0.002)
-""")
-
-
-def killed(path, number, *options):
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(path), *options], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout.readline() == "recording\n"
-        process.send_signal(number)
-        return process.wait(10)
-    finally:
-        process.kill()
-        process.stdout.close()
-
-
-def test_sigterm_turned_into_an_exit_leaves_a_finished_file(tmp_path):
-    assert killed(tmp_path / "clip.mp4", signal.SIGTERM, "polite") == 0
-    assert len(decoded(tmp_path / "clip.mp4")[0]) > 200
-    assert [file.name for file in tmp_path.iterdir()] == ["clip.mp4"]
-
-
-def test_after_kill_9_all_but_the_last_seconds_can_be_played(tmp_path):
-    assert killed(tmp_path / "clip.mp4", signal.SIGKILL) == -signal.SIGKILL
-    assert len(decoded(tmp_path / "clip.mp4.part")[0]) > 200
