@@ -34,9 +34,8 @@ class ComponentSplitting(SaliencySuppression):
         self.slack = slack
         self.share = share
 
-    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch) -> torch.Tensor:
-        hard = self.defence.saliency(chain, found)
-        pushed = as_tensor(self.cut(hard.cpu().numpy()), hard) & batch.region[:, 0]
+    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch, saliency: torch.Tensor) -> torch.Tensor:
+        pushed = as_tensor(self.cut(saliency.cpu().numpy()), saliency) & batch.region[:, 0]
         excess = self.soft_saliency(chain, found) - self.defence.parameters.threshold + self.slack
         return region_mean(excess.clamp(min=0), pushed)
 

@@ -40,7 +40,7 @@ class Decoy(SaliencySuppression):
         )
         return texture
 
-    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch) -> torch.Tensor:
+    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch, saliency: torch.Tensor) -> torch.Tensor:
         total = chain.guided(found, sharpness=self.sharpness).abs().sum(dim=1)
         decoy = batch.state["decoy"]
         small = 1e-12 + 1e-6 * total.detach().flatten(1).mean(dim=1)

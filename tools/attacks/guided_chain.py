@@ -121,7 +121,7 @@ def _back(
     sharpness: float | None,
 ) -> torch.Tensor:
     if isinstance(layer, nn.ReLU):
-        return gradient.clamp(min=0) * _gate(value, sharpness)
+        return _rectified(gradient.clamp(min=0), value, sharpness)
     if isinstance(layer, nn.Conv2d):
         inner = cast("tuple[int, int]", layer.padding)
         outer = [kernel - 1 - pad for kernel, pad in zip(layer.kernel_size, inner, strict=True)]
@@ -143,11 +143,12 @@ def _wide(value: torch.Tensor) -> torch.Tensor:
     return value.float() if value.dtype == torch.bfloat16 else value
 
 
-def _gate(value: torch.Tensor, sharpness: float | None) -> torch.Tensor:
+def _rectified(gradient: torch.Tensor, value: torch.Tensor, sharpness: float | None) -> torch.Tensor:
+    """``gradient`` behind the gate of a ReLU that saw ``value``."""
     if sharpness is None:
-        return (value > 0).to(value.dtype)
+        return torch.where(value > 0, gradient, 0)
     scale = value.abs().flatten(1).mean(dim=1).view(-1, *([1] * (value.ndim - 1)))
-    return torch.sigmoid(sharpness * value / (scale + 1e-12))
+    return gradient * torch.sigmoid(value * (sharpness / (scale + 1e-12)))
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:

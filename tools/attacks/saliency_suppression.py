@@ -46,16 +46,17 @@ class SaliencySuppression(DefendedAttack):
     def defended_objective(
         self, model: nn.Module, chain: GuidedChain, found: Pass, pixels: torch.Tensor, batch: Batch, step: int
     ) -> Objective:
-        masked = self.defence.filled(pixels, self.real_mask(chain, found))
+        saliency = self.defence.saliency(chain, found)
+        masked = self.defence.filled(pixels, self.defence.mask(saliency))
         plain = self.combined(model, found, masked, batch)
-        return replace(plain, loss=plain.loss + self.weight * self.penalised(chain, found, batch))
+        return replace(plain, loss=plain.loss + self.weight * self.penalised(chain, found, batch, saliency))
 
-    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch) -> torch.Tensor:
-        """(n,) the penalty, twice differentiable almost everywhere."""
-        saliency = self.soft_saliency(chain, found)
+    def penalised(self, chain: GuidedChain, found: Pass, batch: Batch, saliency: torch.Tensor) -> torch.Tensor:
+        """(n,) the penalty, twice differentiable almost everywhere; ``saliency`` (n, S, S) is the defence's own."""
+        soft = self.soft_saliency(chain, found)
         if self.penalty == "threshold":
-            saliency = torch.sigmoid((saliency - self.defence.parameters.threshold) / self.width)
-        return region_mean(saliency, batch.region[:, 0])
+            soft = torch.sigmoid((soft - self.defence.parameters.threshold) / self.width)
+        return region_mean(soft, batch.region[:, 0])
 
     def soft_saliency(self, chain: GuidedChain, found: Pass) -> torch.Tensor:
         """(n, S, S), scaled as the defence scales, not clipped."""
