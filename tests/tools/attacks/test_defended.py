@@ -73,7 +73,7 @@ def test_the_gradient_is_that_of_finite_differences(name, targeted, monkeypatch)
     chain = attack.chain(net)
     held = attack.real_mask(chain, chain.forward(batch.worn(batch.texture) / 255))
     assert held.any()
-    monkeypatch.setattr(attack, "real_mask", lambda *_: held)  # the mask counts as constant
+    monkeypatch.setattr(Defence, "mask", lambda *_: held)  # the mask counts as constant
     if name == "A5":
         cut = np.ones((1, SIZE, SIZE), bool)  # so does the choice of the pixels that are pushed
         monkeypatch.setattr(attack, "cut", lambda _: cut)
@@ -92,6 +92,18 @@ def test_the_gradient_is_that_of_finite_differences(name, targeted, monkeypatch)
             step = step.view_as(leaf)
             numeric = (loss(batch.texture + step) - loss(batch.texture - step)) / 2e-4
             assert float(slope.flatten()[place]) == pytest.approx(float(numeric), rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "passes"), [("A1", 1), ("A3", 2), ("A4", 2), ("A5", 2), ("A6", 2)])
+def test_a_step_walks_back_once_for_the_mask_and_once_for_the_slope(name, passes, monkeypatch):
+    net, crops, own, other = scene(2)
+    attack = ADAPTIVE[name](defence=DEFENCE, steps=2)
+    batch = begun(attack, net, crops, own, other)
+    chain = attack.chain(net)
+    guided, asked = chain.guided, []
+    monkeypatch.setattr(chain, "guided", lambda *given, **how: asked.append(how) or guided(*given, **how))
+    attack.scored(net, batch, 0, with_gradient=True)
+    assert len(asked) == passes
 
 
 @pytest.mark.parametrize("fill", ["mean", "inpaint"])
