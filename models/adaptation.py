@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from torch import nn
 
 from models import augment
 from models.adaptation_net import AdaptationNet, cosface
+from models.checkpoint import read_checkpoint, write_checkpoint
 from models.device import CPU
 from models.digest import digest_of
 from models.half_precision import bfloat16
@@ -85,15 +85,17 @@ def adapt_trunk(
 ) -> Iterator[dict[str, float]]:
     """Adapt ``model``'s trunk in place; yields a record of progress about every five minutes.
 
+    The model belongs to the run until the generator is at its end: it may be moved, and holds what was reached.
+
     Args:
-        model: a VGG16 whose trunk is the starting point; only its trunk is changed, at the end.
+        model: a VGG16 whose trunk is the starting point; only its trunk is changed.
         crops: (N, T, T, 3) uint8 RGB, canonical pose, any side T.
         labels: (N,) person of each crop, 0 to P - 1.
         teacher: (N, W) the teacher's embedding of each crop.
         checkpoint: written at every record; an existing one is resumed.
         go_on_from: the last checkpoint of another run, whose net is the starting point in the model's place; its
             people have to be the first of these.
-        device: where it is computed; the model stays where it is.
+        device: where it is computed; at the end the model is on the CPU.
         once: (N,) which crops occur once: of those a share is held out, of repeated ones a copy would be trained on.
             None: all.
 
@@ -129,8 +131,10 @@ def adapt_trunk(
     step, elapsed = 0, 0.0
     faces = digest_of([crops, labels, teacher])
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        if state["settings"] != asdict(settings) | {"seconds": state["settings"]["seconds"]}:
+        state = read_checkpoint(checkpoint, device=device)
+        if state is None or not isinstance(state.get("settings"), dict):
+            raise ValueError(f"{checkpoint} is damaged or no checkpoint of such a run; remove it to start afresh")
+        if state["settings"] != asdict(settings) | {"seconds": state["settings"].get("seconds")}:
             raise ValueError(f"{checkpoint} was written with other settings; remove it to start afresh")
         if state.get("faces") != faces:
             raise ValueError(f"{checkpoint} was written with other faces; remove it to start afresh")
@@ -187,7 +191,6 @@ def adapt_trunk(
         if now - last_record > 300 or elapsed >= settings.seconds:
             last_record = now
             accuracy, cosine = _held_out_scores(net, pixels[held], people[held], wanted[held])
-            partial = checkpoint.with_suffix(".part")
             state = {
                 "net": net.state_dict(),
                 "optimiser": optimiser.state_dict(),
@@ -197,9 +200,7 @@ def adapt_trunk(
                 "faces": faces,
                 "begun": begun,
             }
-            with partial.open("wb") as stream:
-                torch.save(state, stream)
-            partial.replace(checkpoint)
+            write_checkpoint(checkpoint, state)
             yield {
                 "step": step,
                 "elapsed_s": round(elapsed),
@@ -235,12 +236,12 @@ def _start_from(net: AdaptationNet, checkpoint: Path) -> None:
         ValueError: the file is no checkpoint of a run that this one could go on from.
     """
     try:
-        earlier = torch.load(checkpoint, weights_only=True)["net"]
+        earlier = (read_checkpoint(checkpoint) or {})["net"]
         with torch.no_grad():
             net.people[: len(earlier["people"])].copy_(earlier["people"])
         net.load_state_dict(earlier | {"people": net.people})
-    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{checkpoint}: no checkpoint of such a run to go on from ({error})") from error
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{checkpoint}: no checkpoint of such a run to go on from") from error
 
 
 def _drawn_from(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.architecture import InputSpec
+from models.classifier_graph import check_classifier
 from models.errors import BadInput
 from models.onnx_graph import read_weights
 from models.policy import Policy
@@ -38,12 +40,22 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError(f"{value} is not odd")
+    return value
+
+
+Level = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class TrunkInfo(_Strict):
     """Where the convolutions come from and what they expect."""
 
     source: str = Field(description="file or lineage of the convolutions")
-    mean: tuple[float, float, float] = Field(description="subtracted, on 0-255, in channel_order")
-    scale: tuple[float, float, float] = Field(default=(1.0, 1.0, 1.0), description="multiplied after the mean")
+    mean: tuple[Level, Level, Level] = Field(description="subtracted, on 0-255, in channel_order")
+    scale: tuple[Factor, Factor, Factor] = Field(default=(1.0, 1.0, 1.0), description="multiplied after the mean")
     channel_order: Literal["RGB", "BGR"]
 
     @property
@@ -58,7 +70,7 @@ class DefenceInfo(_Strict):
     iterations: int = Field(ge=0, le=64)
     min_area: int = Field(ge=0)
     percentile: float = Field(default=99.0, gt=0, le=100)
-    kernel: int = Field(default=3, ge=1, le=31)
+    kernel: Annotated[int, AfterValidator(_odd)] = Field(default=3, ge=1, le=31)
     fill: Fill = "mean"
     record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
 
@@ -100,7 +112,7 @@ class BundleInfo(_Strict):
 
     format: Literal[1] = 1
     name: str = Field(min_length=1, max_length=100)
-    labels: tuple[str, ...] = Field(min_length=1, max_length=100_000)
+    labels: tuple[str, ...] = Field(min_length=2, max_length=100_000)
     input_size: int = Field(ge=32, le=1024)
     hidden: int = Field(ge=1)
     trunk: TrunkInfo
@@ -109,6 +121,11 @@ class BundleInfo(_Strict):
     calibration: dict[str, Any] = Field(default_factory=dict, description="temperature is folded into the weights")
     training: dict[str, Any] = Field(default_factory=dict, description="the record of the training")
     sha256: dict[str, str] = Field(default_factory=dict, description="of every other file of the bundle")
+
+    @property
+    def network(self) -> dict[str, int]:
+        """The network's sizes."""
+        return {"classes": len(self.labels), "input_size": self.input_size, "hidden": self.hidden}
 
 
 class Bundle:
@@ -131,25 +148,16 @@ class Bundle:
         """The network with the weights of ``classifier.onnx``, in evaluation mode, without gradients on weights.
 
         Raises:
-            BadInput: the graph lacks a layer or one has another shape than ``bundle.yaml`` says.
+            BadInput: a head larger than torch is given here.
         """
         from models.export import load_weights  # torch takes seconds to import: only who needs it pays
         from models.vgg16 import VGG16
 
-        model = VGG16(
-            classes=len(self.info.labels),
-            input_size=self.info.input_size,
-            hidden=self.info.hidden,
-            spec=self.info.trunk.spec,
-        )
         try:
-            proto = onnx.load(str(self.classifier_path), load_external_data=False)
-            load_weights(model, read_weights(proto))
-        except BadInput as error:
-            raise BadInput(f"bundle {self.folder}: {CLASSIFIER}: {error}") from error
-        except Exception as error:  # protobuf, missing layers, shapes
-            message = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadInput(f"bundle {self.folder}: {CLASSIFIER} does not fit {DESCRIPTION} ({message})") from error
+            model = VGG16(**self.info.network, spec=self.info.trunk.spec)
+        except ValueError as error:
+            raise BadInput(f"bundle {self.folder}: {error}") from error
+        load_weights(model, read_weights(onnx.load(str(self.classifier_path), load_external_data=False)))
         return model.eval().requires_grad_(False)
 
 
@@ -189,7 +197,8 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
     """Find, verify and read a bundle.
 
     Raises:
-        BadInput: a file is missing, too large, unreadable or has another checksum; names the file.
+        BadInput: a file is missing, too large, unreadable or has another checksum, or the graph is not the one
+            that is described; names the file.
     """
     folder = find_bundle(bundle)
     description = folder / DESCRIPTION
@@ -208,14 +217,22 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
         first = error.errors()[0]
         where = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks
         raise BadInput(f"bundle {folder}: {DESCRIPTION}: {where}: {first['msg']}") from error
+    for name in info.sha256:
+        if name != CLASSIFIER:
+            raise BadInput(f"bundle {folder}: {DESCRIPTION} names a file that is no part of a bundle: {name!r}")
     if CLASSIFIER not in info.sha256:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} gives no checksum of {CLASSIFIER}")
-    for name, expected in info.sha256.items():
-        if Path(name).name != name:
-            raise BadInput(f"bundle {folder}: {DESCRIPTION} names a file outside the bundle: {name!r}")
-        found = hashlib.sha256(_read(folder / name, _MAX_CLASSIFIER_BYTES)).hexdigest()
-        if found != expected:
-            raise BadInput(f"bundle {folder}: {name} was changed or damaged (its SHA-256 differs)")
+    weights = _read(folder / CLASSIFIER, _MAX_CLASSIFIER_BYTES)
+    if hashlib.sha256(weights).hexdigest() != info.sha256[CLASSIFIER]:
+        raise BadInput(f"bundle {folder}: {CLASSIFIER} was changed or damaged (its SHA-256 differs)")
+    try:
+        proto = onnx.ModelProto.FromString(weights)
+    except Exception as error:  # protobuf's own kinds
+        raise BadInput(f"bundle {folder}: {CLASSIFIER} is no ONNX graph") from error
+    try:
+        check_classifier(proto, **info.network, spec=info.trunk.spec)
+    except (BadInput, ValueError) as error:  # numpy's, of tensors that are not whole
+        raise BadInput(f"bundle {folder}: {CLASSIFIER} does not fit {DESCRIPTION}: {error}") from error
     return Bundle(folder, info)
 
 
@@ -223,15 +240,20 @@ def write_bundle(folder: Path, model: VGG16, info: BundleInfo) -> Bundle:
     """Export ``model`` and write the folder; ``info.sha256`` is filled in. Replaces a bundle of the same name.
 
     Raises:
-        BadInput: the exported graph differs from torch, or the folder cannot be written.
+        BadInput: the exported graph differs from torch, or the folder cannot be written; an earlier bundle stays.
     """
     from models.export import export_classifier
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        export_classifier(model, folder / CLASSIFIER)
-        digest = hashlib.sha256((folder / CLASSIFIER).read_bytes()).hexdigest()
-        return write_description(folder, info.model_copy(update={"sha256": {CLASSIFIER: digest}}))
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as name:
+            new = Path(name)
+            export_classifier(model, new / CLASSIFIER)
+            digest = hashlib.sha256((new / CLASSIFIER).read_bytes()).hexdigest()
+            written = write_description(new, info.model_copy(update={"sha256": {CLASSIFIER: digest}}))
+            for file in (CLASSIFIER, DESCRIPTION):
+                os.replace(new / file, folder / file)
+        return Bundle(folder, written.info)
     except OSError as error:
         raise BadInput(f"bundle {folder}: cannot be written ({error.strerror})") from error
 

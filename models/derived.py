@@ -6,6 +6,7 @@ the cache therefore costs time only: nothing here fails because of it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -63,7 +64,8 @@ def _read(path: Path) -> bytes | None:
         stored = path.read_bytes()
         digest, content = stored[:32], stored[32:]
         if hashlib.sha256(content).digest() == digest:
-            os.utime(path)  # the oldest are dropped first
+            with contextlib.suppress(OSError):  # somebody else's cache may be read all the same
+                os.utime(path)  # the oldest are dropped first
             return content
         log.warning("cache: %s is damaged and is built again", path)
     except FileNotFoundError:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 def digest_of(arrays: Iterable[npt.NDArray[Any]]) -> str:
-    """The same for the same arrays of the same shapes in the same order, and for no others."""
+    """The same for the same arrays of the same shapes in the same order, and for no others of these types."""
     found = hashlib.blake2b(digest_size=16)
     for array in arrays:
         found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())

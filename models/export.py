@@ -15,60 +15,46 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper
 from torch import nn
 
+from models.classifier_graph import HEAD_NAMES, add_layers, ends_of
 from models.errors import BadInput
-from models.onnx_graph import GraphBuilder, add_normalisation, finish, quantise
+from models.onnx_graph import GraphBuilder, finish, quantise
 from models.vgg16 import VGG16
 
 LOGIT_TOLERANCE = 1e-4
-_HEAD = ("head1", "head2")
 
 
 def layers_of(model: VGG16) -> dict[str, nn.Conv2d | nn.Linear]:
     """The layers with weights by the names that the graph uses, from input to output."""
     linear = [layer for layer in model.head if isinstance(layer, nn.Linear)]
-    return {**model.convolutions(), **dict(zip(_HEAD, linear, strict=True))}
+    return {**model.convolutions(), **dict(zip(HEAD_NAMES, linear, strict=True))}
 
 
 def round_weights(model: VGG16) -> None:
-    """Replace the model's weights by what the file will hold, so that torch and ONNX agree."""
+    """Replace the model's weights by what the file will hold, so that torch and ONNX agree.
+
+    Raises:
+        BadInput: a weight is no number.
+    """
     with torch.no_grad():
-        for layer in layers_of(model).values():
+        for name, layer in layers_of(model).items():
+            if not layer.weight.isfinite().all():
+                raise BadInput(f"export refused: the weights of {name} hold what is no number")
             quantised, scale = quantise(layer.weight.numpy())
             layer.weight.copy_(torch.from_numpy(quantised.astype(np.float32) * scale))
 
 
 def classifier_graph(model: VGG16) -> onnx.ModelProto:
     """uint8 ``crops`` (N, S, S, 3) RGB -> ``logits`` (N, K), dynamic N."""
-    size, graph = model.input_size, GraphBuilder()
-    x = add_normalisation(graph, model.spec)
-    layers = layers_of(model)
-    convolutions = iter(model.convolutions())
-    for index, layer in enumerate(model.trunk):
-        if isinstance(layer, nn.Conv2d):
-            name = next(convolutions)
-            inputs = [x, graph.weight(f"{name}.weight", _array(layer.weight)), _bias(graph, name, layer)]
-            x = graph.op("Conv", inputs, f"{name}.out", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-        elif isinstance(layer, nn.ReLU):
-            x = graph.op("Relu", [x], f"relu{index}")
-        else:
-            x = graph.op("MaxPool", [x], f"pool{index}", kernel_shape=[2, 2], strides=[2, 2])
-    x = graph.op("Flatten", [x], "flat", axis=1)
-    for name in _HEAD:
-        layer = layers[name]
-        inputs = [x, graph.weight(f"{name}.weight", _array(layer.weight)), _bias(graph, name, layer)]
-        output = "logits" if name == _HEAD[-1] else f"{name}.out"
-        x = graph.op("Gemm", inputs, output, transB=1)
-        if name != _HEAD[-1]:
-            x = graph.op("Relu", [x], f"{name}.relu")
-    return finish(
-        graph,
-        [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", size, size, 3])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", model.classes])],
-        "classifier",
-    )
+    graph = GraphBuilder()
+    add_layers(graph, model.spec)
+    for name, layer in layers_of(model).items():
+        assert layer.bias is not None
+        graph.weight(f"{name}.weight", _array(layer.weight))
+        graph.constant(f"{name}.bias", _array(layer.bias))
+    crops, logits = ends_of(classes=model.classes, input_size=model.input_size)
+    return finish(graph, [crops], [logits], "classifier")
 
 
 def export_classifier(model: VGG16, path: Path) -> float:
@@ -78,7 +64,7 @@ def export_classifier(model: VGG16, path: Path) -> float:
         The largest difference of a logit between ONNX Runtime and torch.
 
     Raises:
-        BadInput: the difference exceeds 1e-4 x max(1, largest logit); nothing is written.
+        BadInput: the difference exceeds 1e-4 x max(1, largest logit), or a weight is no number; nothing is written.
     """
     model.eval()
     round_weights(model)
@@ -110,18 +96,11 @@ def load_weights(model: VGG16, weights: dict[str, npt.NDArray[np.float32]]) -> N
     Raises:
         KeyError, RuntimeError: a layer is missing or has another shape.
     """
-    with torch.no_grad():
-        for name, layer in layers_of(model).items():
-            assert layer.bias is not None
-            layer.weight.copy_(torch.from_numpy(weights[f"{name}.weight"]))
-            layer.bias.copy_(torch.from_numpy(weights[f"{name}.bias"]))
+    for name, layer in layers_of(model).items():
+        kept = {kind: torch.from_numpy(weights[f"{name}.{kind}"]) for kind in ("weight", "bias")}
+        layer.load_state_dict(kept)
 
 
 def _array(parameter: torch.Tensor) -> npt.NDArray[np.float32]:
     array: npt.NDArray[np.float32] = parameter.detach().cpu().numpy()
     return array
-
-
-def _bias(graph: GraphBuilder, name: str, layer: nn.Conv2d | nn.Linear) -> str:
-    assert layer.bias is not None
-    return graph.constant(f"{name}.bias", _array(layer.bias))

@@ -8,6 +8,7 @@ so that an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from models import augment
+from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16, block_start
 
@@ -140,11 +142,11 @@ def version(
         folder.mkdir(parents=True, exist_ok=True)
         shown = f"{name} bfloat16" if half_precision else name
         path = folder / f"{_key(model, crops, settings, shown)}-{number:03d}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as archive:
-                if tick is not None:
-                    tick(len(crops))
-                return Features(archive["block4"], archive["trunk"])
+        kept = _kept(path)
+        if kept is not None:
+            if tick is not None:
+                tick(len(crops))
+            return kept
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(settings.seed * 10_007 + number)
     parts: list[Features] = []
@@ -172,8 +174,16 @@ def _half(x: torch.Tensor) -> Halves:
 
 def _key(model: VGG16, crops: Bytes, settings: Augmentation, name: str) -> str:
     """Names what the features depend on: the trunk's weights, the crops, the settings."""
-    digest = hashlib.sha256(f"{model.input_size} {model.spec} {asdict(settings)} {name} {crops.shape}".encode())
-    for layer in model.convolutions().values():
-        digest.update(layer.weight.detach().cpu().contiguous().numpy().tobytes())
-    digest.update(np.ascontiguousarray(crops).tobytes())
+    digest = hashlib.sha256(f"{model.input_size} {model.spec} {asdict(settings)} {name}".encode())
+    weights = (values.cpu().numpy() for values in model.trunk.state_dict().values())
+    digest.update(digest_of([*weights, crops]).encode())
     return digest.hexdigest()[:16]
+
+
+def _kept(path: Path) -> Features | None:
+    """What an earlier run left, unless it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Features(archive["block4"], archive["trunk"])
+    except (OSError, ValueError, EOFError, TypeError, KeyError, zipfile.BadZipFile):
+        return None

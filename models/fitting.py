@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.checkpoint import read_checkpoint, write_checkpoint
 from models.digest import digest_of
 from models.features import Halves
 
@@ -92,7 +93,7 @@ def fit(
         validation: by name; "clean" counts half of the score, the others share the other half. Only version
             0 is looked at. Empty: the last weights are kept.
         checkpoint: written every ``save_every`` epochs; an existing one of the same settings and data is resumed,
-            one of others replaced.
+            one of others, or a damaged one, replaced.
 
     Returns:
         One record per epoch: loss, and loss and accuracy of each validation set.
@@ -258,19 +259,17 @@ def _save(
     history: list[Record],
     best: dict[str, torch.Tensor],
 ) -> None:
-    partial = path.with_suffix(".part")
     states = {name: part.state_dict() for name, part in parts.items()}
-    with partial.open("wb") as stream:  # a full disk is an OSError only through a stream
-        torch.save(states | {"settings": asdict(settings), "data": data, "history": history, "best": best}, stream)
-    partial.replace(path)
+    made_of = {"settings": asdict(settings), "data": data}
+    write_checkpoint(path, states | made_of | {"history": history, "best": best})
 
 
 def _resume(
     path: Path, settings: FitSettings, data: str, parts: Mapping[str, Any]
 ) -> tuple[list[Record], dict[str, torch.Tensor]] | None:
-    """What was reached, put into ``parts``; None where weights, faces or settings were others."""
-    state = torch.load(path, weights_only=True)
-    if state["settings"] != asdict(settings) or state.get("data") != data:
+    """What was reached, put into ``parts``; None where weights, faces or settings were others, or it is damaged."""
+    state = read_checkpoint(path)
+    if state is None or state.get("settings") != asdict(settings) or state.get("data") != data:
         return None
     for name, part in parts.items():
         part.load_state_dict(state[name])

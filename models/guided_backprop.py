@@ -73,8 +73,8 @@ def _guided_forward(x: torch.Tensor) -> torch.Tensor:
 def guided_relus(model: nn.Module) -> Iterator[nn.Module]:
     """Within the block every ``nn.ReLU`` of ``model`` is guided; afterwards, also after an exception, none is.
 
-    Works on a model with any ReLU modules, shared ones included. Gradients of gradients (for attacks on the
-    saliency) pass through.
+    Works on a model with any ReLU modules, shared ones included. A gradient's own gradient is zero nearly everywhere,
+    since the gates are steps: attacks on the saliency soften them (``tools.attacks.guided_chain``).
 
     Raises:
         ValueError: no ``nn.ReLU`` module, a rectifier that is called and not a module (the plain gradient would
@@ -99,9 +99,7 @@ def guided_relus(model: nn.Module) -> Iterator[nn.Module]:
             relu.__dict__.pop("forward", None)
 
 
-def guided_backprop(
-    model: nn.Module, x: torch.Tensor, target: torch.Tensor | None = None, *, create_graph: bool = False
-) -> torch.Tensor:
+def guided_backprop(model: nn.Module, x: torch.Tensor, target: torch.Tensor | None = None) -> torch.Tensor:
     """Guided gradient of one logit per image with respect to the input.
 
     The model is used in the mode it is in (call ``eval()`` first) and is left as it was: no hook, no
@@ -111,7 +109,6 @@ def guided_backprop(
         model: maps (N, ...) to logits (N, K); its non-linearities are ``nn.ReLU`` modules.
         x: (N, ...) input.
         target: (N,) index of the logit; None takes each image's largest.
-        create_graph: keep the graph, so that the saliency itself can be differentiated (adaptive attacks).
 
     Returns:
         Gradient of the same shape as ``x``.
@@ -119,11 +116,11 @@ def guided_backprop(
     Example:
         >>> gradient = guided_backprop(recogniser.torch_model(), crops)  # Nx3x112x112
     """
-    x = x if create_graph and x.requires_grad else x.detach().requires_grad_(True)
+    x = x.detach().requires_grad_(True)
     with guided_relus(model), torch.enable_grad():
         logits = model(x)
         if target is None:
             target = logits.argmax(dim=1)
         chosen = logits.gather(1, target.view(-1, 1)).sum()
-        (gradient,) = torch.autograd.grad(chosen, x, create_graph=create_graph)
-    return gradient if create_graph else gradient.detach()
+        (gradient,) = torch.autograd.grad(chosen, x)
+    return gradient.detach()

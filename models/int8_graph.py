@@ -56,6 +56,7 @@ def measure_ranges(classifier: onnx.ModelProto, spec: InputSpec, crops: Bytes) -
     graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     kept = np.array([kept_values(side, 99.0)], np.int64)
     largest: dict[str, list[float]] = {}

@@ -31,10 +31,14 @@ class GraphBuilder:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def weight(self, name: str, values: npt.NDArray[np.float32]) -> str:
+    def weight(self, name: str, values: npt.NDArray[np.float32]) -> None:
+        """What ``expanded`` reads."""
         quantised, scale = quantise(values)
         self.constant(f"{name}.int8", quantised, np.int8)
         self.constant(f"{name}.scale", scale)
+
+    def expanded(self, name: str) -> str:
+        """The stored weight as float32."""
         cast = self.op("Cast", [f"{name}.int8"], f"{name}.cast", to=TensorProto.FLOAT)
         return self.op("Mul", [cast, f"{name}.scale"], name)
 
@@ -83,8 +87,7 @@ def read_weights(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
     """
     stored: dict[str, npt.NDArray[np.generic]] = {}
     for tensor in proto.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise BadInput(f"the graph keeps {tensor.name} outside its file, which is not allowed")
+        check_inside(tensor)
         stored[tensor.name] = numpy_helper.to_array(tensor)
     weights: dict[str, npt.NDArray[np.float32]] = {}
     for name, array in stored.items():
@@ -97,6 +100,12 @@ def read_weights(proto: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
         elif name.endswith(".bias"):
             weights[name] = array.astype(np.float32)
     return weights
+
+
+def check_inside(tensor: onnx.TensorProto) -> None:
+    """Raises BadInput where the tensor points to another file."""
+    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+        raise BadInput(f"the graph keeps {tensor.name} outside its file, which is not allowed")
 
 
 def _fits(scale: tuple[int, ...], array: tuple[int, ...]) -> bool:

@@ -1,4 +1,7 @@
-"""From one crop's evidence to a decision. Pure: the evaluation and the live tracks share it."""
+"""From one crop's evidence to a decision. Pure: the evaluation and the live tracks share it.
+
+What is no number (NaN) reaches no threshold: such evidence makes nobody known.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def _view(name: str, probabilities: Floats) -> _View:
 def decide_undefended(evidence: CropEvidence, policy: Policy) -> Decision:
     """What the recogniser would say without any defence: the raw view's name, if it is confident."""
     raw = _view("raw", evidence.raw)
-    if raw.probability < policy.threshold:
+    if not raw.probability >= policy.threshold:
         return Decision("unknown", None, None, None, raw.probability, STRANGER)
     return Decision("known", evidence.labels[raw.best], None, None, raw.probability, "")
 
@@ -92,7 +95,7 @@ def decide(evidence: CropEvidence, policy: Policy) -> Decision:
         return decide_by_zones(evidence, policy)
     labels = evidence.labels
     raw, masked = _view("raw", evidence.raw), _view("saliency", evidence.defended)
-    if raw.probability < policy.threshold:
+    if not raw.probability >= policy.threshold:
         return Decision("unknown", None, None, None, raw.probability, STRANGER)
     if masked.best == raw.best and masked.probability >= policy.confirm:
         return Decision("known", labels[raw.best], None, None, min(raw.probability, masked.probability), "")
@@ -116,7 +119,7 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     if claim is None:
         return Decision("unknown", None, None, None, raw.probability, STRANGER)
     given = [float(view[claim.best]) for view in evidence.views]
-    lacking = [number for number, one in enumerate(given) if one < policy.confirm_of(number)]
+    lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
     if not lacking:
         return Decision("known", labels[claim.best], None, None, min(claim.probability, *given), "")
     undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)

@@ -6,6 +6,7 @@ Pure functions on arrays; sizes are pixels of the crop.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -71,7 +72,7 @@ def scale_saliency(gradient: npt.NDArray[np.floating], percentile: float = 99.0)
     percentile's higher order statistic; an image with p = min gives zeros.
     """
     total = np.abs(gradient).sum(axis=-1, dtype=np.float32)
-    flat = total.reshape(len(total), -1)
+    flat = total.reshape(len(total), math.prod(total.shape[1:]))
     rank = rank_of_percentile(flat.shape[1], percentile)
     high = np.partition(flat, rank, axis=1)[:, rank]
     low = flat.min(axis=1)

@@ -107,7 +107,7 @@ def _read_npz(path: Path) -> Trunk:
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: a single array
         raise BadInput(f"trunk {path}: not a readable .npz ({error})") from error
     return _checked(found, CAFFE_INPUT, path)
 
@@ -161,5 +161,7 @@ def _checked(found: Mapping[str, npt.NDArray[np.generic]], spec: InputSpec, path
                 raise BadInput(f"trunk {path}: lacks {key}")
             if found[key].shape != expected:
                 raise BadInput(f"trunk {path}: {key} has shape {found[key].shape}, wanted {expected}")
+            if found[key].dtype.kind not in "fiu" or not np.isfinite(found[key]).all():
+                raise BadInput(f"trunk {path}: {key} holds what is no number")
             arrays[key] = np.ascontiguousarray(found[key], dtype=np.float32)
     return Trunk(arrays=arrays, spec=spec, source=path.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -120,12 +121,11 @@ def test_any_password_is_hidden_and_reaches_the_camera(scheme: str, word: str, h
 
 @pytest.fixture(scope="module")
 def described(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    """A folder with a tiny stand-in for the weights, and a good description of it."""
+    """A folder with the small bundle's weights, and a good description of them."""
     folder = tmp_path_factory.mktemp("fuzzed")
-    (folder / CLASSIFIER).write_bytes(b"weights")
+    shutil.copy(small_bundle.classifier_path, folder / CLASSIFIER)
     content = yaml.safe_load((small_bundle.folder / DESCRIPTION).read_text())
     content.pop("checksum")
-    content["sha256"] = {CLASSIFIER: hashlib.sha256(b"weights").hexdigest()}
     return folder, content
 
 
@@ -152,8 +152,17 @@ _files = st.dictionaries(
 )
 
 
+_near = st.integers(-2, 40) | st.floats(-2, 300) | st.lists(st.floats(-10, 400), min_size=3, max_size=3)
+
+
 @search
-@given(st.dictionaries(st.sampled_from(_keys), _trees | _files, max_size=3))
+@given(st.dictionaries(st.sampled_from(_keys), _trees | _files | _near, max_size=3))
+@example({"defence.kernel": 2})
+@example({"trunk.mean": [float("nan")] * 3})
+@example({"trunk.mean": [300.0, 1.0, 1.0]})
+@example({"hidden": 1_000_000})
+@example({"labels": ["A", "B", "C", "D", "E"]})
+@example({"sha256": {"a\0b": "0"}})
 def test_any_signed_description_gives_a_bundle_or_one_line(described, changes) -> None:
     folder, good = described
     content = json.loads(json.dumps(good))
@@ -172,6 +181,8 @@ def test_any_signed_description_gives_a_bundle_or_one_line(described, changes) -
         assert set(bundle.info.sha256) == {CLASSIFIER}
         assert 32 <= bundle.info.input_size <= 1024
         bundle.info.defence.parameters  # noqa: B018 (would raise)
+        assert all(0 <= level <= 255 for level in bundle.info.trunk.spec.fill_rgb)
+        assert bundle.torch_model().classes == len(bundle.info.labels)
 
 
 @pytest.fixture(scope="module")

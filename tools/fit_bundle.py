@@ -76,8 +76,11 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
     """Train on the people; the model is in evaluation mode, its logits calibrated.
 
     Raises:
-        BadInput: somebody is among the strangers too, the sizes do not fit, or ``job.work`` cannot be made.
+        BadInput: there is one person only, somebody is among the strangers too, the sizes do not fit, or ``job.work``
+            cannot be made.
     """
+    if len(people.names) < 2:
+        raise BadInput("one person, whom everybody would be taken for; give at least two")
     _check_apart(people, job.strangers)
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.settings.seed)

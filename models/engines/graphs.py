@@ -13,9 +13,8 @@ from models import architecture, defended_graph, guided_steps, int8_crops, int8_
 from models.bundle import Bundle
 from models.defended_graph import Style
 from models.derived import code_version, derived
-from models.digest import digest_of
 from models.errors import BadInput
-from models.zones import Zone, zone_mask
+from models.zones import Zone, outlines_of
 
 Precision = Literal["float32", "int8"]
 
@@ -69,13 +68,13 @@ def int8_ranges(bundle: Bundle) -> dict[str, float]:
             ranges[name] *= int8_crops.HEADROOM
         return json.dumps(ranges).encode()
 
-    found: dict[str, float] = json.loads(derived("ranges", {"bundle": bundle.checksum, "code": code()}, build))
+    found: dict[str, float] = json.loads(derived("ranges", _key(bundle), build))
     return found
 
 
-def _key(bundle: Bundle, zones: Sequence[Zone]) -> dict[str, object]:
-    """What a float32 graph depends on."""
-    pixels = digest_of(zone_mask(zone, bundle.info.input_size) for zone in zones)
+def _key(bundle: Bundle, zones: Sequence[Zone] = ()) -> dict[str, object]:
+    """What every graph depends on."""
+    pixels = outlines_of(zones, bundle.info.input_size)
     spec = asdict(bundle.info.trunk.spec)
     return {"bundle": bundle.checksum, "spec": spec, "zones": [*zones, pixels], "code": code()}
 
@@ -88,8 +87,7 @@ def _int8(bundle: Bundle, *, defended: bool) -> bytes:
             int8_graph.int8_graph(_classifier(bundle), bundle.info.trunk.spec, ranges, defended=defended)
         )
 
-    key = {"bundle": bundle.checksum, "ranges": ranges, "defended": defended, "code": code()}
-    return derived("int8", key, build)
+    return derived("int8", {**_key(bundle), "ranges": ranges, "defended": defended}, build)
 
 
 def code() -> str:

@@ -10,7 +10,7 @@ from models.bundle import Bundle
 from models.defended_graph import kept_values
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
-from models.errors import BadInput
+from models.errors import BadInput, first_line
 from models.evidence import Bytes, Floats
 from models.zones import Looks
 
@@ -19,12 +19,16 @@ class OpenVinoEngine:
     """See ``models.engines.base.Engine``.
 
     Raises:
-        BadInput: the package is not installed.
+        BadInput: the package is not installed, or does not work here.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None, precision: Precision = "float32") -> None:
         openvino = _openvino()
-        self._core = openvino.Core()
+        self._version = openvino.__version__.split("-")[0]
+        try:
+            self._core = openvino.Core()
+        except RuntimeError as error:
+            raise BadInput(f"openvino {self._version} does not work here: {first_line(error)}") from error
         self._bundle = bundle
         self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self._precision = precision
@@ -40,7 +44,7 @@ class OpenVinoEngine:
         }
         self._classifier = self._compiled(classifier(bundle, precision))
         self._defended: Any = None
-        self.name = f"openvino {openvino.__version__.split('-')[0]} (CPU, {precision})"
+        self.name = f"openvino {self._version} (CPU, {precision})"
 
     def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
         crops = looks.and_crops(crops, self._fill_rgb) if looks else crops
@@ -62,8 +66,11 @@ class OpenVinoEngine:
         return np.array(results["logits"]), np.array(results["saliency"])
 
     def _compiled(self, graph: bytes) -> Any:
-        model = self._core.read_model(graph, b"")
-        return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        try:
+            model = self._core.read_model(graph, b"")
+            return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        except RuntimeError as error:
+            raise BadInput(f"openvino {self._version} cannot load the graph: {first_line(error)}") from error
 
 
 def _openvino() -> Any:

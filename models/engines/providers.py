@@ -18,7 +18,7 @@ from typing import Any, Literal
 import onnxruntime
 
 from models.derived import cache_folder
-from models.errors import BadInput
+from models.errors import BadInput, first_line
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def open_session(graph: bytes, *, device: Device = "auto", threads: int | None =
                 onnxruntime.preload_dlls()  # the CUDA libraries that come as wheels
             session = onnxruntime.InferenceSession(graph, options, providers=[_with_options(name) for name in wanted])
     except Exception as error:  # its exceptions share no base class
-        raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {_first_line(error)}") from error
+        raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {first_line(error)}") from error
     _give_memory_back()
     running = session.get_providers()[0]
     asked = _PROVIDER.get(device, wanted[0])
@@ -139,7 +139,3 @@ def _advice(provider: str) -> str:
     if not nvidia_driver():
         return "install the NVIDIA driver"
     return "install the CUDA and cuDNN libraries that it needs (pip install onnxruntime-gpu[cuda,cudnn])"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -208,8 +208,13 @@ def test_a_run_can_go_on_from_anothers_net_with_more_people(tmp_path: Path) -> N
         torch.testing.assert_close(after[name], before[name])
 
 
-def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_a_file_that_is_no_checkpoint_is_named_in_one_line(tmp_path: Path, content: bytes | None) -> None:
     crops, labels, teacher = people()
-    (tmp_path / "no.pt").write_bytes(b"no checkpoint")
-    with pytest.raises(ValueError, match=r"no\.pt: no checkpoint of such a run"):
-        next(iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt", tmp_path / "no.pt")))
+    path = tmp_path / "no.pt"
+    path.write_bytes(content) if content is not None else torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"no\.pt: no checkpoint of such a run") as error:
+        next(iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, tmp_path / "c.pt", path)))
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match=r"no\.pt is damaged or no checkpoint of such a run; remove it"):
+        next(iter(adapt_trunk(small_model(), crops, labels, teacher, SETTINGS, path)))

@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.bundle import Bundle, load_bundle
+import models.bundle as bundle_module
+from models.bundle import Bundle, BundleInfo, PolicyInfo, load_bundle, write_bundle, write_description
 from models.errors import BadInput
+from models.vgg16 import VGG16
 
 
 @pytest.fixture
@@ -58,46 +59,61 @@ def test_a_missing_bundle_says_which_are_embedded() -> None:
         load_bundle("no-such-bundle")
 
 
-def test_a_file_outside_the_bundle_is_refused(folder: Path) -> None:
-    from models.bundle import BundleInfo, write_description
-
+@pytest.mark.parametrize("name", ["../secret", "another.bin", "a\0b"])
+def test_a_file_that_is_no_part_of_a_bundle_is_refused(folder: Path, name: str) -> None:
     info = load_bundle(folder).info
-    sums = {**info.sha256, "../secret": "0"}
+    sums = {**info.sha256, name: "0"}
     write_description(folder, BundleInfo.model_validate({**info.model_dump(), "sha256": sums}))
-    with pytest.raises(BadInput, match="outside the bundle"):
+    with pytest.raises(BadInput, match="no part of a bundle"):
         load_bundle(folder)
 
 
-def test_external_tensor_data_is_refused(folder: Path) -> None:
-    import hashlib
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("defence", {"kernel": 2}),
+        ("trunk", {"mean": [300.0, 1.0, 1.0]}),
+        ("trunk", {"mean": [float("nan")] * 3}),
+        ("trunk", {"scale": [0.0, 1.0, 1.0]}),
+        ("trunk", {"scale": [float("inf")] * 3}),
+    ],
+)
+def test_values_that_nothing_could_work_with_are_refused(small_bundle: Bundle, section: str, values: dict) -> None:
+    content = small_bundle.info.model_dump()
+    content[section].update(values)
+    with pytest.raises(ValueError, match=section):
+        BundleInfo.model_validate(content)
 
-    from models.bundle import write_description
 
-    proto = onnx.load(str(folder / "classifier.onnx"))
-    tensor = proto.graph.initializer[0]
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../../etc/passwd")
-    (folder / "classifier.onnx").write_bytes(proto.SerializeToString())
-    digest = hashlib.sha256((folder / "classifier.onnx").read_bytes()).hexdigest()
-    info = load_info(folder).model_copy(update={"sha256": {"classifier.onnx": digest}})
-    with pytest.raises(BadInput, match="outside its file"):
-        write_description(folder, info).torch_model()
+def test_of_one_person_there_is_no_bundle(small_bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="labels"):
+        BundleInfo.model_validate({**small_bundle.info.model_dump(), "labels": ["Ann"]})
+
+
+def test_a_bundle_that_cannot_be_replaced_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_bundle(folder)
+    model = VGG16(classes=4, input_size=32, hidden=16)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundle_module, "write_description", full)
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_bundle(folder, model, before.info)
+    assert load_bundle(folder).checksum == before.checksum
+    assert {path.name for path in folder.iterdir()} == {"bundle.yaml", "classifier.onnx"}
+
+
+def test_a_head_too_large_for_torch_is_one_line(folder: Path) -> None:
+    info = load_bundle(folder).info.model_copy(update={"hidden": 1_000_000})
+    with pytest.raises(BadInput, match="the head would have"):
+        Bundle(folder, info).torch_model()
 
 
 def test_thresholds_of_zones_out_of_order_are_refused() -> None:
-    from models.bundle import PolicyInfo
-
     assert PolicyInfo(zones=("eyewear",), zone_dissent=0.1, zone_confirm=0.6, zone_threshold=0.6).zones
     with pytest.raises(ValueError, match="must not fall in this order"):
         PolicyInfo(zones=("eyewear",), zone_dissent=0.1, zone_confirm=0.7, zone_threshold=0.6)
-
-
-def load_info(folder: Path):  # type: ignore[no-untyped-def]
-    from models.bundle import BundleInfo
-
-    content = yaml.safe_load((folder / "bundle.yaml").read_text())
-    content.pop("checksum")
-    return BundleInfo.model_validate(content)
 
 
 @given(st.binary(max_size=300))

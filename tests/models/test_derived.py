@@ -54,6 +54,18 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypa
     assert derived("kind", {"a": 1}, lambda: b"graph") == b"graph"
 
 
+def test_a_cache_of_somebody_else_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    derived("kind", {"a": 1}, lambda: b"graph")
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(module.os, "utime", forbidden)
+    build, calls = counted(b"graph")
+    assert derived("kind", {"a": 1}, build) == b"graph"
+    assert not calls
+
+
 def test_two_that_build_at_once_both_get_the_whole_content(folder: Path) -> None:
     barrier = threading.Barrier(2)
     found: list[bytes] = []

@@ -60,6 +60,24 @@ def test_a_graph_that_differs_is_refused_and_nothing_written(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_that_are_no_numbers_are_not_exported(tmp_path: Path) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    with torch.no_grad():
+        model.convolutions()["block2_conv1"].weight[3, 1, 1, 1] = torch.nan
+    with pytest.raises(BadInput, match="the weights of block2_conv1 hold what is no number"):
+        export.export_classifier(model, tmp_path / "c.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_another_shape_are_not_spread(tmp_path: Path) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    weights = {f"{name}.{kind}": getattr(layer, kind).numpy(force=True).copy()
+               for name, layer in export.layers_of(model).items() for kind in ("weight", "bias")}  # fmt: skip
+    weights["block1_conv2.weight"] = weights["block1_conv2.weight"][:1]
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        export.load_weights(model, weights)
+
+
 def test_quantising_by_hand() -> None:
     weight = np.array([[127.0, -63.5], [0.0, 0.0]], np.float32)
     quantised, scale = export.quantise(weight)

@@ -33,6 +33,24 @@ def test_kept_features_are_read_back_and_belong_to_their_crops_and_trunk(tmp_pat
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_features_of_a_trunk_with_other_biases_are_others(tmp_path: Path) -> None:
+    model, (crops, _) = small_model(2), drawn_people(2, 2)
+    before = version(model, crops, 1, Augmentation(), folder=tmp_path)
+    with torch.no_grad():
+        next(iter(model.convolutions().values())).bias.add_(20)
+    after = version(model, crops, 1, Augmentation(), folder=tmp_path)
+    assert not np.array_equal(before.trunk, after.trunk)
+
+
+def test_damaged_features_are_computed_again(tmp_path: Path) -> None:
+    model, (crops, _) = small_model(2), drawn_people(2, 2)
+    first = version(model, crops, 1, Augmentation(), folder=tmp_path)
+    (path,) = tmp_path.iterdir()
+    for content in (path.read_bytes()[:-100], b"", b"no zip"):
+        path.write_bytes(content)
+        assert np.array_equal(version(model, crops, 1, Augmentation(), folder=tmp_path).trunk, first.trunk)
+
+
 def test_a_crop_of_the_right_size_is_not_resampled() -> None:
     crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     assert np.array_equal(to_pixels(crops, 32).permute(0, 2, 3, 1).numpy().astype(np.uint8), crops)

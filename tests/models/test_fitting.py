@@ -69,6 +69,16 @@ def test_a_checkpoint_of_other_faces_settings_widths_or_first_weights_is_as_none
             assert torch.equal(value, afresh.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_a_damaged_checkpoint_is_as_none(tmp_path: Path, content: bytes | None) -> None:
+    examples, path = blobs_of_features(), tmp_path / "c.pt"
+    path.write_bytes(content) if content is not None else torch.save([1, 2], path)
+    afresh, wanted = head(), head()
+    fit(afresh, examples, {}, QUICK, checkpoint=path)
+    fit(wanted, examples, {}, QUICK)
+    assert all(torch.equal(value, afresh.state_dict()[name]) for name, value in wanted.state_dict().items())
+
+
 def test_strangers_make_the_answer_on_strangers_less_sure() -> None:
     examples, validation = blobs_of_features(), {"clean": blobs_of_features(seed=5)}
     random = np.random.default_rng(3)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence import CropEvidence
-from models.policy import Policy, decide, last_word
+from models.policy import Policy, decide, decide_undefended, last_word
 
 LABELS = ("Ann", "Bob", "Cid")
 
@@ -115,6 +115,18 @@ def test_a_further_zone_s_view_has_a_veto_and_tells_no_name(
     found = (decision.state, decision.dissent, decision.claimed, decision.likely)
     assert found == (state, dissent, claimed, likely)
     assert decision.identity == ("Ann" if state == "known" else None)
+
+
+NAN = [float("nan")] * 3
+
+
+@pytest.mark.parametrize("zones", [{}, {"eyewear": ANN}, {"eyewear": NAN}, {"eyewear": ANN, "lower_face": NAN}])
+@pytest.mark.parametrize(("raw", "defended"), [(ANN, ANN), (ANN, NAN), (NAN, ANN), (NAN, NAN)])
+def test_by_what_is_no_number_nobody_is_known(raw: list[float], defended: list[float], zones: dict) -> None:
+    one = evidence(raw, defended, **zones)
+    bear_out = list(zones.values()) if zones else [raw, defended]  # where the zone's view is sure, it gives the name
+    assert (decide(one, Policy()).state == "known") == all(view is ANN for view in bear_out)
+    assert (decide_undefended(one, Policy()).state == "known") == (raw is ANN)
 
 
 @given(raw=probabilities, defended=probabilities, eyes=probabilities, mouth=probabilities)

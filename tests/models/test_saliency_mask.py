@@ -91,6 +91,10 @@ def test_components_equal_scipys_labelling() -> None:
     assert np.array_equal(saliency_to_mask(saliency, parameters(min_area=20)), wanted)
 
 
+def test_of_no_crop_there_is_no_saliency() -> None:
+    assert scale_saliency(np.zeros((0, 8, 8, 3), np.float32)).shape == (0, 8, 8)
+
+
 def test_a_batch_is_masked_image_by_image() -> None:
     batch = np.random.default_rng(0).random((3, 16, 16)).astype(np.float32)
     masks = saliency_to_mask(batch, parameters(iterations=1, min_area=3))

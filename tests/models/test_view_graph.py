@@ -107,6 +107,7 @@ def test_graphs_of_other_zones_or_another_fill_are_kept_apart(bundle):
     made.append(graphs.classifier(recoloured, "float32", ("eyewear",)))
     assert len(set(made)) == 3
     assert graphs.classifier(bundle, "float32", ("eyewear",)) == made[0]
+    assert graphs.classifier(bundle, "int8") != graphs.classifier(recoloured, "int8")
 
 
 def test_the_defended_pass_gives_the_same_views_and_its_own_logits_and_saliency(bundle):

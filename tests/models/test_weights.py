@@ -1,5 +1,6 @@
 """Trunk files of three lineages, and files that are none."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,13 @@ def test_a_trunk_is_not_loaded_into_a_model_with_another_input(tmp_path: Path) -
         read_trunk(tmp_path / "t.npz").load_into(VGG16(classes=2, input_size=32, hidden=4, spec=TORCHVISION_INPUT))
 
 
+def npy() -> bytes:
+    """One array, as ``numpy.save`` writes it."""
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
 class Malicious:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("should-not-exist"),))  # type: ignore[return-value]
@@ -75,6 +83,8 @@ class Malicious:
     [
         ("missing.npz", None, "no such file"),
         ("a.npz", b"no zip", "not a readable"),
+        ("a.npz", b"", "not a readable"),
+        ("a.npz", npy(), "not a readable"),
         ("a.pth", b"no zip", "not a plain state dict"),
         ("a.t7", b"x", "Torch 7"),
         ("a.h5", b"x", "unknown kind"),
@@ -94,6 +104,13 @@ def test_a_missing_layer_and_a_wrong_shape_are_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", **{"block1_conv1.weight": np.zeros((1, 3, 3, 3), np.float16)})
     with pytest.raises(BadInput, match="has shape"):
         read_trunk(tmp_path / "odd.npz")
+
+
+@pytest.mark.parametrize("values", [np.full((64, 3, 3, 3), np.nan, np.float16), np.full((64, 3, 3, 3), "x")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, values: np.ndarray) -> None:
+    np.savez(tmp_path / "nan.npz", **{"block1_conv1.weight": values})
+    with pytest.raises(BadInput, match=r"block1_conv1\.weight holds what is no number"):
+        read_trunk(tmp_path / "nan.npz")
 
 
 def test_pickled_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,21 @@ def test_auto_takes_8_bits_only_where_they_were_measured_to_cost_nothing(
 
 
 @openvino_only
+def test_auto_does_without_an_engine_that_does_not_work_here(
+    small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    def broken() -> None:
+        raise RuntimeError("no plugin\nand more")
+
+    monkeypatch.setattr(openvino, "Core", broken)
+    with pytest.raises(BadInput, match=r"does not work here: no plugin$"):
+        openvino_module.OpenVinoEngine(small_bundle)
+    assert set(choose._measure(small_bundle, ["openvino"], 1)) == {"onnxruntime"}
+
+
+@openvino_only
 def test_the_measurement_covers_every_engine(small_bundle: Bundle) -> None:
     seconds = choose._measure(small_bundle, ["openvino"], 1)
     assert set(seconds) == {"onnxruntime", "openvino"}
