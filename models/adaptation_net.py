@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.vgg16 import VGG16, block_start, trunk_features
+from models.vgg16 import VGG16, block_start, trunk_width
 
 
 class AdaptationNet(nn.Module):
@@ -27,7 +27,7 @@ class AdaptationNet(nn.Module):
                 layers.append(nn.BatchNorm2d(layer.out_channels))
         self.trained = nn.Sequential(*layers)
         self.embed = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.3), nn.Linear(trunk_features(self.size), 512), nn.BatchNorm1d(512)
+            nn.Flatten(), nn.Dropout(0.3), nn.Linear(trunk_width(self.size), 512), nn.BatchNorm1d(512)
         )
         self.people = nn.Parameter(torch.randn(people, 512) * 0.05)
         self.to_teacher = nn.Linear(512, teacher_width)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
 from torch import nn
 
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
+from models.arrays import Floats, Labels
+
 _LOG_LIMIT = math.log(20.0)
 
 
@@ -24,12 +25,6 @@ class Calibration:
     error_before: float
     error_after: float
     n: int
-
-
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """(N, K) logits -> probabilities, float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 def expected_calibration_error(probabilities: npt.NDArray[np.floating], labels: Labels, *, bins: int = 15) -> float:
@@ -62,16 +57,14 @@ def calibrate(logits: Floats, labels: Labels) -> Calibration:
 
     def cross_entropy(log_temperature: float) -> float:
         scaled = logits.astype(np.float64) / math.exp(log_temperature)
-        largest = scaled.max(axis=1)
-        normaliser = largest + np.log(np.exp(scaled - largest[:, None]).sum(axis=1))
-        return float((normaliser - (wanted * scaled).sum(axis=1)).mean())
+        return float((logsumexp(scaled, axis=1) - (wanted * scaled).sum(axis=1)).mean())
 
     found = minimize_scalar(cross_entropy, bounds=(-_LOG_LIMIT, _LOG_LIMIT), method="bounded")
     temperature = math.exp(float(found.x))
     return Calibration(
         temperature=temperature,
-        error_before=expected_calibration_error(softmax(logits), labels),
-        error_after=expected_calibration_error(softmax(logits / temperature), labels),
+        error_before=expected_calibration_error(softmax(logits, axis=1), labels),
+        error_after=expected_calibration_error(softmax(logits / temperature, axis=1), labels),
         n=len(labels),
     )
 

@@ -17,12 +17,11 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bytes
 from models.outlines import Alpha, rectangle, rendered, superellipse
 from models.pose import TEMPLATE_SIDE
 
-Bytes = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 _CENTRE = TEMPLATE_SIDE / 2

@@ -14,17 +14,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
 from models import augment
+from models.arrays import Bytes, Halves
 from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16, block_start
 
-Bytes = npt.NDArray[np.uint8]
-Halves = npt.NDArray[np.float16]
 #: Changes a batch of (N, 3, S, S) float RGB on 0-255, for example by drawing innocent glasses on some faces.
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 

@@ -20,11 +20,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from models.arrays import Halves, Labels
 from models.checkpoint import read_checkpoint, write_checkpoint
 from models.digest import digest_of
-from models.features import Halves
 
-Labels = npt.NDArray[np.int64]
 Record = dict[str, float]
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 
 #: Factor on the ranges of the last block's activations and of the head, for the people not seen.
 HEADROOM = 1.4

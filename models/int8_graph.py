@@ -22,9 +22,9 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from models.architecture import InputSpec
+from models.arrays import Bytes
 from models.defended_graph import chain_of, defended_graph, kept_values, write_saliency
 from models.errors import BadInput
-from models.evidence import Bytes
 from models.guided_steps import BlockedSteps, Layer
 from models.onnx_graph import GraphBuilder, add_normalisation, finish, quantise, read_weights
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from models.evidence import CropEvidence, Floats
+from models.arrays import Floats
+from models.evidence import CropEvidence
 
 State = Literal["known", "unknown", "suspected_attack"]
 STRANGER = "stranger, or not confident enough"

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from models.arrays import Floats
 
 TEMPLATE_SIDE: Final = 224
 LANDMARK_NAMES: Final = ("left eye", "right eye", "nose tip", "left mouth corner", "right mouth corner")

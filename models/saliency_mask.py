@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.evidence import Bools, Bytes, Floats
+from models.arrays import Bools, Bytes, Floats
 
 Fill = Literal["mean", "inpaint"]
 

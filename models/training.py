@@ -18,18 +18,18 @@ import torch
 from torch import nn
 
 from models import augment
+from models.arrays import Bytes, Floats, Labels
 from models.calibration import Calibration, calibrate, fold_temperature
 from models.device import CPU
 from models.errors import BadInput
-from models.features import Bytes, Features
-from models.fitting import Examples, Labels, Record, predict
+from models.features import Features
+from models.fitting import Examples, Record, predict
 from models.training_run import Progress, TrainingRun, TrainingSettings, hiding, wearing
 from models.vgg16 import VGG16, block_start
 from models.zones import outlines_of
 
 log = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float32]
 #: The model as it is, crops (N, T, T, 3) and their labels -> the crops attacked, (N, S, S, 3).
 Adversary = Callable[[VGG16, Bytes, Labels], Bytes]
 

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from models import augment
-from models.features import Augmentation, Bytes, Change, Features, version
+from models.arrays import Bytes
+from models.features import Augmentation, Change, Features, version
 from models.fitting import Examples, FitSettings, Record, fit
 from models.vgg16 import VGG16
 from models.zones import Zone

@@ -20,7 +20,7 @@ __all__ = [
     "block_start",
     "make_head",
     "make_trunk",
-    "trunk_features",
+    "trunk_width",
 ]
 
 MAX_HEAD_PARAMETERS = 3_000_000
@@ -57,7 +57,7 @@ def make_trunk() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def trunk_features(input_size: int) -> int:
+def trunk_width(input_size: int) -> int:
     """How many numbers the trunk gives for one crop of side ``input_size``."""
     return BLOCKS[-1][1] * (input_size // 32) ** 2
 
@@ -113,7 +113,7 @@ class VGG16(nn.Module):
             raise ValueError(f"input size {input_size} is too small, VGG16 needs at least {MIN_INPUT_SIZE}")
         if classes < 1:
             raise ValueError(f"a recogniser needs at least one person, got {classes}")
-        features = trunk_features(input_size)
+        features = trunk_width(input_size)
         if hidden == 0:
             hidden = 512
             while (features + 1) * hidden + (hidden + 1) * classes > MAX_HEAD_PARAMETERS and hidden > 1:

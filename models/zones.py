@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bools, Bytes, Floats
 from models.digest import digest_of
 from models.errors import refuse_unknown
-from models.evidence import Bools, Bytes, Floats
 from models.eyewear import SHAPES, frame_mask
 from models.pose import TEMPLATE_SIDE
 

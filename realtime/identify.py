@@ -15,6 +15,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
@@ -25,7 +26,7 @@ from realtime.config import Config
 from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.overlay import Overlay, Status
-from realtime.types import Bytes, DetectedFace, TrackedFace
+from realtime.types import DetectedFace, TrackedFace
 from realtime.verdict import VerdictKeeper
 
 Decided = tuple[Decision, CropEvidence | None]

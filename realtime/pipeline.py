@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from models.policy import Decision, decide, decide_undefended
 from models.recogniser import Recogniser
@@ -27,7 +28,7 @@ from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.faces.find import FaceFinder
 from realtime.metrics import Meter, verdict_name
 from realtime.schedule import Schedule, key_of
-from realtime.types import Bytes, FaceCrop, FacesInFrame, Frame
+from realtime.types import FaceCrop, FacesInFrame, Frame
 from realtime.verdict import Verdict
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-from models.evidence import Floats
+from models.arrays import Floats
 from realtime.types import FaceCrop
 
 #: A track of one camera: (camera, track number).

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.assembly import batch_of, detector_of, finder_of, recogniser_of, rules_of, service_settings, warm_up
 from realtime.cameras.from_config import capture_from
@@ -32,7 +33,7 @@ from realtime.outputs.window import Window, has_screen
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
 from realtime.redact import redact
 from realtime.threads import calm_opencv
-from realtime.types import Bytes, FacesInFrame, Frame
+from realtime.types import FacesInFrame, Frame
 from realtime.verdict import Verdict
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from models.arrays import Bytes, Floats
 
 
 @dataclass(frozen=True)

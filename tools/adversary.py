@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.evidence import Bytes
+from models.arrays import Bytes, Labels
 from models.eyewear import SHAPES, box_mask, frame_mask
-from models.fitting import Labels
 from models.pose import TEMPLATE_SIDE
 from models.vgg16 import VGG16
 from tools.attacks.pgd import MaskedPGD

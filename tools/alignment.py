@@ -24,6 +24,7 @@ import torch
 import typer
 from rich.progress import track
 
+from models.arrays import Bytes
 from models.errors import BadInput, refuse_unknown
 from models.eyewear import SHAPES, frame_mask, random_innocent, rgba
 from models.pose import TEMPLATE_SIDE
@@ -37,7 +38,6 @@ from tools.pictures import choose_face, find_faces, people_of, read_picture
 from tools.report import proportion
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
-Bytes = npt.NDArray[np.uint8]
 AGAIN = ", second look"
 
 

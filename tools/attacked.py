@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from models.arrays import Bools, Bytes, Labels
 from models.device import CPU
-from models.evidence import Bools, Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
@@ -27,7 +26,6 @@ from tools.glasses.pairs import STRANGER, Pair, draw_pairs, labels_of
 from tools.glasses.store import Store, read_png
 from tools.people import People, at_size
 
-Labels = npt.NDArray[np.int64]
 NOBODY = -1
 NEAREST = "each face once, as whom the views that the accessory cannot reach give most"
 #: Told which stage is at work, how much of it is done, and how much there is.

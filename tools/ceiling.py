@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import typer
 from torch import nn
 
+from models.arrays import Floats, Labels
 from models.fitting import Examples, FitSettings, fit, predict
 from models.pose import template
 from models.training import split
@@ -30,9 +30,6 @@ from tools.people import read_people
 from tools.teacher import Teacher
 
 app = typer.Typer(add_completion=False, help="Measure how well people can be told apart with a zone hidden.")
-
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 @app.command()

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 import typer
 
+from models.arrays import Bools, Bytes
 from models.device import torch_device
 from models.errors import BadInput, refuse_unknown
-from models.evidence import Bools, Bytes
 from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
 from models.training import split

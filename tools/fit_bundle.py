@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from scipy.special import softmax
 
 import realtime.cli as cli
+from models.arrays import Floats
 from models.bundle import Bundle, BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
-from models.calibration import softmax
 from models.device import CPU
 from models.errors import BadInput
 from models.fitting import FitSettings
@@ -31,8 +31,6 @@ from tools.people import People, at_size
 from tools.provenance import commit_of_this_tree
 from tools.splits import SEEN, fingerprints
 from tools.teacher import Teacher
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -218,8 +216,8 @@ def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progr
     enrolled = people.of(sorted(order[:known].tolist()))
     others = people.of(sorted(order[known:].tolist()))
     model, _, trained = fit_model(enrolled, replace(job, work=job.work / f"known{known}-seed{seed}"), progress)
-    inside = softmax(trained.logits).astype(np.float32)
-    outside = softmax(logits_of(model, others)).astype(np.float32)
+    inside = softmax(trained.logits, axis=1).astype(np.float32)
+    outside = softmax(logits_of(model, others), axis=1).astype(np.float32)
     labels = enrolled.labels[trained.validation]
     thresholds = [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99]
     points = report.open_set(inside, labels, outside, thresholds)

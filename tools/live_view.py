@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import typer
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 from realtime.cameras.demo_scene import ACTS, FPS
 from realtime.config import CameraConfig, Config
 from realtime.demo import Demo

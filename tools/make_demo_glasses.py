@@ -22,8 +22,8 @@ import torch
 import typer
 
 from models import Recogniser, load_recogniser
+from models.arrays import Bytes
 from models.errors import BadInput, refuse_unknown
-from models.evidence import Bytes
 from models.eyewear import SHAPES, frame_mask
 from models.policy import decide
 from realtime.cameras.demo_scene import FPS, PERSON, DemoScene

@@ -21,9 +21,9 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from models.arrays import Bytes
 from models.device import torch_device
 from models.errors import BadInput, refuse_unknown
-from models.evidence import Bytes
 from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
 from realtime.faces.align import crop_face

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from models.arrays import Bytes, Labels
 from models.errors import BadInput
 from models.features import to_pixels
 from tools.pictures import people_of, read_picture
 from tools.preparation import REPORT, photographs_of, was_interrupted
-
-Bytes = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.faces.detect import FaceDetector
 from realtime.types import DetectedFace
-
-Bytes = npt.NDArray[np.uint8]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _PADDING = 0.25  # of the longer side: a face that touches the border is found better with some room around it

@@ -20,9 +20,9 @@ import onnx
 import typer
 from rich.table import Table
 
+from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle, write_description
 from models.engines import make_engine
-from models.evidence import Bools, Bytes, Floats
 from models.int8_graph import measure_ranges
 from models.policy import decide, last_word
 from models.recogniser import Recogniser

@@ -22,14 +22,13 @@ import numpy.typing as npt
 import typer
 from rich.progress import track
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from models.pose import template
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from tools.pictures import choose_face, find_faces, people_of, read_picture
 from tools.preparation import REPORT, Outcome, earlier_outcomes, summary
-
-Bytes = npt.NDArray[np.uint8]
 
 _SMALLEST_EYE_DISTANCE = 12.0  # pixels; below that a face of the crop's 39 (at 112) is mostly invented
 

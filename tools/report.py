@@ -15,10 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
+from models.arrays import Floats, Labels
 from models.errors import BadInput
-
-Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
 def proportion(right: int, n: int) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes, Labels
 from models.errors import BadInput
-from models.evidence import Bytes
 from models.policy import Decision
 from models.recogniser import Recogniser, load_recogniser
 from tools import report
-from tools.attacked import Labels
 from tools.people import People, at_size
 from tools.splits import Split, people_of_split
 

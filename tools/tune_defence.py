@@ -29,15 +29,15 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from models.arrays import Bytes, Floats, Labels
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
 from models.calibration import calibrate
 from models.device import torch_device
 from models.errors import BadInput, refuse_unknown
-from models.evidence import Bytes, Floats
 from models.eyewear import WEARABLES
 from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
-from tools.attacked import Attacked, Labels, Tick, attacked_faces, labelled
+from tools.attacked import Attacked, Tick, attacked_faces, labelled
 from tools.glasses.job import Settings
 from tools.options import Aligned, Bfloat16, Device
 from tools.people import People, read_people

@@ -24,13 +24,14 @@ import numpy.typing as npt
 import torch
 import typer
 
+from models.arrays import Bytes, Floats, Labels
 from models.bundle import load_bundle, write_description
 from models.calibration import expected_calibration_error
 from models.errors import BadInput
-from models.evidence import Bytes, CropEvidence, Floats
+from models.evidence import CropEvidence
 from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
-from tools.attacked import NOBODY, Labels, labelled
+from tools.attacked import NOBODY, labelled
 from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
 from tools.options import Aligned

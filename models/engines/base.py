@@ -7,10 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.engines.graphs import Precision
 from models.errors import BadInput
-from models.evidence import Bytes, Floats
 from models.zones import Looks
 
 ENGINES = (

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.defended_graph import Style, kept_values
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.engines.providers import Device, open_session
-from models.evidence import Bytes, Floats
 from models.zones import Looks, Zone
 
 _CPU = "CPUExecutionProvider"

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.defended_graph import kept_values
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput, first_line
-from models.evidence import Bytes, Floats
 from models.zones import Looks
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.engines.base import with_views_apart
-from models.evidence import Bytes, Floats
 from models.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
 from models.zones import Looks

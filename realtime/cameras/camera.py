@@ -6,7 +6,8 @@ import time
 from collections import Counter
 from typing import Protocol
 
-from realtime.types import Bytes, Frame
+from models.arrays import Bytes
+from realtime.types import Frame
 
 
 class Camera(Protocol):

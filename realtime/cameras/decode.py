@@ -24,8 +24,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from models.arrays import Bytes
 from realtime.cameras.h264 import FrameNumbers
-from realtime.types import Bytes
 
 KEY_FRAME_WAIT = 10.0
 """Seconds of pictures given up at most while waiting for a key frame; streams that refresh themselves row by

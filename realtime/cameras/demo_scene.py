@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bytes, Floats
 from models.errors import BadInput
 from models.eyewear import innocent
 from realtime.faces.wear import wear
-from realtime.types import Bytes, Floats
 
 WIDTH, HEIGHT, FPS = 640, 480, 25.0
 PERSON = "Eileen Collins"

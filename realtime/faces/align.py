@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from skimage.transform import SimilarityTransform
 
+from models.arrays import Bytes
 from models.pose import template
 
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 _MOST_SUBPIXELS = 16  # a face 16 times larger than its crop needs a buffer of (16 S)^2 pixels, more is waste

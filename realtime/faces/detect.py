@@ -19,9 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bytes
 from realtime.types import DetectedFace
-
-Bytes = npt.NDArray[np.uint8]
 
 SMALLEST_WORKING_FACE = 20
 """Pixels in the downscaled picture: below this MTCNN was not trained, and each halving costs four times."""

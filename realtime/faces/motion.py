@@ -13,7 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from realtime.types import Bytes, Floats
+from models.arrays import Bytes, Floats
 
 _CELL: Final = 8  # pixels of the frame per side of a compared cell: averages a sensor's noise away
 _CHANGE: Final = 6.0  # grey levels by which a cell's mean must differ

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from realtime.faces.detect import SMALLEST_WORKING_FACE, Bytes, check_settings, shrink, to_faces
+from models.arrays import Bytes, Floats
+from realtime.faces.detect import SMALLEST_WORKING_FACE, check_settings, shrink, to_faces
 from realtime.faces.mtcnn_nets import load_net
 from realtime.types import DetectedFace
 
-Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 

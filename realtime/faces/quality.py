@@ -18,9 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from models.arrays import Bytes
 from realtime.faces.align import inverse, scale_of, similarity
-
-Bytes = npt.NDArray[np.uint8]
 
 TOO_SMALL: Final = "too small"
 CUT_OFF: Final = "cut off"

@@ -21,11 +21,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from models.arrays import Bytes
 from models.pose import TEMPLATE_SIDE
 from models.zones import zone_mask
 from realtime.faces.align import Matrix, crop_face, cut, similarity
-
-Bytes = npt.NDArray[np.uint8]
 
 #: Side of the crops that the net was trained on, and the part of them that it sees: rows and columns.
 SIDE: Final = 112

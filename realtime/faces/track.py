@@ -21,8 +21,9 @@ import numpy.typing as npt
 import supervision as sv
 from trackers import ByteTrackTracker
 
+from models.arrays import Floats
 from realtime.faces.flow import follow
-from realtime.types import DetectedFace, Floats, Frame, TrackedFace
+from realtime.types import DetectedFace, Frame, TrackedFace
 
 _FRAME_RATE = 30.0  # ByteTrack's own unit of time; capture times are converted to it
 

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from realtime.faces.align import Bytes, inverse, similarity, warp
+from models.arrays import Bytes
+from realtime.faces.align import inverse, similarity, warp
 
 
 def wear(bgr: Bytes, landmarks: npt.NDArray[Any], rgba: Bytes) -> Bytes:

@@ -11,8 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from models.arrays import Bytes
 from models.errors import BadInput
-from realtime.faces.detect import Bytes, check_settings, shrink, to_faces
+from realtime.faces.detect import check_settings, shrink, to_faces
 from realtime.types import DetectedFace
 
 _WHERE = "the file is in OpenCV's model zoo, models/face_detection_yunet"

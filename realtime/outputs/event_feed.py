@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from models.policy import Decision
 from realtime.outputs.event_types import Sighting
 from realtime.outputs.events import EventLog
-from realtime.types import Bytes, FaceCrop, FacesInFrame
+from realtime.types import FaceCrop, FacesInFrame
 from realtime.verdict import Verdict
 
 _REMEMBERED = 16  # crops a track: more than the decisions that a verdict looks back on

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from models.arrays import Floats
 from realtime.outputs.event_types import PICTURES, Event, EventFilter, PendingEvent
-from realtime.types import Floats
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from models.arrays import Floats
 from realtime.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.outputs.event_types import EventSettings, Kind, Sighting
-from realtime.types import Floats
 from realtime.verdict import Verdict
 
 _FORGET_AFTER = 600.0  # seconds without a sighting after which a track is dropped from memory

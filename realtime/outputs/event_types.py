@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from realtime.types import Bytes, DetectedFace, Floats, TrackedFace
+from models.arrays import Bytes, Floats
+from realtime.types import DetectedFace, TrackedFace
 from realtime.verdict import Verdict
 
 Kind = Literal["known", "unknown", "suspected_attack", "same_name_twice"]

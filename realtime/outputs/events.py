@@ -22,13 +22,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs import evidence_files, retention
 from realtime.outputs.event_rules import EventRules, Noticed
 from realtime.outputs.event_store import EventStore
 from realtime.outputs.event_types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
 from realtime.redact import redact
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
 _PRUNE_EVERY = 60.0

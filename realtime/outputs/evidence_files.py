@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from models.arrays import Bytes, Floats
 from realtime.outputs.event_rules import overlap
 from realtime.outputs.event_types import PICTURES, EventSettings, FindFaces, PendingEvent
-from realtime.types import Bytes, Floats
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _PART = ".part-"

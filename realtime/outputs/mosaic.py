@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from models.arrays import Bytes
 from realtime.cameras.states import CameraStatus
 from realtime.outputs.overlay_style import PALE
 from realtime.outputs.overlay_text import put
 from realtime.outputs.video_writer import fitted
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 TILE = (640, 360)  # width, height of one of several cameras, pixels
 

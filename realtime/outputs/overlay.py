@@ -9,8 +9,8 @@ from datetime import datetime
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs.overlay_layout import Rect, beside, best_place, clipped
 from realtime.outputs.overlay_panel import Panel, Thumbnails, block_size
@@ -18,8 +18,6 @@ from realtime.outputs.overlay_style import INK, PALE, STYLES, WHITE, draw_box, f
 from realtime.outputs.overlay_text import BOLD, REGULAR, fitted, line_height, put, width
 from realtime.types import TrackedFace
 from realtime.verdict import Verdict
-
-Bytes = npt.NDArray[np.uint8]
 
 LIVE = "live"
 CROWD = 3  # faces, above which the panels get smaller

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs.overlay_layout import Rect
 from realtime.outputs.overlay_style import (
@@ -27,8 +27,6 @@ from realtime.outputs.overlay_style import (
 )
 from realtime.outputs.overlay_text import BOLD, REGULAR, Colour, fitted, line_height, put, width
 from realtime.verdict import Verdict
-
-Bytes = npt.NDArray[np.uint8]
 
 LABEL = 11  # size of the paler words
 ATTACK_LABELS = ("claimed", "likely")

@@ -11,14 +11,13 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import supervision as sv
 
+from models.arrays import Bytes
 from models.policy import State
 from realtime.outputs.overlay_layout import Rect
 from realtime.outputs.overlay_text import BOLD, Colour, line_height, put, width
 
-Bytes = npt.NDArray[np.uint8]
 Line = Literal["solid", "dashed", "dotted", "corners"]
 
 WHITE: Colour = (255, 255, 255)

@@ -14,9 +14,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
+from models.arrays import Bytes
+
 Colour = tuple[int, int, int]  # BGR
 
 REGULAR, BOLD = 400, 700

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.outputs.video_writer import VideoRecorder
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 
 class Recordings:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.arrays import Bytes
 from realtime.cameras.states import CameraStatus
 from realtime.metrics import Meter
 from realtime.outputs.event_feed import EventFeed
@@ -16,7 +17,7 @@ from realtime.outputs.events import EventLog, Explain
 from realtime.outputs.mqtt import Mqtt
 from realtime.outputs.outbox import OutboxSender
 from realtime.outputs.webhook import Webhook
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 if TYPE_CHECKING:
     from realtime.outputs.web import LivePictures, WebPage

@@ -22,12 +22,11 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace
 
+from models.arrays import Bytes
 from models.errors import BadInput
 
-Bytes = npt.NDArray[np.uint8]
 log = logging.getLogger(__name__)
 
 QUEUE_LENGTH = 12  # pictures waiting for the encoder: half a second at 25 fps, 11 MB at 640 x 480

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from types import TracebackType
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
+from models.arrays import Bytes
 
 ESCAPE = 27
 QUIT_KEYS = frozenset({ESCAPE, ord("q"), ord("Q")})

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import pytest
@@ -12,6 +11,7 @@ from skimage import data, transform
 from small_bundle import make_small_bundle
 
 from models.architecture import InputSpec
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.defended_graph import Style, defended_graph, kept_values
 from models.engines.torch_engine import TorchEngine
@@ -20,9 +20,6 @@ from models.export import classifier_graph, round_weights
 from models.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
 from models.vgg16 import VGG16
-
-Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 
 def astronaut_crops(size: int) -> Bytes:

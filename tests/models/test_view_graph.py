@@ -12,6 +12,7 @@ from onnx import shape_inference
 from small_bundle import make_small_bundle
 
 from models.architecture import InputSpec
+from models.arrays import Floats
 from models.bundle import Bundle
 from models.defended_graph import defended_graph, graph_with_views, kept_values
 from models.engines import graphs
@@ -19,8 +20,6 @@ from models.export import classifier_graph, round_weights
 from models.vgg16 import VGG16
 from models.view_graph import rows_reached
 from models.zones import ZONES, Looks, Zone, every_look, zone_mask
-
-Floats = npt.NDArray[np.float32]
 
 
 @pytest.fixture(scope="module", params=[32, 33, 50, 112])  # 33 is odd, 50 after its first pooling: less is shared

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import models
+from models.arrays import Bytes
 from models.bundle import Bundle
 from models.recogniser import Recogniser
 from realtime.agreement import VerdictRules
@@ -22,7 +23,7 @@ from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, run_every_frame
-from realtime.types import Bytes, FacesInFrame, Frame
+from realtime.types import FacesInFrame, Frame
 from realtime.verdict import Verdict
 
 

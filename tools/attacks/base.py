@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.evidence import Bytes, Floats
+from models.arrays import Bytes, Floats
 from tools.attacks.batch import Batch, frozen, gather, to_bytes
 from tools.attacks.eot import EOT
 

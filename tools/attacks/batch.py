@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 
 MASK_LEVEL = 0.5  # alpha from which a pixel belongs to the accessory
 

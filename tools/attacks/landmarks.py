@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-Bytes = npt.NDArray[np.uint8]
-Bools = npt.NDArray[np.bool_]
+from models.arrays import Bools, Bytes
+
 Points = npt.NDArray[np.floating]
 
 _SIDE = 48  # of O-Net's input

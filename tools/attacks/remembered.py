@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 from tools.attacks.base import Attack
 
 

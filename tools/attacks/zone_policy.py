@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.evidence import Bools, Bytes
+from models.arrays import Bools, Bytes
 from models.policy import Policy
 from tools.attacks.base import AttackResult, Objective, Watch
 from tools.attacks.batch import Batch, frozen, gather

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes
 from models.bundle import Bundle
 from models.engines import make_engine
-from models.evidence import Bytes
 from models.policy import Decision, decide
 from models.recogniser import Recogniser
 from realtime.cameras.demo_scene import DemoScene

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes
 from models.bundle import Bundle
 from models.engines import Engine, make_engine
 from models.engines.base import ENGINES
 from models.errors import BadInput
-from models.evidence import Bytes
 from models.recogniser import Recogniser
 from models.zones import Zone
 from realtime.cameras.demo_scene import DemoScene

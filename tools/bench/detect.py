@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.cameras.demo_scene import DemoScene
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.types import Bytes, DetectedFace
+from realtime.types import DetectedFace
 from tools.bench.scene import MOST_FACES, tiled
 from tools.bench.timing import in_turn, paired_ratio, spread
 

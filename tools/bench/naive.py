@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 import torch
 
+from models.arrays import Bytes
 from models.bundle import Bundle
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
 from models.saliency_mask import apply_mask, saliency_to_mask, scale_saliency
 from realtime.faces.align import crop_face
-from realtime.types import Bytes
 
 
 class Naive:

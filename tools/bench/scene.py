@@ -15,12 +15,13 @@ import av
 import cv2
 import numpy as np
 
+from models.arrays import Bytes
 from realtime.cameras.camera import frame_now
 from realtime.cameras.demo_scene import ACTS, FPS, HEIGHT, WIDTH, DemoScene
 from realtime.cameras.states import CameraError, Cause
 from realtime.cameras.video_file import VideoFile
 from realtime.faces.align import crop_face
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 CLEAN, ATTACKED, INNOCENT = range(3)  # indices into ACTS
 MOST_FACES = 8  # in one picture of 640 x 480; smaller tiles would fall below the quality gate

@@ -11,10 +11,11 @@ from typing import Any
 
 import psutil
 
+from models.arrays import Bytes
 from models.evidence import CropEvidence
 from models.policy import Decision
 from realtime.metrics import Histogram, Percentiles
-from realtime.types import Bytes, FaceCrop, Frame
+from realtime.types import FaceCrop, Frame
 
 
 class Watch:

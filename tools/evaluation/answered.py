@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Bools, Bytes, Floats
 from models.errors import BadInput
-from models.evidence import Bools, Bytes, CropEvidence, Floats
+from models.evidence import CropEvidence
 from models.policy import Decision, Policy, last_word
 from models.recogniser import Recogniser
 from realtime.cli import write_whole

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.arrays import Bytes, Floats, Labels
 from models.augment import hide_eye_band
 from models.calibration import calibrate, fold_temperature
-from models.evidence import Bytes, Floats
 from models.features import Augmentation, version
 from models.fitting import Examples, FitSettings, fit, predict
 from models.recogniser import Recogniser
 from models.vgg16 import VGG16
-from tools.attacked import Labels
 
 
 def band_mask(size: int) -> np.ndarray:

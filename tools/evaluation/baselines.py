@@ -18,7 +18,7 @@ from skimage.filters.rank import entropy
 from skimage.morphology import disk
 from torch import nn
 
-from models.evidence import Bools, Bytes, Floats
+from models.arrays import Bools, Bytes, Floats
 
 
 def sobel_map(crops: Bytes) -> Floats:

@@ -21,9 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.evidence import Bytes, Floats
+from models.arrays import Bytes, Floats, Labels
 from models.recogniser import Recogniser
-from tools.attacked import NOBODY, Labels
+from tools.attacked import NOBODY
 from tools.evaluation.measures import Flags, share
 
 

@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
-from models.evidence import Bools, Floats
-from tools.attacked import NOBODY, Attacked, Labels
+from models.arrays import Bools, Floats, Labels
+from tools.attacked import NOBODY, Attacked
 from tools.evaluation.answered import Answered
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
 from tools.evaluation.run import Evaluation

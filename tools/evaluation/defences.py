@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bools, Bytes, Floats
 from models.errors import refuse_unknown
-from models.evidence import Bools, Bytes, CropEvidence, Evidence, Floats
+from models.evidence import CropEvidence, Evidence
 from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.evidence import Bools, Bytes, Floats
-from tools.attacked import Labels
+from models.arrays import Bools, Bytes, Floats, Labels
 from tools.evaluation.measures import share
 
 #: (N, S, S, 3) uint8 RGB -> (N, K) probabilities.

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
-from models.evidence import Bools, Floats
+from models.arrays import Bools, Floats, Labels
 from models.policy import Decision
-from tools.attacked import NOBODY, Labels
+from tools.attacked import NOBODY
 from tools.report import proportion
 
 Flags = npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 from models.policy import Decision, decide_undefended
 from models.recogniser import Recogniser
 from tools.attacked import NOBODY, Attacked

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Bools, Bytes, Labels
 from models.errors import BadInput
-from models.evidence import Bools, Bytes
 from models.eyewear import random_innocent
 from realtime.faces.detect import FaceDetector
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
-from tools.attacked import Attacked, Labels
+from tools.attacked import Attacked
 from tools.pictures import choose_face, find_faces, read_picture
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from models.evidence import Bools, Bytes
+from models.arrays import Bools, Bytes, Labels
 from models.eyewear import COLOURS, SHAPES, frame_mask, paint
 from models.recogniser import Recogniser
-from tools.attacked import NOBODY, Attacked, Labels, Tick, attacked_faces, labelled, with_parameters
+from tools.attacked import NOBODY, Attacked, Tick, attacked_faces, labelled, with_parameters
 from tools.attacks import ADAPTIVE
 from tools.evaluation.answered import Answered, Asker
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from models.arrays import Bytes
 from realtime.cameras.demo_scene import FPS, DemoScene
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.config import CameraConfig, Config
 from realtime.session import Outputs, run
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 from tools.fault_drill.pictures import Units, encode_units
 from tools.fault_drill.servers import ServerProcess
 

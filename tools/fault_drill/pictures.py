@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from realtime.types import Bytes
+from models.arrays import Bytes
 
 DIGITS = 8
 PICTURES = 1 << DIGITS

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from models.arrays import Bytes
 from models.device import CPU, tf32
 from models.errors import BadInput
-from models.evidence import Bytes
 from models.eyewear import frame_mask
 from models.recogniser import Recogniser
 from models.zones import zone_mask

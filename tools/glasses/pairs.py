@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.arrays import Bytes, Floats
 from models.errors import BadInput
-from models.evidence import Bytes, Floats
 from tools.people import People
 
 Classify = Callable[[Bytes], Floats]

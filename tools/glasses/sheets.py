@@ -15,7 +15,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 from models.eyewear import frame_mask
 
 PAGE_CM = (21.0, 29.7)  # A4

@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.arrays import Bytes
 from models.errors import BadInput
-from models.evidence import Bytes
 from realtime.cli import write_json, write_whole
 
 JOB, RECORD, MANIFEST = "job.json", "record.json", "manifest.json"

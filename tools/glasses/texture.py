@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 from tools.attacks import EOT, SCENE, Sharif
 from tools.attacks.base import Watch
 from tools.attacks.batch import MASK_LEVEL

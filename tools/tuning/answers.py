@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from models.arrays import Bytes, Floats, Labels
 from models.errors import BadInput
-from models.evidence import Bytes, Floats
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask
 from realtime.cli import write_whole
-from tools.attacked import NOBODY, Labels, Tick, with_parameters
+from tools.attacked import NOBODY, Tick, with_parameters
 from tools.tuning.goodness import Outcomes
 from tools.tuning.masks import mask_key, masks_of, representatives
 

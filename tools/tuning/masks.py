@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.evidence import Bools, Floats
+from models.arrays import Bools, Floats
 from models.saliency_mask import Fill, MaskParameters, rank_of_percentile, saliency_to_mask
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from models.evidence import Bytes
+from models.arrays import Bytes, Labels
 from models.saliency_mask import MaskParameters
-from tools.attacked import Labels, Tick
+from tools.attacked import Tick
 from tools.report import proportion
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of

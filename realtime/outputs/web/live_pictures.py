@@ -12,8 +12,9 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from models.arrays import Bytes
 from realtime.cameras.states import CameraStatus
-from realtime.types import Bytes, Frame
+from realtime.types import Frame
 
 _RATE_OVER = 2.0  # seconds
 

@@ -5,10 +5,11 @@ import time
 import numpy as np
 import pytest
 
+from models.arrays import Bytes
 from realtime.faces.find import FaceFinder
 from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
-from realtime.types import Bytes, DetectedFace, Frame
+from realtime.types import DetectedFace, Frame
 
 
 class CountedDetector:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.evidence import Bytes
+from models.arrays import Bytes
 
 
 def two_layers(size: int = 4, classes: int = 3, hidden: int = 5, seed: int = 0) -> nn.Sequential:
