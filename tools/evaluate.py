@@ -37,7 +37,7 @@ from tools.attacked import NOBODY, labelled
 from tools.attacks import ADAPTIVE
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
-from tools.evaluation.curves import write_curves
+from tools.evaluation.curves import CURVES, write_curves
 from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, make_rows
 from tools.evaluation.double_masking import figures as double_masking
 from tools.evaluation.facts import missing_of, provenance, short
@@ -57,6 +57,7 @@ from tools.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_sp
 from tools.tune_defence import ticking
 
 RESULT = "evaluation.json"
+PAGES = ("evaluation.md", "evaluation.html")
 app = typer.Typer(add_completion=False, help="Evaluate defences and baselines against oblivious and adaptive attacks.")
 
 
@@ -143,7 +144,8 @@ def main(
         used = {"bundle_sha256": recogniser.bundle.checksum}
         used |= {} if second is None else {"hardened_sha256": second.bundle.checksum}
         log_look(log, {"begun": "evaluate"} | used, command="tools.evaluate")
-    (out / RESULT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
+    for earlier in (RESULT, *PAGES, *CURVES):  # the result comes last: a folder without one is not finished
+        (out / earlier).unlink(missing_ok=True)
     others = None
     if strangers is not None:
         others = unseen(read_people([strangers], allow_single=True, aligned=True), bundles, Half.measuring)
@@ -211,8 +213,8 @@ def main(
     shown = next((row for name in (TUNED, PUBLISHED) for row in rows if row.name == name), rows[-1])
     examples = examples_of(recogniser, found.attacked["sharif"], shown) if "sharif" in found.attacked else []
     title = f"Evaluation of {recogniser.bundle.info.name} ({choice.value})"
-    cli.write_whole(out / "evaluation.md", markdown_page(title, facts, tables, curves).encode())
-    cli.write_whole(out / "evaluation.html", html_page(title, facts, tables, curves, examples, shown.title).encode())
+    cli.write_whole(out / PAGES[0], markdown_page(title, facts, tables, curves).encode())
+    cli.write_whole(out / PAGES[1], html_page(title, facts, tables, curves, examples, shown.title).encode())
     cli.write_json(out / RESULT, result)
     cli.write_json(json_file, result)
     if choice is Split.test:

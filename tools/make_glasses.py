@@ -152,6 +152,8 @@ def main(
         raise BadInput("--dodge: whom to be is all the same; leave --target out")
     if sum(source is not None for source in (crops, picture, attackers)) != 1:
         raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
+    if attack == "A8" and (picture is not None or photographs is not None):
+        raise BadInput("--attack A8: changes the whole crop, which nobody can wear on a photograph; give crops alone")
     if picture is not None and photographs is not None:
         raise BadInput("--photographs: belongs to a folder of crops, and --picture is worn anyway; leave it out")
     torch.set_num_threads(threads)

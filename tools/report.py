@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from models.arrays import Floats, Labels
-from models.errors import BadInput
+from realtime.cli import write_whole
 
 
 def proportion(right: int, n: int) -> dict[str, Any]:
@@ -140,9 +141,7 @@ def save_figure(figure: Any, path: Path) -> None:
     Raises:
         BadInput: it cannot be written.
     """
-    try:
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}; give a folder that is writable") from error
-    finally:
-        plt.close(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=110)
+    plt.close(figure)
+    write_whole(path, content.getvalue())

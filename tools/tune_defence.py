@@ -61,6 +61,8 @@ KINDS = {
 }
 
 REPORT = "report.json"
+TABLE = "table.md"
+SURFACES = {objective: f"surface_{objective}.png" for objective in OBJECTIVES}
 app = typer.Typer(add_completion=False, help="Tune the saliency mask on validation faces.")
 
 
@@ -100,7 +102,8 @@ def main(
     recogniser = load_recogniser(bundle, engine, threads=threads)
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed, half_precision=half_precision)
-    (work / REPORT).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
+    for earlier in (REPORT, TABLE, *SURFACES.values()):  # the report comes last: a folder without one is not finished
+        (work / earlier).unlink(missing_ok=True)
     with ticking() as tick:
         craft = partial(attacked_faces, recogniser, people, folder=work / "attacks", device=where, tick=tick)
         attacked = craft(settings, max(faces, coarse_faces), name="tuning")
@@ -199,8 +202,8 @@ def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskPar
     """report.json, table.md and the heat maps."""
     winner = found.fine.combinations[found.winner]
     marks = {f"best, {winner.fill} fill": winner, "published": published}
-    for objective in OBJECTIVES:
-        plot_surface(found.coarse, axes, objective, marks, work / f"surface_{objective}.png")
+    for objective, name in SURFACES.items():
+        plot_surface(found.coarse, axes, objective, marks, work / name)
     text = markdown(report["rows"]) + "\n"
     lead = report.get("lead")
     interval = report["goodness_interval"]
@@ -212,7 +215,7 @@ def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskPar
         text += f"The winner lies on the edge of the grid: {', '.join(report['on_the_edge'])}.\n"
     if report["transfer"] is not None:
         text += "\n" + transfer_table(report["transfer"]) + "\n"
-    cli.write_whole(work / "table.md", text.encode())
+    cli.write_whole(work / TABLE, text.encode())
     cli.write_json(work / REPORT, report)
     cli.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -68,9 +69,40 @@ def test_the_command_writes_every_row_with_n_and_intervals(evaluated, tuned):
             assert row[key]["n"] == 3
             assert row[key]["low"] <= row[key]["share"] <= row[key]["high"]
     assert result["attacks"]["A1 on tuned"]["n"] == 2
-    assert set(result["worst_case"]) == {"published", "tuned"}
+    assert set(result["worst_case"]) == {"published", "published, at 0.8", "tuned", "tuned, at 0.8"}
     assert result["facts"]["left out"] == "nothing"
     assert sharif["none"]["mask"]["recall"]["mean"] == 0
+
+
+def test_the_full_plan_runs_the_strongest_attacks_again_for_longer(tuned, people, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "FULL", replace(command.FULL, strongest=1, strongest_pairs=3, strongest_steps=3))
+    chosen = [word for name in ("sharif", "A1", "A2", "A8") for word in ("--attack", name)]
+    (tmp_path / "per_identity.png").write_bytes(b"of an earlier run")
+    run(tuned, people, "--full", "--out", tmp_path, *OPTIONS, *chosen, "--defence", "tuned")
+    result = json.loads((tmp_path / "evaluation.json").read_text())
+    short, long = result["worst_case"]["tuned"], result["worst_case"]["tuned, long"]
+    assert short["attacks"] == ["A0", "A1", "A2"]  # A8 is no threat
+    assert long["attacks"] == ["A0", short["strongest"] if short["strongest"] != "A0" else long["attacks"][1]]
+    again = result["attacks"][f"{long['attacks'][1]} on tuned, long"]
+    assert (again["n"], again["settings"]["steps"]) == (3, 3)
+    assert long["any_attack_success"]["right"] >= long["strongest_success"]["right"]
+    assert result["worst_case"]["tuned, long, at 0.8"]["any_attack_success"]["n"] == 3
+    table = (tmp_path / "evaluation.md").read_text()
+    assert "abstained at 0.8" in table
+    assert cv2.imread(str(tmp_path / "per_identity.png")) is not None
+
+
+def test_pages_of_an_earlier_run_do_not_stay_beside_an_interrupted_one(evaluated, tuned, people, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    shutil.copytree(evaluated, out)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise RuntimeError("cut off")
+
+    monkeypatch.setattr(command, "evaluate", interrupted)
+    with pytest.raises(RuntimeError, match="cut off"):
+        run(tuned, people, "--out", out, *OPTIONS, "--defence", "tuned")
+    assert {path.name for path in out.iterdir() if path.is_file()} <= {"band.npz"}
 
 
 def test_certificates_and_verdicts_of_the_zone_views_are_counted_by_the_policy(evaluated, zoned):

@@ -242,6 +242,11 @@ def test_many_pairs_are_worn_on_the_photographs_that_their_crops_were_prepared_f
     assert np.abs(seen - attacked).mean() < 4 < np.abs(read_png(place / "original_0.png").astype(int) - attacked).mean()
 
 
+def test_what_changes_the_whole_crop_is_worn_on_no_photograph(recogniser, folder, tmp_path):
+    result = run(recogniser, folder, "--out", tmp_path / "out", "--attack", "A8", "--photographs", tmp_path)
+    assert "--attack A8: changes the whole crop" in str(result.exception)
+
+
 def test_a_missing_photograph_is_told_before_anybody_is_attacked(recogniser, folder, tmp_path):
     result = run(recogniser, folder, "--out", tmp_path / "out", "--pairs", 1, "--photographs", tmp_path)
     assert f"--photographs {tmp_path}: " in str(result.exception)

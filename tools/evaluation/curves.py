@@ -20,18 +20,19 @@ from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
 from tools.evaluation.run import Evaluation
 from tools.report import save_figure
 
+CURVES = ("success_against_iterations.png", "accuracy_against_threshold.png", "per_identity.png")
 THRESHOLDS = np.round(np.arange(0, 1.0, 0.02), 2)
 
 
 def write_curves(found: Evaluation, rows: Sequence[Row], names: Sequence[str], folder: Path) -> list[Path]:
     """All curves; gives the files written."""
-    written = [folder / "success_against_iterations.png"]
-    plot_iterations(found, rows, names, written[0])
-    if "sharif" in found.attacked:
-        written += [folder / "accuracy_against_threshold.png", folder / "per_identity.png"]
-        plot_thresholds(found, rows, written[1])
-        plot_identities(found, names, written[2])
-    return written
+    iterations, thresholds, identities = (folder / name for name in CURVES)
+    plot_iterations(found, rows, names, iterations)
+    if "sharif" not in found.attacked:
+        return [iterations]
+    plot_thresholds(found, rows, thresholds)
+    plot_identities(found, names, identities)
+    return [iterations, thresholds, identities]
 
 
 def fooled(faces: Attacked, answered: Answered, row: Row, names: Sequence[str]) -> Bools:

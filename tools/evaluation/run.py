@@ -245,25 +245,34 @@ def _adaptive(
         take(name, faces, [undefended, row])
         return name
 
-    def success(name: str, count: int | None = None) -> np.ndarray:
-        named = answers[name][row.name].defended.argmax(axis=1)
-        return np.asarray(named == attacked[name].targets)[:count]
+    def success(name: str, threshold: float = 0.0) -> np.ndarray:
+        defended = answers[name][row.name].defended
+        named = defended.argmax(axis=1) == attacked[name].targets
+        return np.asarray(named & (defended.max(axis=1) >= threshold))
+
+    def note_worst(note: str, names: dict[str, str]) -> None:
+        for at, threshold in (("", 0.0), (f", at {recogniser.policy.threshold:g}", recogniser.policy.threshold)):
+            flags = {kind: success(name, threshold) for kind, name in names.items()}
+            figures["worst_case"][f"{row.name}{note}{at}"] = worst_case(flags)
 
     # A0, the oblivious attack on the same pairs (the same seed draws the same ones first)
-    oblivious = success("sharif") if "sharif" in attacked else None
-    successes = {} if oblivious is None else {"A0": oblivious}
-    for kind in plan.adaptive:
-        name = attack(kind, plan.adaptive_pairs, plan.adaptive_steps)
-        flags = success(name)
-        figures["attacks"][name]["status"] = status(attacked[name], flags, oblivious)
-        if kind != SANITY:
-            successes[kind] = flags
-    order = sorted((k for k in successes if k in ADAPTIVE), key=lambda k: -int(successes[k].sum()))
-    for kind in order[: plan.strongest]:
-        name = attack(kind, plan.strongest_pairs, plan.strongest_steps, ", long")
+    names = {"A0": "sharif"} if "sharif" in attacked else {}
+    oblivious = success("sharif") if names else None
+    long = dict(names)
+
+    def run(kind: str, pairs: int, steps: int, note: str = "") -> str:
+        name = attack(kind, pairs, steps, note)
         figures["attacks"][name]["status"] = status(attacked[name], success(name), oblivious)
-        figures["worst_case"].setdefault(f"{row.name}, long", {})[kind] = figures["attacks"][name]["rows"][row.name][
-            "targeted_success"
-        ]
-    if successes:
-        figures["worst_case"][row.name] = worst_case(successes)
+        return name
+
+    for kind in plan.adaptive:
+        name = run(kind, plan.adaptive_pairs, plan.adaptive_steps)
+        if kind != SANITY:
+            names[kind] = name
+    order = sorted((k for k in names if k in ADAPTIVE), key=lambda k: -int(success(names[k]).sum()))
+    for kind in order[: plan.strongest]:
+        long[kind] = run(kind, plan.strongest_pairs, plan.strongest_steps, ", long")
+    if names:
+        note_worst("", names)
+    if plan.strongest and order:
+        note_worst(", long", long)

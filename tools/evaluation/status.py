@@ -12,6 +12,7 @@ from tools.evaluation.defences import ZONES
 
 FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40
 GRADIENT_CHECK = "tests/tools/attacks/test_defended.py and test_guided_chain.py (finite differences)"
+QUERIES = "A7"  # takes no gradient
 CURVE_POINTS = 31
 
 
@@ -27,12 +28,13 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
         at_least = int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
     breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
     curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
+    takes_gradients = faces.settings.attack != QUERIES
     recorded = len(curve) > 1
     return {
         "breaks_the_row": breaks,
         "at_least_as_good_as_A0": at_least,
         "loss_curve": curve,
-        "gradient_check": GRADIENT_CHECK,
+        "gradient_check": GRADIENT_CHECK if takes_gradients else None,
         "shown": breaks or (at_least is not False and recorded),
     }
 

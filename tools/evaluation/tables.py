@@ -227,22 +227,29 @@ def _adaptive(attacks: Figures, threshold: float) -> Table:
         measured, state = attack["rows"][row_name], attack["status"]
         settings = attack["settings"]
         known = measured["states"]["known_target"]
-        cells = [measured["targeted_success"], measured["targeted_success_at_threshold"], known, measured["accuracy"]]
+        late = [measured[f"{key}_at_threshold"] for key in ("targeted_success", "abstained")]
+        cells = [measured["targeted_success"], *late, known, measured["accuracy"]]
+        cells += [measured["defence_success_of_fooled"]]
         if not state["shown"]:
             weaker = state["at_least_as_good_as_A0"] is False
             remark = "unfinished: " + ("weaker than the oblivious attack" if weaker else "no loss curve")
-            table.append([name, f"{attack['n']} x {settings['steps']}", *[""] * 4, remark])
+            table.append([name, f"{attack['n']} x {settings['steps']}", *[""] * 7, remark])
             continue
         curve = state["loss_curve"]
         fell = f"loss {curve[0]:.2f} to {curve[-1]:.2f}" if len(curve) > 1 else ""
         remark = "breaks at least 90 %" if state["breaks_the_row"] else fell
-        table.append([name, f"{attack['n']} x {settings['steps']}", *map(shown, cells), remark])
-    columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", "Known(target) by the policy"]
-    columns += ["adversarial accuracy", "remark"]
+        if state["at_least_as_good_as_A0"] is None:
+            remark += "; not compared with the oblivious attack, which was not run"
+        goodness = measured["goodness"]
+        figures = [*map(shown, cells), "" if goodness is None else f"{goodness:.4f}"]
+        table.append([name, f"{attack['n']} x {settings['steps']}", *figures, remark])
+    columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", f"abstained at {threshold:g}"]
+    columns += ["Known(target) by the policy", "adversarial accuracy", "defence success, of those that had fooled it"]
+    columns += ["goodness", "remark"]
     note = (
         "The attacker knows the defence and its parameters. An attack that is weaker than the oblivious one on the"
-        " same pairs, or has no loss curve on record, stays blank. A1 to A7 begin where the oblivious one ends, whose"
-        " steps are not counted. A8 may change the whole crop: a check, no threat."
+        " same pairs, or has no loss curve on record, stays blank. A1 to A7 begin where an oblivious one of as many"
+        " steps ends, which are not counted. A8 may change the whole crop: a check, no threat."
     )
     return Table("Adaptive attacks", note, columns, table)
 

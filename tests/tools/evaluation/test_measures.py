@@ -195,6 +195,13 @@ def test_an_attack_weaker_than_the_oblivious_one_leaves_its_cell_blank():
     assert not status(faces([[1.0]] * 40), np.array([True] * 35 + [False] * 5), None)["shown"]
 
 
+def test_queries_have_no_gradient_to_check():
+    settings = {kind: replace(Settings(), attack=kind) for kind in ("A1", "A7")}
+    found = {kind: status(faces([[2.0, 1.0]], settings=one), np.ones(1, bool), None) for kind, one in settings.items()}
+    assert "test_defended" in found["A1"]["gradient_check"]
+    assert found["A7"]["gradient_check"] is None
+
+
 def test_nothing_is_said_of_a_comparison_that_was_not_made():
     alone = status(faces([[3.0, 1.0]] * 2), np.array([True, False]), None)
     assert alone["at_least_as_good_as_A0"] is None
