@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.vgg16 import VGG16, block_start, trunk_width
+from models.architecture import trunk_width
+from models.vgg16 import VGG16, block_start
 
 
 class AdaptationNet(nn.Module):

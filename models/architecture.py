@@ -12,6 +12,11 @@ CONVOLUTION_NAMES: tuple[str, ...] = tuple(
 )
 
 
+def trunk_width(input_size: int) -> int:
+    """How many numbers the trunk gives for one crop of side ``input_size``."""
+    return BLOCKS[-1][1] * (input_size >> len(BLOCKS)) ** 2  # each block halves the side
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a trunk expects: channels in ``channel_order``, on 0-255, minus ``mean``, times ``scale``.

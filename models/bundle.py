@@ -40,12 +40,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise ValueError(f"{value} is not odd")
-    return value
-
-
 Level = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -70,9 +64,14 @@ class DefenceInfo(_Strict):
     iterations: int = Field(ge=0, le=64)
     min_area: int = Field(ge=0)
     percentile: float = Field(default=99.0, gt=0, le=100)
-    kernel: Annotated[int, AfterValidator(_odd)] = Field(default=3, ge=1, le=31)
+    kernel: int = Field(default=3, ge=1, le=31)
     fill: Fill = "mean"
     record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
+
+    @model_validator(mode="after")
+    def _usable(self) -> DefenceInfo:
+        self.parameters  # noqa: B018 (raises what they refuse)
+        return self
 
     @property
     def parameters(self) -> MaskParameters:

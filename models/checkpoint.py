@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from models.whole_file import whole_file
+
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` in place of an earlier checkpoint.
@@ -14,10 +16,8 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: the disk is full, or the folder cannot be written; the earlier one stays.
     """
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as stream:  # a full disk is an OSError only through a stream
+    with whole_file(path) as stream:  # a full disk is an OSError only through a stream
         torch.save(state, stream)
-    partial.replace(path)
 
 
 def read_checkpoint(path: Path, *, device: torch.device | str = "cpu") -> dict[str, Any] | None:

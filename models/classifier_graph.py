@@ -12,7 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from models.architecture import BLOCKS, CONVOLUTION_NAMES, InputSpec
+from models import architecture
+from models.architecture import CONVOLUTION_NAMES, InputSpec, trunk_width
 from models.errors import BadInput
 from models.onnx_graph import OPSET, GraphBuilder, add_normalisation, check_inside
 
@@ -21,19 +22,18 @@ HEAD_NAMES = ("head1", "head2")
 
 def weight_shapes(*, classes: int, input_size: int, hidden: int) -> dict[str, tuple[int, ...]]:
     """The shape of each layer's weight by the layer's name, from input to output; a bias has the first side's."""
-    widths = [width for count, width in BLOCKS for _ in range(count)]
+    widths = [width for count, width in architecture.BLOCKS for _ in range(count)]
     before = [3, *widths[:-1]]
     shapes: dict[str, tuple[int, ...]] = {
         name: (width, channels, 3, 3) for name, width, channels in zip(CONVOLUTION_NAMES, widths, before, strict=True)
     }
-    features = widths[-1] * (input_size // 2 ** len(BLOCKS)) ** 2
-    return shapes | dict(zip(HEAD_NAMES, ((hidden, features), (classes, hidden)), strict=True))
+    return shapes | dict(zip(HEAD_NAMES, ((hidden, trunk_width(input_size)), (classes, hidden)), strict=True))
 
 
 def add_layers(graph: GraphBuilder, spec: InputSpec) -> None:
     """From ``crops`` uint8 (N, S, S, 3) RGB to ``logits`` (N, K): the ops; weights and biases are to be added."""
     x, index, names = add_normalisation(graph, spec), 0, iter(CONVOLUTION_NAMES)
-    for count, _ in BLOCKS:
+    for count, _ in architecture.BLOCKS:
         for _ in range(count):
             name = next(names)
             inputs = [x, graph.expanded(f"{name}.weight"), f"{name}.bias"]

@@ -21,6 +21,7 @@ from models.classifier_graph import HEAD_NAMES, add_layers, ends_of
 from models.errors import BadInput
 from models.onnx_graph import GraphBuilder, finish, quantise
 from models.vgg16 import VGG16
+from models.whole_file import whole_file
 
 LOGIT_TOLERANCE = 1e-4
 
@@ -69,10 +70,10 @@ def export_classifier(model: VGG16, path: Path) -> float:
     model.eval()
     round_weights(model)
     proto = classifier_graph(model)
-    difference = check_against_torch(proto.SerializeToString(), model)
-    partial = path.with_suffix(".part")
-    onnx.save(proto, partial)
-    partial.replace(path)
+    content = proto.SerializeToString()
+    difference = check_against_torch(content, model)
+    with whole_file(path) as stream:
+        stream.write(content)
     return difference
 
 

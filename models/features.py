@@ -8,7 +8,6 @@ so that an interrupted run goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,10 +17,11 @@ import torch
 import torch.nn.functional as F
 
 from models import augment
-from models.arrays import Bytes, Halves
+from models.arrays import Bytes, Halves, read_arrays
 from models.digest import digest_of
 from models.half_precision import bfloat16
 from models.vgg16 import VGG16, block_start
+from models.whole_file import whole_file
 
 #: Changes a batch of (N, 3, S, S) float RGB on 0-255, for example by drawing innocent glasses on some faces.
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
@@ -140,11 +140,11 @@ def version(
         folder.mkdir(parents=True, exist_ok=True)
         shown = f"{name} bfloat16" if half_precision else name
         path = folder / f"{_key(model, crops, settings, shown)}-{number:03d}.npz"
-        kept = _kept(path)
+        kept = read_arrays(path, "block4", "trunk")
         if kept is not None:
             if tick is not None:
                 tick(len(crops))
-            return kept
+            return Features(kept["block4"], kept["trunk"])
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(settings.seed * 10_007 + number)
     parts: list[Features] = []
@@ -158,10 +158,8 @@ def version(
         parts.append(trunk_features(model, pixels, half_precision=half_precision, tick=tick))
     found = Features(np.concatenate([p.block4 for p in parts]), np.concatenate([p.trunk for p in parts]))
     if path is not None:
-        partial = path.with_suffix(".part")
-        with partial.open("wb") as stream:
+        with whole_file(path) as stream:
             np.savez(stream, block4=found.block4, trunk=found.trunk)
-        partial.replace(path)
     return found
 
 
@@ -176,12 +174,3 @@ def _key(model: VGG16, crops: Bytes, settings: Augmentation, name: str) -> str:
     weights = (values.cpu().numpy() for values in model.trunk.state_dict().values())
     digest.update(digest_of([*weights, crops]).encode())
     return digest.hexdigest()[:16]
-
-
-def _kept(path: Path) -> Features | None:
-    """What an earlier run left, unless it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return Features(archive["block4"], archive["trunk"])
-    except (OSError, ValueError, EOFError, TypeError, KeyError, zipfile.BadZipFile):
-        return None

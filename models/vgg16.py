@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from models.architecture import BLOCKS, CAFFE_INPUT, CONVOLUTION_NAMES, InputSpec
+from models import architecture
+from models.architecture import CAFFE_INPUT, CONVOLUTION_NAMES, InputSpec, trunk_width
 
 __all__ = [
-    "BLOCKS",
     "CAFFE_INPUT",
     "CONVOLUTION_NAMES",
     "VGG16",
@@ -20,7 +20,6 @@ __all__ = [
     "block_start",
     "make_head",
     "make_trunk",
-    "trunk_width",
 ]
 
 MAX_HEAD_PARAMETERS = 3_000_000
@@ -49,17 +48,12 @@ def make_trunk() -> nn.Sequential:
     """The 13 convolutions as one Sequential of conv, ReLU and max-pool modules."""
     layers: list[nn.Module] = []
     channels = 3
-    for count, width in BLOCKS:
+    for count, width in architecture.BLOCKS:
         for _ in range(count):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
-
-
-def trunk_width(input_size: int) -> int:
-    """How many numbers the trunk gives for one crop of side ``input_size``."""
-    return BLOCKS[-1][1] * (input_size // 32) ** 2
 
 
 def make_head(features: int, classes: int, *, hidden: int, dropout: float) -> nn.Sequential:
@@ -149,4 +143,4 @@ class VGG16(nn.Module):
 
 def block_start(block: int) -> int:
     """Index in the trunk's Sequential where ``block`` (1 to 5; 6 = the end) begins."""
-    return sum(2 * count + 1 for count, _ in BLOCKS[: block - 1])
+    return sum(2 * count + 1 for count, _ in architecture.BLOCKS[: block - 1])

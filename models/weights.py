@@ -25,6 +25,7 @@ import torch
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
+from models.whole_file import whole_file
 
 TORCHVISION_INPUT = InputSpec(
     mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
@@ -97,10 +98,8 @@ def write_trunk(path: str | Path, model: VGG16) -> None:
         assert layer.bias is not None
         arrays[f"{name}.weight"] = layer.weight.detach().cpu().numpy().astype(np.float16)
         arrays[f"{name}.bias"] = layer.bias.detach().cpu().numpy().astype(np.float16)
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as stream:
+    with whole_file(path) as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
-    partial.replace(path)
 
 
 def _read_npz(path: Path) -> Trunk:

@@ -25,6 +25,7 @@ from models.training import Trained, record_of, train
 from models.training_run import Progress, TrainingSettings
 from models.vgg16 import VGG16
 from models.weights import Trunk, read_trunk
+from models.whole_file import whole_file
 from tools import report
 from tools.adversary import short_attacks
 from tools.people import People, at_size
@@ -256,9 +257,8 @@ def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Float
         return found
     corners = template(people.crops.shape[1]).astype(np.float64)
     found = Teacher(teacher, threads=threads).embed(people.crops, corners)
-    with kept.with_suffix(".part").open("wb") as stream:
+    with whole_file(kept) as stream:
         np.save(stream, found)
-    kept.with_suffix(".part").replace(kept)
     return found
 
 

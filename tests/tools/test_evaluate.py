@@ -82,8 +82,11 @@ def test_the_full_plan_runs_the_strongest_attacks_again_for_longer(tuned, people
     result = json.loads((tmp_path / "evaluation.json").read_text())
     short, long = result["worst_case"]["tuned"], result["worst_case"]["tuned, long"]
     assert short["attacks"] == ["A0", "A1", "A2"]  # A8 is no threat
-    assert long["attacks"] == ["A0", short["strongest"] if short["strongest"] != "A0" else long["attacks"][1]]
-    again = result["attacks"][f"{long['attacks'][1]} on tuned, long"]
+    reached = {kind: result["attacks"][f"{kind} on tuned"]["rows"]["tuned"]["targeted_success"]["right"] for kind in
+               ("A1", "A2")}  # fmt: skip
+    stronger = max(reached, key=reached.__getitem__)
+    assert long["attacks"] == ["A0", stronger]
+    again = result["attacks"][f"{stronger} on tuned, long"]
     assert (again["n"], again["settings"]["steps"]) == (3, 3)
     assert long["any_attack_success"]["right"] >= long["strongest_success"]["right"]
     assert result["worst_case"]["tuned, long, at 0.8"]["any_attack_success"]["n"] == 3

@@ -7,13 +7,12 @@ import io
 import json
 import statistics
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.arrays import Bools, Bytes, Floats
+from models.arrays import Bools, Bytes, Floats, read_arrays
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, Policy, last_word
@@ -100,12 +99,11 @@ class Asker:
         digest = hashlib.sha256(key.encode())
         digest.update(np.ascontiguousarray(crops).tobytes())
         path = self.folder / f"{row.name}-{digest.hexdigest()[:20]}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                mask = np.unpackbits(archive["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
-                return self._answered(row, archive["raw"], archive["masked_view"], mask, archive["views"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # absent or damaged: asked (again)
-            evidence = row.answer(crops)
+        kept = read_arrays(path, "raw", "masked_view", "mask", "views")
+        if kept is not None:
+            mask = np.unpackbits(kept["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
+            return self._answered(row, kept["raw"], kept["masked_view"], mask, kept["views"])
+        evidence = row.answer(crops)
         content = io.BytesIO()
         mask = np.packbits(evidence.mask, axis=-1)
         np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=mask, views=evidence.views)

@@ -243,6 +243,7 @@ def _adaptive(
             settings = Settings(attack=kind, shape=shape, steps=steps, seed=seed, half_precision=plan.half_precision)
             faces = craft(name, settings, pairs)
         take(name, faces, [undefended, row])
+        figures["attacks"][name]["status"] = status(faces, success(name), oblivious)
         return name
 
     def success(name: str, threshold: float = 0.0) -> np.ndarray:
@@ -259,19 +260,13 @@ def _adaptive(
     names = {"A0": "sharif"} if "sharif" in attacked else {}
     oblivious = success("sharif") if names else None
     long = dict(names)
-
-    def run(kind: str, pairs: int, steps: int, note: str = "") -> str:
-        name = attack(kind, pairs, steps, note)
-        figures["attacks"][name]["status"] = status(attacked[name], success(name), oblivious)
-        return name
-
     for kind in plan.adaptive:
-        name = run(kind, plan.adaptive_pairs, plan.adaptive_steps)
+        name = attack(kind, plan.adaptive_pairs, plan.adaptive_steps)
         if kind != SANITY:
             names[kind] = name
     order = sorted((k for k in names if k in ADAPTIVE), key=lambda k: -int(success(names[k]).sum()))
     for kind in order[: plan.strongest]:
-        long[kind] = run(kind, plan.strongest_pairs, plan.strongest_steps, ", long")
+        long[kind] = attack(kind, plan.strongest_pairs, plan.strongest_steps, ", long")
     if names:
         note_worst("", names)
     if plan.strongest and order:

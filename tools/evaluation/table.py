@@ -45,3 +45,8 @@ def shown(figure: Figures | None) -> str:
         return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n {figure['n']})"
     low, high = 100 * figure["low"], 100 * figure["high"]
     return f"{figure['right']} of {figure['n']}: {100 * figure['share']:.1f} % ({low:.0f}-{high:.0f})"
+
+
+def score_shown(score: float | None) -> str:
+    """Four digits; blank where there is none."""
+    return "" if score is None else f"{score:.4f}"

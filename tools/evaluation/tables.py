@@ -8,7 +8,7 @@ from typing import Any
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
 from tools.evaluation.published import GOODNESS
 from tools.evaluation.published import PUBLISHED as ARTICLE
-from tools.evaluation.table import Figures, Table, shown
+from tools.evaluation.table import Figures, Table, score_shown, shown
 
 
 def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[Table]:
@@ -131,7 +131,7 @@ def _against_the_article(figures: Figures, threshold: float) -> Table:
         cells = ["" if row == NONE and "defence" in words else shown(figure(row)) for row in ours]
         table.append([words, shown(before), shown(after), *cells])
     scores = [main["rows"][row]["goodness"] for row in ours]
-    table.append(["goodness", "", f"{GOODNESS}", *("" if score is None else f"{score:.4f}" for score in scores)])
+    table.append(["goodness", "", f"{GOODNESS}", *map(score_shown, scores)])
     return Table(
         "Beside the published table",
         "Oblivious attacker (Sharif et al. 2016). The article's counts are inferred from its percentages (n = 60);"
@@ -170,8 +170,7 @@ def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], t
     for row in rows:
         measured = attack["rows"][row.name]
         cells = ["" if row.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
-        score = measured["goodness"]
-        table.append([row.title, *cells, "" if score is None else f"{score:.4f}"])
+        table.append([row.title, *cells, score_shown(measured["goodness"])])
     at = f"at {threshold:g}"
     columns = ["defence", "adversarial accuracy", "targeted success", "untargeted success"]
     columns += ["defence success, of all", "defence success, of those fooled before", f"accuracy {at}"]
@@ -221,31 +220,28 @@ def _masks(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
 
 
 def _adaptive(attacks: Figures, threshold: float) -> Table:
+    columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", f"abstained at {threshold:g}"]
+    columns += ["Known(target) by the policy", "adversarial accuracy", "defence success, of those that had fooled it"]
+    columns += ["goodness", "remark"]
+    keys = ["targeted_success", "targeted_success_at_threshold", "abstained_at_threshold", "known_target"]
+    keys += ["accuracy", "defence_success_of_fooled"]
     table = []
     for name, attack in attacks.items():
         row_name = name.split(" on ")[1].split(",")[0]
-        measured, state = attack["rows"][row_name], attack["status"]
-        settings = attack["settings"]
-        known = measured["states"]["known_target"]
-        late = [measured[f"{key}_at_threshold"] for key in ("targeted_success", "abstained")]
-        cells = [measured["targeted_success"], *late, known, measured["accuracy"]]
-        cells += [measured["defence_success_of_fooled"]]
+        state, begin = attack["status"], [name, f"{attack['n']} x {attack['settings']['steps']}"]
         if not state["shown"]:
             weaker = state["at_least_as_good_as_A0"] is False
             remark = "unfinished: " + ("weaker than the oblivious attack" if weaker else "no loss curve")
-            table.append([name, f"{attack['n']} x {settings['steps']}", *[""] * 7, remark])
+            table.append([*begin, *[""] * (len(keys) + 1), remark])
             continue
+        measured = attack["rows"][row_name]
         curve = state["loss_curve"]
         fell = f"loss {curve[0]:.2f} to {curve[-1]:.2f}" if len(curve) > 1 else ""
         remark = "breaks at least 90 %" if state["breaks_the_row"] else fell
         if state["at_least_as_good_as_A0"] is None:
             remark += "; not compared with the oblivious attack, which was not run"
-        goodness = measured["goodness"]
-        figures = [*map(shown, cells), "" if goodness is None else f"{goodness:.4f}"]
-        table.append([name, f"{attack['n']} x {settings['steps']}", *figures, remark])
-    columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", f"abstained at {threshold:g}"]
-    columns += ["Known(target) by the policy", "adversarial accuracy", "defence success, of those that had fooled it"]
-    columns += ["goodness", "remark"]
+        cells = [shown((measured | measured["states"])[key]) for key in keys]
+        table.append([*begin, *cells, score_shown(measured["goodness"]), remark])
     note = (
         "The attacker knows the defence and its parameters. An attack that is weaker than the oblivious one on the"
         " same pairs, or has no loss curve on record, stays blank. A1 to A7 begin where an oblivious one of as many"

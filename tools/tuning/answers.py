@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from models.arrays import Bytes, Floats, Labels
+from models.arrays import Bytes, Floats, Labels, read_arrays
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask
@@ -142,12 +141,10 @@ class Answers:
     def _read(self, name: str) -> _Known | None:
         if self.folder is None:
             return None
-        try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as archive:
-                answers = dict(zip(archive["keys"].tolist(), archive["scores"], strict=True))
-                return _Known(archive["raw"], archive["saliency"], answers)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # absent or damaged: asked again
+        kept = read_arrays(self.folder / f"{name}.npz", "raw", "saliency", "keys", "scores")
+        if kept is None:
             return None
+        return _Known(kept["raw"], kept["saliency"], dict(zip(kept["keys"].tolist(), kept["scores"], strict=True)))
 
     def _keep(self, name: str, known: _Known) -> None:
         if self.folder is None:
