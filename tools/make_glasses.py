@@ -34,7 +34,7 @@ from tools.evaluation.photographs import Camera
 from tools.glasses.job import ATTACKS, Settings, View, Worn, make_glasses, summary
 from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.glasses.sheets import contact_sheet, printable_page
-from tools.glasses.store import MANIFEST, Store, png, read_png
+from tools.glasses.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
 from tools.glasses.texture import make_texture
 from tools.options import Aligned, Bfloat16, Device
 from tools.people import at_size, read_people
@@ -103,7 +103,7 @@ def finish(
             now = f"{record['named_after'][0]} {record['best_after'][0]:.2f}, {record['iterations']} steps"
             pictures = [read_png(place / f"{kind}_0.png") for kind in ("original", "adversarial")]
             cells.append((pictures[0], pictures[1], f"{record['attacker']} as {goal}\n{now}"))
-    cli.write_whole(store.folder / "contact_sheet.png", png(contact_sheet(cells)))
+    cli.write_whole(store.folder / CONTACT_SHEET, png(contact_sheet(cells)))
     manifest = job | {"area": round(area(settings.shape, recogniser.input_size), 4)}
     manifest |= {"summary": summary(records), "pairs": records}
     cli.write_json(store.folder / MANIFEST, manifest)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -22,7 +24,8 @@ from realtime.cli import typer as typer_of_cli
 from tools import evaluate as command
 from tools.attacks import Sharif
 from tools.evaluation.certificates import JITTERS
-from tools.evaluation.defences import NAMES
+from tools.evaluation.defences import NAMES, make_rows
+from tools.evaluation.tables import tables_of
 from tools.glasses.store import read_png
 
 
@@ -106,6 +109,41 @@ def test_pages_of_an_earlier_run_do_not_stay_beside_an_interrupted_one(evaluated
     with pytest.raises(RuntimeError, match="cut off"):
         run(tuned, people, "--out", out, *OPTIONS, "--defence", "tuned")
     assert {path.name for path in out.iterdir() if path.is_file()} <= {"band.npz"}
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_result(evaluated, tuned, people, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    shutil.copytree(evaluated, out)
+    opened = os.open
+
+    def full(path, *options):
+        if "evaluation.html" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, *options)
+
+    monkeypatch.setattr("realtime.cli.os.open", full)
+    with pytest.raises(BadInput, match="No space left on device") as caught:
+        run(tuned, people, "--out", out, *OPTIONS, "--defence", "tuned")
+    assert "\n" not in str(caught.value)
+    assert not {"evaluation.json", "evaluation.html"} & {path.name for path in out.iterdir()}
+
+
+def test_an_unfinished_attack_leaves_its_cells_blank_in_the_table(evaluated, tuned):
+    figures = json.loads((evaluated / "evaluation.json").read_text())
+    rows = make_rows(tuned, ["none", "published", "tuned"], band_model=None, seed=0)
+
+    def cells(weaker: bool) -> list[str]:
+        figures["attacks"]["A1 on tuned"]["status"] |= {"shown": not weaker, "at_least_as_good_as_A0": not weaker}
+        (table,) = [one for one in tables_of(figures, rows, 0.8) if one.title == "Adaptive attacks"]
+        (found,) = [row for row in table.rows if row[0] == "A1 on tuned"]
+        assert len(found) == len(table.columns)
+        return list(found)
+
+    assert all(cells(weaker=False)[1:8])
+    blank = cells(weaker=True)
+    assert blank[1] == "2 x 2"
+    assert not any(blank[2:-1])
+    assert blank[-1] == "unfinished: weaker than the oblivious attack"
 
 
 def test_certificates_and_verdicts_of_the_zone_views_are_counted_by_the_policy(evaluated, zoned):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 from dataclasses import replace
 
 import cv2
@@ -17,12 +19,14 @@ from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
 from realtime.cli import typer as typer_of_cli
 from tools import tune_defence as command
-from tools.attacked import with_parameters
+from tools.attacked import Attacked, with_parameters
+from tools.glasses.job import Settings
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of
 from tools.tuning.grid import Axes, coarse_axes
 from tools.tuning.masks import mask_key, masks_of, representatives
 from tools.tuning.search import Faces, search
+from tools.tuning.transfer import transfer_matrix
 
 SMALL = Axes(thresholds=(0.3, 0.6, 0.9), iterations=(1, 2), min_areas=(2, 8), percentiles=(99.0, 100.0))
 
@@ -41,6 +45,11 @@ def faces(recogniser: Recogniser, count: int = 5) -> Faces:
 def run(*options: object) -> None:
     arguments = [str(o) for o in (*options, "--aligned", "--threads", 1, "--engine", "onnxruntime-cpu")]
     typer_of_cli.main.get_command(command.app).main(arguments, standalone_mode=False)
+
+
+def attacked(adversarial: np.ndarray, some: Faces) -> Attacked:
+    region = np.zeros((SIZE, SIZE), np.bool_)
+    return Attacked("kind", Settings(), some.clean, adversarial, some.labels, some.targets, region, ())
 
 
 def outcomes(real: list[list[float]], target: list[list[float]] | None = None) -> Outcomes:
@@ -152,6 +161,30 @@ def test_the_search_finds_what_trying_everything_finds(recogniser):
     assert found.merging_error == 0
 
 
+def test_only_the_best_of_the_first_faces_reach_the_second_stage(recogniser):
+    some = faces(recogniser, 4)
+    published = MaskParameters.published(SIZE)
+    found = search(Answers(recogniser), some, SMALL, always=[published], coarse_faces=2, best=3, merge=0.0)
+    by_hand = {}
+    for one in found.coarse.combinations:
+        with with_parameters(recogniser, one):
+            clean, after = (recogniser.defend(c[:2]).defended for c in (some.clean, some.adversarial))
+        terms = (
+            clean[[0, 1], some.clean_labels[:2]],
+            after[[0, 1], some.labels[:2]],
+            1 - after[[0, 1], some.targets[:2]],
+        )
+        by_hand[one] = sum(float(term.mean()) for term in terms) / 3
+    assert set(SMALL.combinations()) <= set(by_hand)
+    third = sorted(set(by_hand.values()), reverse=True)[2]
+    alone = {found.coarse.combinations[place] for place in found.coarse.best_of_each().values()}
+    extra = {one for one in found.fine.combinations if by_hand[one] < third - 1e-5} - alone
+    assert extra <= {published}
+    assert published in found.fine.combinations
+    assert len(found.fine.combinations) < len(by_hand)
+    assert found.fine.clean.real.shape[1] == 4
+
+
 def test_the_command_writes_the_winner_its_record_and_its_tables(trained, people, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "coarse_axes", lambda size: SMALL)
     options = (people, "--bundle", trained.bundle.folder, "--work", tmp_path / "w", "--shape", "wide", "--steps", 5)
@@ -184,6 +217,51 @@ def test_the_transfer_matrix_reports_each_kind_on_every_other(trained, people, t
     assert np.array(matrix["goodness"]).shape == (2, 2)
     assert [[cell["n"] for cell in row] for row in matrix["success"]] == [[2, 2], [2, 2]]
     assert "published, scaled" in (tmp_path / "table.md").read_text()
+
+
+def test_a_full_disk_is_one_line_and_leaves_bundle_and_report_alone(trained, people, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "coarse_axes", lambda size: SMALL)
+    before = load_bundle(trained.bundle.folder).info.defence
+    opened = os.open
+
+    def full(path, *options):
+        if "report.json" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened(path, *options)
+
+    monkeypatch.setattr("realtime.cli.os.open", full)
+    with pytest.raises(BadInput, match="No space left on device") as caught:
+        run(people, "--bundle", trained.bundle.folder, "--work", tmp_path, "--shape", "wide", "--steps", 2,
+            "--coarse-faces", 2, "--faces", 2, "--best", 2)  # fmt: skip
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "report.json").exists()
+    assert load_bundle(trained.bundle.folder).info.defence == before
+
+
+def test_each_kind_tunes_on_its_even_faces_and_is_reported_on_the_odd_ones(recogniser):
+    """A row of the matrix is the kind tuned on, a column the one reported on; worked out with ``Recogniser.defend``."""
+    combinations = [MaskParameters(0.2, 1, 2, 99.0), MaskParameters(0.9, 1, 8, 100.0)]
+    some = faces(recogniser, 4)
+    kinds = {"own": attacked(some.adversarial, some), "other": attacked(crops(4, seed=23), some)}
+    matrix = transfer_matrix(Answers(recogniser), some.clean, some.clean_labels, kinds, combinations, merge=0.0)
+
+    def goodness(parameters: MaskParameters, kind: Attacked, held: slice) -> float:
+        with with_parameters(recogniser, parameters):
+            clean = recogniser.defend(some.clean).defended[np.arange(4), some.clean_labels][held]
+            after = recogniser.defend(kind.adversarial).defended
+        real, target = after[np.arange(4), some.labels][held], after[np.arange(4), some.targets][held]
+        return float((clean.mean() + real.mean() + 1 - target.mean()) / 3)
+
+    even, odd = slice(0, None, 2), slice(1, None, 2)
+    assert matrix["kinds"] == ["own", "other"]
+    for row, name in enumerate(matrix["kinds"]):
+        best = max(combinations, key=lambda one: goodness(one, kinds[name], even))
+        assert matrix["tuned"][name] == vars(best)
+        for column, other in enumerate(matrix["kinds"]):
+            assert matrix["goodness"][row][column] == pytest.approx(goodness(best, kinds[other], odd), abs=1e-4)
+    published = [goodness(combinations[1], kind, odd) for kind in kinds.values()]
+    assert matrix["published"]["goodness"] == pytest.approx(published, abs=1e-4)
+    assert np.ptp(matrix["goodness"]) > 0.01  # or a transposed matrix would pass
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from models.arrays import Bools, Floats, Labels
 from models.policy import Decision
 from tools.attacked import NOBODY
 from tools.report import proportion
+from tools.tuning.goodness import bootstrap
 
 Flags = npt.NDArray[np.bool_]
 
@@ -102,13 +103,26 @@ def attack_figures(raw: Floats, defended: Floats, labels: Labels, targets: Label
 
 
 def goodness(clean: dict[str, Any], attacked: dict[str, Any]) -> float | None:
-    """From ``clean_figures`` and ``attack_figures`` of an impersonation."""
+    """From ``clean_figures`` and ``attack_figures`` of an impersonation: the mean of the confidence in the right name
+    on clean faces, of that on attacked ones, and of one minus that in the target."""
     terms = [figures and figures["mean"] for figures in (
         clean["confidence_real"], attacked["confidence_real"], attacked["confidence_target"]
     )]  # fmt: skip
     if any(term is None for term in terms):
         return None
     return round((terms[0] + terms[1] + 1 - terms[2]) / 3, 4)
+
+
+def goodness_interval(
+    clean: Floats, clean_labels: Labels, attacked: Floats, labels: Labels, targets: Labels
+) -> dict[str, float] | None:
+    """``low`` and ``high``, 95 %, of the goodness that (N, K) and (M, K) probabilities after the defence give, faces
+    drawn anew; None where it has no meaning."""
+    if NOBODY in labels or NOBODY in targets:
+        return None
+    everyone = np.arange(len(labels))
+    margin = attacked[everyone, labels] - attacked[everyone, targets]
+    return bootstrap(clean[np.arange(len(clean_labels)), clean_labels], margin)
 
 
 def state_figures(

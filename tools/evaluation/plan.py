@@ -12,7 +12,9 @@ ACCESSORIES: dict[str, tuple[str, str]] = {
     "double": ("sharif", "double"),
     "slipped": ("sharif", "double_slipped"),
     "forehead": ("pgd", "forehead_sticker"),
+    "cheek": ("pgd", "cheek_sticker"),
     "face_mask": ("pgd", "face_mask"),
+    "rectangle": ("pgd", "rectangle"),
     "patch": ("lavan", "patch"),
     "forehead_patch": ("lavan", "forehead_patch"),
 }

@@ -21,6 +21,7 @@ from tools.evaluation.measures import (
     attack_figures,
     clean_figures,
     goodness,
+    goodness_interval,
     mask_figures,
     share,
     state_figures,
@@ -156,6 +157,8 @@ def evaluate(
             one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=gone, people=of)
             one["mask"] = mask_figures(found.mask, faces.region)
             one["goodness"] = goodness(figures["clean"][row.name], one)
+            unhurt = clean_answers[row.name].defended
+            one["goodness_interval"] = goodness_interval(unhurt, labels, found.defended, faces.labels, faces.targets)
             measured[row.name] = one
         made_on = sorted({record.get("device", "unknown") for record in faces.records})  # resumed: maybe several
         settings = asdict(faces.settings)

@@ -47,6 +47,7 @@ def shown(figure: Figures | None) -> str:
     return f"{figure['right']} of {figure['n']}: {100 * figure['share']:.1f} % ({low:.0f}-{high:.0f})"
 
 
-def score_shown(score: float | None) -> str:
-    """Four digits; blank where there is none."""
-    return "" if score is None else f"{score:.4f}"
+def goodness_shown(measured: Figures) -> str:
+    """An attack's goodness with its interval; blank where there is none."""
+    interval = measured["goodness_interval"]
+    return "" if interval is None else f"{measured['goodness']:.4f} ({interval['low']:.3f}-{interval['high']:.3f})"

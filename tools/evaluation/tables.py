@@ -8,7 +8,7 @@ from typing import Any
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
 from tools.evaluation.published import GOODNESS
 from tools.evaluation.published import PUBLISHED as ARTICLE
-from tools.evaluation.table import Figures, Table, score_shown, shown
+from tools.evaluation.table import Figures, Table, goodness_shown, shown
 
 
 def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[Table]:
@@ -130,8 +130,7 @@ def _against_the_article(figures: Figures, threshold: float) -> Table:
         before, after = ARTICLE.get(key, (None, None))
         cells = ["" if row == NONE and "defence" in words else shown(figure(row)) for row in ours]
         table.append([words, shown(before), shown(after), *cells])
-    scores = [main["rows"][row]["goodness"] for row in ours]
-    table.append(["goodness", "", f"{GOODNESS}", *map(score_shown, scores)])
+    table.append(["goodness", "", f"{GOODNESS}", *(goodness_shown(main["rows"][row]) for row in ours)])
     return Table(
         "Beside the published table",
         "Oblivious attacker (Sharif et al. 2016). The article's counts are inferred from its percentages (n = 60);"
@@ -170,7 +169,7 @@ def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], t
     for row in rows:
         measured = attack["rows"][row.name]
         cells = ["" if row.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
-        table.append([row.title, *cells, score_shown(measured["goodness"])])
+        table.append([row.title, *cells, goodness_shown(measured)])
     at = f"at {threshold:g}"
     columns = ["defence", "adversarial accuracy", "targeted success", "untargeted success"]
     columns += ["defence success, of all", "defence success, of those fooled before", f"accuracy {at}"]
@@ -241,7 +240,7 @@ def _adaptive(attacks: Figures, threshold: float) -> Table:
         if state["at_least_as_good_as_A0"] is None:
             remark += "; not compared with the oblivious attack, which was not run"
         cells = [shown((measured | measured["states"])[key]) for key in keys]
-        table.append([*begin, *cells, score_shown(measured["goodness"]), remark])
+        table.append([*begin, *cells, goodness_shown(measured), remark])
     note = (
         "The attacker knows the defence and its parameters. An attack that is weaker than the oblivious one on the"
         " same pairs, or has no loss curve on record, stays blank. A1 to A7 begin where an oblivious one of as many"

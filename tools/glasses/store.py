@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.cli import write_json, write_whole
 
-JOB, RECORD, MANIFEST = "job.json", "record.json", "manifest.json"
+JOB, RECORD, MANIFEST, CONTACT_SHEET = "job.json", "record.json", "manifest.json", "contact_sheet.png"
 
 
 def png(picture: Bytes) -> bytes:
@@ -66,17 +67,23 @@ class Store:
             raise BadInput(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
         before = _read(folder / JOB)
         now = json.loads(json.dumps(job))
-        if before not in (None, now):
+        if before not in (None, now) and not discard:
             assert before is not None
-            if not discard:
-                different = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-                raise BadInput(
-                    f"{folder}: holds another run ({', '.join(different)} differ);"
-                    " give another --out, or --again to discard it"
-                )
-            for record in (folder / "pairs").glob(f"*/{RECORD}"):
-                record.unlink()
-        (folder / MANIFEST).unlink(missing_ok=True)  # it comes last: a folder without one is not finished
+            different = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+            raise BadInput(
+                f"{folder}: holds another run ({', '.join(different)} differ);"
+                " give another --out, or --again to discard it"
+            )
+        try:
+            if before not in (None, now):
+                for place in (folder / "pairs").glob("[0-9]*"):
+                    shutil.rmtree(place)
+            for last in (MANIFEST, CONTACT_SHEET):  # they come last: a folder without them is not finished
+                (folder / last).unlink(missing_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"{folder}: an earlier run cannot be removed ({error.strerror}); give another --out"
+            ) from error
         write_json(folder / JOB, job)
 
     def place(self, key: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,19 +62,33 @@ def terms_of(clean: Outcomes, adversarial: Outcomes) -> list[Terms]:
     return [Terms(float(a), float(b), float(c)) for a, b, c in columns]
 
 
-def goodness_interval(
-    clean: Outcomes, adversarial: Outcomes, one: int, other: int | None = None, *, seed: int = 0, draws: int = 2000
-) -> Mapping[str, float]:
-    """Bootstrap over the faces: 95 % interval of one combination's goodness, or of its lead over another's."""
-    random = np.random.default_rng(seed)
+def goodness_interval(clean: Outcomes, adversarial: Outcomes, one: int, other: int | None = None) -> dict[str, float]:
+    """95 % interval of one combination's goodness, or of its lead over another's, and its ``value``."""
     on_clean, on_attacked = _parts(clean, adversarial, one)
-    if other is not None:
-        less = _parts(clean, adversarial, other)
-        on_clean, on_attacked = on_clean - less[0], on_attacked - less[1]
-    constant = 1.0 if other is None else 0.0
+    if other is None:
+        return bootstrap(on_clean, on_attacked)
+    less = _parts(clean, adversarial, other)
+    return bootstrap(on_clean - less[0], on_attacked - less[1], constant=0)
 
-    def score(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray((a.mean(axis=-1) + b.mean(axis=-1) + constant) / 3)
+
+def bootstrap(
+    on_clean: npt.NDArray[np.floating],
+    on_attacked: npt.NDArray[np.floating],
+    *,
+    constant: float = 1,
+    seed: int = 0,
+    draws: int = 2000,
+) -> dict[str, float]:
+    """``value`` of (mean + mean + constant) / 3 and its 95 % percentile interval, the faces drawn anew.
+
+    Args:
+        on_clean: (N,) confidences in the right name. on_attacked: (M,) the same less those in the target.
+        constant: 0 for differences of two goodnesses.
+    """
+    random = np.random.default_rng(seed)
+
+    def score(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        return np.asarray((a.mean(axis=-1, dtype=np.float64) + b.mean(axis=-1, dtype=np.float64) + constant) / 3)
 
     drawn = score(
         on_clean[random.integers(len(on_clean), size=(draws, len(on_clean)))],

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import norm, ttest_1samp
 
 from models.policy import Decision, Policy
 from tools.attacked import NOBODY, Attacked
@@ -17,6 +17,7 @@ from tools.evaluation.measures import (
     attack_figures,
     clean_figures,
     goodness,
+    goodness_interval,
     mask_figures,
     mean,
     over_people,
@@ -101,6 +102,20 @@ def test_goodness_comes_from_the_three_mean_confidences():
     attacked = attack_figures(RAW, DEFENDED, LABELS, TARGETS, 0.8)
     real = (0.9 + 0.075 + 0.5 + 0.15 + 0.6) / 5
     assert goodness(clean, attacked) == pytest.approx((0.8 + real + 1 - 0.3) / 3, abs=1e-3)
+
+
+def test_the_interval_of_goodness_is_that_of_a_sum_of_two_means():
+    random = np.random.default_rng(3)
+    clean, attacked = random.dirichlet((4, 1, 1), 300), random.dirichlet((1, 1, 2), 200)
+    labels, targets = np.zeros(200, np.int64), np.full(200, 2)
+    found = goodness_interval(clean, np.zeros(300, np.int64), attacked, labels, targets)
+    margin = attacked[:, 0] - attacked[:, 2]
+    spread = (clean[:, 0].var(ddof=1) / 300 + margin.var(ddof=1) / 200) ** 0.5 / 3
+    value = (clean[:, 0].mean() + margin.mean() + 1) / 3
+    assert found is not None
+    assert found["value"] == pytest.approx(value, abs=1e-4)
+    assert (found["low"], found["high"]) == pytest.approx(norm.interval(0.95, value, spread), abs=0.003)
+    assert goodness_interval(clean, labels, attacked, labels, np.full(200, NOBODY)) is None
 
 
 def test_a_dodge_and_a_stranger_leave_blank_what_has_no_meaning():
