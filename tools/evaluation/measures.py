@@ -122,7 +122,8 @@ def goodness_interval(
         return None
     everyone = np.arange(len(labels))
     margin = attacked[everyone, labels] - attacked[everyone, targets]
-    return bootstrap(clean[np.arange(len(clean_labels)), clean_labels], margin)
+    found = bootstrap(clean[np.arange(len(clean_labels)), clean_labels], margin)
+    return {"low": found["low"], "high": found["high"]}
 
 
 def state_figures(
