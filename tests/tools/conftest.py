@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,22 @@ def zoned(tuned: Recogniser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy = tuned.bundle.info.policy.model_copy(update={"zones": ("eyewear", "lower_face"), "zone_confirm": 0.4})
     write_description(folder, tuned.bundle.info.model_copy(update={"policy": policy}))
     return folder
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """``full_disk(name)``: from now on the disk is full ten bytes into every file whose path has ``name`` in it."""
+    opened = os.open
+
+    def begin(name: str) -> None:
+        def full(path: object, *options: int) -> int:
+            descriptor = opened(path, *options)  # type: ignore[call-overload]
+            if name in str(path):
+                os.write(descriptor, b"ten bytes.")
+                os.close(descriptor)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return descriptor
+
+        monkeypatch.setattr("realtime.cli.os.open", full)
+
+    return begin

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
-import os
 import re
 import shutil
 from dataclasses import replace
@@ -111,17 +109,10 @@ def test_pages_of_an_earlier_run_do_not_stay_beside_an_interrupted_one(evaluated
     assert {path.name for path in out.iterdir() if path.is_file()} <= {"band.npz"}
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_result(evaluated, tuned, people, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line_and_leaves_no_result(evaluated, tuned, people, tmp_path, full_disk):
     out = tmp_path / "out"
     shutil.copytree(evaluated, out)
-    opened = os.open
-
-    def full(path, *options):
-        if "evaluation.html" in str(path):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return opened(path, *options)
-
-    monkeypatch.setattr("realtime.cli.os.open", full)
+    full_disk("evaluation.html")
     with pytest.raises(BadInput, match="No space left on device") as caught:
         run(tuned, people, "--out", out, *OPTIONS, "--defence", "tuned")
     assert "\n" not in str(caught.value)

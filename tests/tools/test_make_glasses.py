@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,18 +132,8 @@ def test_another_runs_folder_is_not_mixed_with_this_one(recogniser, folder, tmp_
     assert "holds another run (engine differ)" in str(result.exception)
 
 
-def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, folder, tmp_path, monkeypatch):
-    opened = os.open
-
-    def full(path, *options):
-        descriptor = opened(path, *options)
-        if "adversarial" in str(path):
-            os.write(descriptor, b"ten bytes.")
-            os.close(descriptor)
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return descriptor
-
-    monkeypatch.setattr("realtime.cli.os.open", full)
+def test_a_full_disk_is_one_line_and_nothing_half_written_counts(recogniser, folder, tmp_path, full_disk):
+    full_disk("adversarial")
     result = run(recogniser, folder, "--out", tmp_path / "out", "--pairs", 1, "--steps", 1)
     assert isinstance(result.exception, BadInput)
     assert "No space left on device" in str(result.exception)

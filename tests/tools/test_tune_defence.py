@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
-import os
 from dataclasses import replace
 
 import cv2
@@ -219,17 +217,10 @@ def test_the_transfer_matrix_reports_each_kind_on_every_other(trained, people, t
     assert "published, scaled" in (tmp_path / "table.md").read_text()
 
 
-def test_a_full_disk_is_one_line_and_leaves_bundle_and_report_alone(trained, people, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_line_and_leaves_bundle_and_report_alone(trained, people, tmp_path, monkeypatch, full_disk):
     monkeypatch.setattr(command, "coarse_axes", lambda size: SMALL)
     before = load_bundle(trained.bundle.folder).info.defence
-    opened = os.open
-
-    def full(path, *options):
-        if "report.json" in str(path):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return opened(path, *options)
-
-    monkeypatch.setattr("realtime.cli.os.open", full)
+    full_disk("report.json")
     with pytest.raises(BadInput, match="No space left on device") as caught:
         run(people, "--bundle", trained.bundle.folder, "--work", tmp_path, "--shape", "wide", "--steps", 2,
             "--coarse-faces", 2, "--faces", 2, "--best", 2)  # fmt: skip

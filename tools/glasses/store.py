@@ -67,15 +67,15 @@ class Store:
             raise BadInput(f"{folder}: cannot be made ({error.strerror}); give another --out") from error
         before = _read(folder / JOB)
         now = json.loads(json.dumps(job))
-        if before not in (None, now) and not discard:
-            assert before is not None
-            different = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        other = None if before == now else before
+        if other is not None and not discard:
+            different = sorted(key for key in {*other, *now} if other.get(key) != now.get(key))
             raise BadInput(
                 f"{folder}: holds another run ({', '.join(different)} differ);"
                 " give another --out, or --again to discard it"
             )
         try:
-            if before not in (None, now):
+            if other is not None:
                 for place in (folder / "pairs").glob("[0-9]*"):
                     shutil.rmtree(place)
             for last in (MANIFEST, CONTACT_SHEET):  # they come last: a folder without them is not finished
