@@ -18,16 +18,16 @@ import onnx
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.architecture import InputSpec
-from models.classifier_graph import check_classifier
+from models.crop.zones import Zone, in_order
 from models.errors import BadInput
-from models.onnx_graph import read_weights
+from models.graphs.builder import read_weights
+from models.graphs.classifier import check_classifier
+from models.network.architecture import InputSpec
 from models.policy import Policy
 from models.saliency_mask import Fill, MaskParameters
-from models.zones import Zone, in_order
 
 if TYPE_CHECKING:
-    from models.vgg16 import VGG16
+    from models.network.vgg16 import VGG16
 
 CLASSIFIER = "classifier.onnx"
 DESCRIPTION = "bundle.yaml"
@@ -149,8 +149,8 @@ class Bundle:
         Raises:
             BadInput: a head larger than torch is given here.
         """
-        from models.export import load_weights  # torch takes seconds to import: only who needs it pays
-        from models.vgg16 import VGG16
+        from models.graphs.export import load_weights  # torch takes seconds to import: only who needs it pays
+        from models.network.vgg16 import VGG16
 
         try:
             model = VGG16(**self.info.network, spec=self.info.trunk.spec)
@@ -241,7 +241,7 @@ def write_bundle(folder: Path, model: VGG16, info: BundleInfo) -> Bundle:
     Raises:
         BadInput: the exported graph differs from torch, or the folder cannot be written; an earlier bundle stays.
     """
-    from models.export import export_classifier
+    from models.graphs.export import export_classifier
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,12 +12,12 @@ import numpy as np
 
 from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle
+from models.crop.zones import Looks, Zone, every_look
 from models.engines import Engine, make_engine
 from models.engines.base import OneAtATime
 from models.evidence import CropEvidence, Evidence
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.zones import Looks, Zone, every_look
 
 if TYPE_CHECKING:
     from torch import nn

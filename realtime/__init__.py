@@ -1,0 +1,1 @@
+"""From a camera to a verdict, live: cameras, faces, verdicts, outputs."""

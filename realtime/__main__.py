@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import os
@@ -13,8 +13,8 @@ import typer
 from pydantic import SecretStr
 
 from models.errors import BadInput
-from realtime.config import CameraConfig, Config, load_config
-from realtime.outputs import events_cli
+from realtime.outputs.events import commands as events_cli
+from realtime.settings.config import CameraConfig, Config, load_config
 
 if TYPE_CHECKING:
     from realtime.session import Ended
@@ -60,7 +60,7 @@ def demo(
 ) -> None:
     """Play the embedded scene: a face is recognised, attacked with adversarial glasses, and defended."""
     from realtime.cameras.demo_scene import FPS
-    from realtime.demo import Demo
+    from realtime.commands.demo import Demo
     from realtime.session import Outputs, run, window_wanted
 
     window = not every_frame and window_wanted(headless=headless)  # over every frame a run opens none
@@ -126,7 +126,7 @@ def check(
     config: ConfigFile = None,
 ) -> None:
     """Open a camera, say what it sends, or what is wrong and how to mend it."""
-    from realtime.check import check_camera, only_camera, print_check
+    from realtime.commands.check import check_camera, only_camera, print_check
 
     settings = _settings(config, source, None, None, False)
     cli.check_writable(json_file)
@@ -145,7 +145,7 @@ def identify(
     engine: EngineName = None,
 ) -> None:
     """Name the faces in one picture."""
-    from realtime.identify import identify_photo, print_faces
+    from realtime.commands.identify import identify_photo, print_faces
 
     settings = _settings(config, None, bundle, engine, False, cameras=False)
     cli.check_writable(json_file)

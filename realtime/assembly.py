@@ -13,19 +13,19 @@ from pydantic import SecretStr
 
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
-from realtime.agreement import VerdictRules
-from realtime.config import Config, DetectionConfig
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.find import FaceFinder
 from realtime.faces.motion import MotionGate
 from realtime.faces.quality import QualityLimits
 from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
-from realtime.outputs.event_types import EventSettings, FindFaces
-from realtime.outputs.mqtt import Mqtt
+from realtime.outputs.delivery.mqtt import Mqtt
+from realtime.outputs.delivery.webhook import Webhook
+from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
-from realtime.outputs.webhook import Webhook
-from realtime.threads import thread_budget
+from realtime.settings.config import Config, DetectionConfig
+from realtime.system.threads import thread_budget
+from realtime.verdicts.agreement import VerdictRules
 
 log = logging.getLogger(__name__)
 

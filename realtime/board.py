@@ -6,9 +6,9 @@ import threading
 
 from models.evidence import CropEvidence
 from models.policy import Decision
-from realtime.agreement import VerdictRules
 from realtime.types import FaceCrop, FacesInFrame
-from realtime.verdict import Verdict, VerdictKeeper
+from realtime.verdicts.agreement import VerdictRules
+from realtime.verdicts.verdict import Verdict, VerdictKeeper
 
 
 class Board:

@@ -20,7 +20,6 @@ from models.arrays import Bytes
 from models.evidence import CropEvidence
 from models.policy import Decision, decide, decide_undefended
 from models.recogniser import Recogniser
-from realtime.agreement import VerdictRules
 from realtime.board import Board
 from realtime.cameras.frame_reader import FrameReader
 from realtime.cameras.newest_frame import NewestFrame
@@ -29,7 +28,8 @@ from realtime.faces.find import FaceFinder
 from realtime.metrics import Meter, verdict_name
 from realtime.schedule import Schedule, key_of
 from realtime.types import FaceCrop, FacesInFrame, Frame
-from realtime.verdict import Verdict
+from realtime.verdicts.agreement import VerdictRules
+from realtime.verdicts.verdict import Verdict
 
 log = logging.getLogger(__name__)
 

@@ -20,21 +20,21 @@ from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
-from realtime.cli import console, refuse_overwriting
-from realtime.config import CameraConfig, Config
-from realtime.memory import give_back_memory
 from realtime.metrics import Meter, Summary
-from realtime.outputs.mosaic import Mosaic
-from realtime.outputs.overlay import LIVE, Overlay, Status
-from realtime.outputs.recordings import Recordings, recording_files
+from realtime.outputs.drawing.mosaic import Mosaic
+from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
+from realtime.outputs.recording.recordings import Recordings, recording_files
+from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.services import Services
-from realtime.outputs.video_writer import FASTEST, SLOWEST
 from realtime.outputs.window import Window, has_screen
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
-from realtime.redact import redact
-from realtime.threads import calm_opencv
+from realtime.settings.config import CameraConfig, Config
+from realtime.system.command_line import console, refuse_overwriting
+from realtime.system.memory import give_back_memory
+from realtime.system.redact import redact
+from realtime.system.threads import calm_opencv
 from realtime.types import FacesInFrame, Frame
-from realtime.verdict import Verdict
+from realtime.verdicts.verdict import Verdict
 
 log = logging.getLogger(__name__)
 

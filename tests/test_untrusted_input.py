@@ -25,12 +25,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.bundle import CLASSIFIER, DESCRIPTION, Bundle, load_bundle
 from models.errors import BadInput
-from models.onnx_graph import read_weights
+from models.graphs.builder import read_weights
 from realtime.cameras.address import parse_address
 from realtime.cameras.open import is_file
-from realtime.config import Config, load_config
-from realtime.identify import MAX_PIXELS, read_photo
-from realtime.redact import forget_secrets, redact
+from realtime.commands.identify import MAX_PIXELS, read_photo
+from realtime.settings.config import Config, load_config
+from realtime.system.redact import forget_secrets, redact
 
 CASES = int(os.environ.get("SPECTACLEAR_FUZZ", "150"))
 search = settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))

@@ -8,7 +8,7 @@ alone and after the second look (``realtime.faces.realign``), which also is give
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import datetime
@@ -25,17 +25,17 @@ import typer
 from rich.progress import track
 
 from models.arrays import Bytes
+from models.crop.pose import TEMPLATE_SIDE
+from models.crop.wearables import SHAPES, frame_mask, random_innocent, rgba
 from models.errors import BadInput, refuse_unknown
-from models.eyewear import SHAPES, frame_mask, random_innocent, rgba
-from models.pose import TEMPLATE_SIDE
 from realtime.faces.align import Matrix, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
 from realtime.faces.realign import Realigner, compose
 from realtime.faces.wear import wear
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
-from tools.pictures import choose_face, find_faces, people_of, read_picture
-from tools.report import proportion
+from tools.common.report import proportion
+from tools.faces.pictures import choose_face, find_faces, people_of, read_picture
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
 AGAIN = ", second look"

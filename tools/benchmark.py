@@ -5,7 +5,7 @@ Without ``--what`` it runs one source and prints its rates and stage times.
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import tempfile
@@ -18,12 +18,12 @@ import typer
 from rich.console import Console, RenderableType
 
 from models.bundle import load_bundle
+from models.crop.zones import checked_zones
 from models.errors import BadInput
-from models.zones import checked_zones
-from realtime.threads import calm_opencv, thread_budget
+from realtime.system.threads import calm_opencv, thread_budget
 from tools.bench import tables
 from tools.bench.machine import in_words, machine
-from tools.provenance import command_line
+from tools.common.provenance import command_line
 
 SIZES = (112, 224)
 #: What each measurement can be told; --json and --png go with all of them.
@@ -148,7 +148,7 @@ def benchmark(
             outcome["results"] = live.measure(live.cases_of(faces or (), cameras or (), like))
             show = tables.live_table
         else:
-            from tools.bench import simple
+            from tools.bench import single_run as simple
 
             settings = simple.settings(source, config, bundle, only(engine), threads)
             outcome["results"] = simple.measure(settings, seconds)

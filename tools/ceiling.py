@@ -7,7 +7,7 @@ these people apart, and not the recogniser's training.
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 from pathlib import Path
@@ -19,15 +19,15 @@ import typer
 from torch import nn
 
 from models.arrays import Floats, Labels
-from models.fitting import Examples, FitSettings, fit, predict
-from models.pose import template
-from models.training import split
-from models.vgg16 import CAFFE_INPUT
-from models.zones import checked_zones, hide, zone_mask
-from tools import report
-from tools.options import Aligned
-from tools.people import read_people
-from tools.teacher import Teacher
+from models.crop.pose import template
+from models.crop.zones import checked_zones, hide, zone_mask
+from models.network.vgg16 import CAFFE_INPUT
+from models.training.fit import Examples, FitSettings, fit, predict
+from models.training.recipe import split
+from tools.common import report
+from tools.common.options import Aligned
+from tools.faces.people import read_people
+from tools.training.teacher import Teacher
 
 app = typer.Typer(add_completion=False, help="Measure how well people can be told apart with a zone hidden.")
 

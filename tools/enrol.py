@@ -7,7 +7,7 @@ trunks, teachers and recipes use those two; ``tools.tune_policy`` calibrates the
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 from pathlib import Path
@@ -17,14 +17,14 @@ import typer
 
 from models.bundle import load_bundle
 from models.errors import BadInput
-from models.fitting import FitSettings
-from models.training_run import TrainingSettings
-from tools import report
-from tools.fit_bundle import Job, fit_bundle
-from tools.people import People, read_people
+from models.training.fit import FitSettings
+from models.training.pieces import TrainingSettings
+from tools.common import report
+from tools.common.provenance import command_line
+from tools.faces.people import People, read_people
 from tools.prepare import prepare
-from tools.progress import training_bars
-from tools.provenance import command_line
+from tools.training.fit_bundle import Job, fit_bundle
+from tools.training.progress import training_bars
 
 app = typer.Typer(add_completion=False, help="Enrol people from photographs.")
 

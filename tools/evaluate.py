@@ -7,7 +7,7 @@ fitted to. Success is counted on PNGs read back from disk, by the engine that ru
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import datetime
@@ -23,18 +23,20 @@ import torch
 import typer
 
 from models.arrays import Bools, Bytes
-from models.device import torch_device
+from models.crop.wearables import WEARABLES, area
+from models.crop.zones import ZONES as EVERY_ZONE
+from models.crop.zones import checked_zones
 from models.errors import BadInput, refuse_unknown
-from models.eyewear import WEARABLES, area
+from models.network.vgg16 import VGG16
 from models.recogniser import Recogniser, load_recogniser
-from models.training import split
-from models.vgg16 import VGG16
-from models.zones import ZONES as EVERY_ZONE
-from models.zones import checked_zones
+from models.training.device import torch_device
+from models.training.recipe import split
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.realign import Realigner
-from tools.attacked import NOBODY, labelled
 from tools.attacks import ADAPTIVE
+from tools.common.options import Aligned, Bfloat16, Device
+from tools.common.provenance import command_line, commit_of_this_tree
+from tools.crafting.attacked_faces import NOBODY, labelled
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import CURVES, write_curves
@@ -49,11 +51,9 @@ from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.run import Evaluation, evaluate, some_of
 from tools.evaluation.tables import tables_of
 from tools.evaluation.wearers import wearers
-from tools.options import Aligned, Bfloat16, Device
-from tools.people import People, read_people
-from tools.pictures import find_faces
-from tools.provenance import command_line, commit_of_this_tree
-from tools.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_split, unseen
+from tools.faces.people import People, read_people
+from tools.faces.pictures import find_faces
+from tools.faces.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_split, unseen
 from tools.tune_defence import ticking
 
 RESULT = "evaluation.json"

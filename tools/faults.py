@@ -9,7 +9,7 @@ is missed.
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from models.errors import BadInput
-from realtime.config import CameraConfig, Config, load_config
+from realtime.settings.config import CameraConfig, Config, load_config
 from tools.fault_drill.drill import run_drill
 from tools.fault_drill.faults import FAULTS
 from tools.fault_drill.isolation import measure_isolation

@@ -8,7 +8,7 @@ interrupted run goes on where it stopped.
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import dataclasses
@@ -22,24 +22,24 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.arrays import Bytes
-from models.device import torch_device
+from models.crop.wearables import WEARABLES, area
 from models.errors import BadInput, refuse_unknown
-from models.eyewear import WEARABLES, area
 from models.recogniser import Recogniser, load_recogniser
+from models.training.device import torch_device
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.wear import wear
-from tools.attacked import known_to
+from tools.common.options import Aligned, Bfloat16, Device
+from tools.crafting.attacked_faces import known_to
+from tools.crafting.job import ATTACKS, Settings, View, Worn, make_glasses, summary
+from tools.crafting.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
+from tools.crafting.sheets import contact_sheet, printable_page
+from tools.crafting.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
+from tools.crafting.texture import make_texture
 from tools.evaluation.photographs import Camera
-from tools.glasses.job import ATTACKS, Settings, View, Worn, make_glasses, summary
-from tools.glasses.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
-from tools.glasses.sheets import contact_sheet, printable_page
-from tools.glasses.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
-from tools.glasses.texture import make_texture
-from tools.options import Aligned, Bfloat16, Device
-from tools.people import at_size, read_people
-from tools.pictures import choose_face, find_faces, read_picture
-from tools.splits import known_pictures, unseen
+from tools.faces.people import at_size, read_people
+from tools.faces.pictures import choose_face, find_faces, read_picture
+from tools.faces.splits import known_pictures, unseen
 
 __all__ = ["make_texture"]
 

@@ -7,7 +7,7 @@ faces through the defence.
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,15 +23,15 @@ from rich.table import Table
 from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle, write_description
 from models.engines import make_engine
-from models.int8_graph import measure_ranges
+from models.graphs.int8 import measure_ranges
 from models.policy import decide, last_word
 from models.recogniser import Recogniser
-from tools.attacked import attacked_faces, labelled
-from tools.glasses.job import Settings
-from tools.options import Bfloat16
-from tools.people import People, at_size, read_people
-from tools.report import percent, proportion
-from tools.splits import held_out
+from tools.common.options import Bfloat16
+from tools.common.report import percent, proportion
+from tools.crafting.attacked_faces import attacked_faces, labelled
+from tools.crafting.job import Settings
+from tools.faces.people import People, at_size, read_people
+from tools.faces.splits import held_out
 
 app = typer.Typer(add_completion=False, help=__doc__)
 

@@ -7,7 +7,7 @@ those that it has no picture for any more. What an interrupted run leaves says `
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import hashlib
@@ -23,12 +23,12 @@ import typer
 from rich.progress import track
 
 from models.arrays import Bytes
+from models.crop.pose import template
 from models.errors import BadInput
-from models.pose import template
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
-from tools.pictures import choose_face, find_faces, people_of, read_picture
-from tools.preparation import REPORT, Outcome, earlier_outcomes, summary
+from tools.faces.pictures import choose_face, find_faces, people_of, read_picture
+from tools.faces.preparation import REPORT, Outcome, earlier_outcomes, summary
 
 _SMALLEST_EYE_DISTANCE = 12.0  # pixels; below that a face of the crop's 39 (at 112) is mostly invented
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 from dataclasses import replace
@@ -12,22 +12,22 @@ from typing import Annotated
 import torch
 import typer
 
-from models.adaptation import AdaptationSettings
-from models.device import torch_device
+from models.crop.zones import ZONES, checked_zones
 from models.errors import BadInput
-from models.features import Augmentation
-from models.fitting import FitSettings
-from models.training_run import TrainingSettings
-from models.zones import ZONES, checked_zones
-from tools import report
-from tools.fit_bundle import Job, fit_bundle, recipe, transfer
-from tools.fit_trunk import Enrolled, fit_trunk
-from tools.options import Aligned, Bfloat16, Device
-from tools.people import People, read_people
-from tools.progress import training_bars
-from tools.provenance import command_line
-from tools.scoring import score_bundle
-from tools.splits import TEST_LOG, Split, log_look
+from models.training.adaptation import AdaptationSettings
+from models.training.device import torch_device
+from models.training.features import Augmentation
+from models.training.fit import FitSettings
+from models.training.pieces import TrainingSettings
+from tools.common import report
+from tools.common.options import Aligned, Bfloat16, Device
+from tools.common.provenance import command_line
+from tools.faces.people import People, read_people
+from tools.faces.splits import TEST_LOG, Split, log_look
+from tools.training.fit_bundle import Job, fit_bundle, recipe, transfer
+from tools.training.fit_trunk import Enrolled, fit_trunk
+from tools.training.progress import training_bars
+from tools.training.scoring import score_bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recognisers and measure them.")
 

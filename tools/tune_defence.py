@@ -11,7 +11,7 @@ thirds (0.18 s per picture and step; hence 150 steps by default), classifying 10
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import datetime
@@ -31,18 +31,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from models.arrays import Bytes, Floats, Labels
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
-from models.calibration import calibrate
-from models.device import torch_device
+from models.crop.wearables import WEARABLES
 from models.errors import BadInput, refuse_unknown
-from models.eyewear import WEARABLES
 from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
-from tools.attacked import Attacked, Tick, attacked_faces, labelled
-from tools.glasses.job import Settings
-from tools.options import Aligned, Bfloat16, Device
-from tools.people import People, read_people
-from tools.provenance import command_line, commit_of_this_tree
-from tools.splits import held_out
+from models.training.calibration import calibrate
+from models.training.device import torch_device
+from tools.common.options import Aligned, Bfloat16, Device
+from tools.common.provenance import command_line, commit_of_this_tree
+from tools.crafting.attacked_faces import Attacked, Tick, attacked_faces, labelled
+from tools.crafting.job import Settings
+from tools.faces.people import People, read_people
+from tools.faces.splits import held_out
 from tools.tuning.answers import Answers
 from tools.tuning.grid import Axes, coarse_axes, in_words
 from tools.tuning.report import OBJECTIVES, markdown, plot_surface, rows_of

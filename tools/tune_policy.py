@@ -11,7 +11,7 @@ views of further zones raise an alarm on at most ``--vetoed`` of the same faces 
 
 from __future__ import annotations
 
-import realtime.cli as cli  # first: sets what must be set before torch and OpenCV are imported
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
 import datetime
@@ -26,19 +26,19 @@ import typer
 
 from models.arrays import Bytes, Floats, Labels
 from models.bundle import load_bundle, write_description
-from models.calibration import expected_calibration_error
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Policy, decide, last_word
 from models.recogniser import Recogniser, load_recogniser
-from tools.attacked import NOBODY, labelled
+from models.training.calibration import expected_calibration_error
+from tools.common.options import Aligned
+from tools.common.provenance import commit_of_this_tree
+from tools.common.report import accuracy, proportion
+from tools.crafting.attacked_faces import NOBODY, labelled
 from tools.evaluation.answered import views_only
 from tools.evaluation.run import with_innocent_glasses
-from tools.options import Aligned
-from tools.people import at_size, read_people
-from tools.provenance import commit_of_this_tree
-from tools.report import accuracy, proportion
-from tools.splits import CALIBRATED, Half, held_out, unseen
+from tools.faces.people import at_size, read_people
+from tools.faces.splits import CALIBRATED, Half, held_out, unseen
 
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 ENOUGH = 100  # faces, to see rates of a few percent

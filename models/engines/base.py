@@ -9,9 +9,9 @@ import numpy as np
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
+from models.crop.zones import Looks
 from models.engines.graphs import Precision
 from models.errors import BadInput
-from models.zones import Looks
 
 ENGINES = (
     "auto",

@@ -18,11 +18,11 @@ from importlib import metadata
 import numpy as np
 
 from models.bundle import Bundle
-from models.derived import derived
+from models.crop.zones import every_look
 from models.engines import graphs
 from models.engines.base import Engine, make_engine
 from models.errors import BadInput
-from models.zones import every_look
+from models.graphs.cache import derived
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,17 @@ from typing import Literal
 
 import onnx
 
-from models import architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph, view_graph
 from models.bundle import Bundle
-from models.defended_graph import Style
-from models.derived import code_version, derived
+from models.crop.zones import Zone, outlines_of
 from models.errors import BadInput
-from models.zones import Zone, outlines_of
+from models.graphs import builder as onnx_graph
+from models.graphs import defended as defended_graph
+from models.graphs import guided_steps, int8_crops
+from models.graphs import int8 as int8_graph
+from models.graphs import views as view_graph
+from models.graphs.cache import code_version, derived
+from models.graphs.defended import Style
+from models.network import architecture
 
 Precision = Literal["float32", "int8"]
 

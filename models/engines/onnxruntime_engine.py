@@ -9,11 +9,11 @@ import onnxruntime
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.defended_graph import Style, kept_values
+from models.crop.zones import Looks, Zone
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.engines.providers import Device, open_session
-from models.zones import Looks, Zone
+from models.graphs.defended import Style, kept_values
 
 _CPU = "CPUExecutionProvider"
 

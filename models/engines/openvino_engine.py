@@ -8,11 +8,11 @@ import numpy as np
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.defended_graph import kept_values
+from models.crop.zones import Looks
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput, first_line
-from models.zones import Looks
+from models.graphs.defended import kept_values
 
 
 class OpenVinoEngine:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import onnxruntime
 
-from models.derived import cache_folder
 from models.errors import BadInput, first_line
+from models.graphs.cache import cache_folder
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ import torch
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
+from models.crop.zones import Looks
 from models.engines.base import with_views_apart
-from models.guided_backprop import guided_backprop
+from models.network.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
-from models.zones import Looks
 
 
 class TorchEngine:

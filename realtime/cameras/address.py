@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from models.errors import BadInput
-from realtime.redact import HIDDEN, redact, remember_secret
+from realtime.system.redact import HIDDEN, redact, remember_secret
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _LOOSE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")

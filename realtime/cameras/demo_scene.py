@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Bytes, Floats
+from models.crop.wearables import innocent
 from models.errors import BadInput
-from models.eyewear import innocent
 from realtime.faces.wear import wear
 
 WIDTH, HEIGHT, FPS = 640, 480, 25.0

@@ -6,7 +6,7 @@ from realtime.cameras.camera import Camera
 from realtime.cameras.decode import KEY_FRAME_WAIT
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, open_camera
-from realtime.config import CameraConfig
+from realtime.settings.config import CameraConfig
 
 _GRACE = 5.0  # seconds on top of a camera's own time-outs, before these count as failed
 

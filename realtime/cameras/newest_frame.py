@@ -21,7 +21,7 @@ from realtime.cameras.camera import Camera
 from realtime.cameras.frame_reader import FrameReader
 from realtime.cameras.reconnect import BackOff
 from realtime.cameras.states import CameraError, CameraState, CameraStatus, Cause
-from realtime.redact import redact
+from realtime.system.redact import redact
 from realtime.types import Frame
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from realtime.cameras.camera import Camera
 from realtime.cameras.rtsp import NetworkStream, Transport
 from realtime.cameras.video_file import VideoFile
 from realtime.cameras.webcam import Webcam
-from realtime.redact import redact
+from realtime.system.redact import redact
 
 NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 

@@ -1,4 +1,4 @@
-"""Cuts the canonical face crop out of a frame by its five landmarks (the pose of ``models.pose``).
+"""Cuts the canonical face crop out of a frame by its five landmarks (the pose of ``models.crop.pose``).
 
 The transform is the least-squares similarity of Umeyama 1991 (rotation, one scale, shift; never a mirror
 image). Pixels outside the frame become black, as in the crops that the trunk was adapted on.
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from skimage.transform import SimilarityTransform
 
 from models.arrays import Bytes
-from models.pose import template
+from models.crop.pose import template
 
 Matrix = npt.NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def similarity(landmarks: npt.NDArray[Any], size: int) -> Matrix:
     """The transform that takes frame coordinates to coordinates of a canonical crop.
 
     Args:
-        landmarks: (5, 2), (x, y) in the frame, in the order of ``models.pose.LANDMARK_NAMES``.
+        landmarks: (5, 2), (x, y) in the frame, in the order of ``models.crop.pose.LANDMARK_NAMES``.
         size: side of the crop in pixels.
 
     Returns:

@@ -5,8 +5,8 @@ crop follows them (A9, ``tools.attacks.landmarks``). A small net looks at the mi
 filled, and says by which similarity nose, mouth, cheeks and chin are away from the canonical pose. Where that is more
 than landmarks err by themselves the crop is cut again.
 
-The net was trained on displaced crops (``tools.train_realign``), of which it sees the middle only: that part of a
-displaced crop still lies within the original picture, so that it cannot read the answer off a border.
+The net was trained on displaced crops (``tools.maintain.train_realign``), of which it sees the middle only: that part
+of a displaced crop still lies within the original picture, so that it cannot read the answer off a border.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy.typing as npt
 import onnxruntime
 
 from models.arrays import Bytes
-from models.pose import TEMPLATE_SIDE
-from models.zones import zone_mask
+from models.crop.pose import TEMPLATE_SIDE
+from models.crop.zones import zone_mask
 from realtime.faces.align import Matrix, crop_face, cut, similarity
 
 #: Side of the crops that the net was trained on, and the part of them that it sees: rows and columns.

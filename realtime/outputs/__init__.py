@@ -1,0 +1,1 @@
+"""What a run gives out: pictures, events, recordings, the live page."""

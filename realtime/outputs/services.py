@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from models.arrays import Bytes
 from realtime.cameras.states import CameraStatus
 from realtime.metrics import Meter
-from realtime.outputs.event_feed import EventFeed
-from realtime.outputs.event_types import EventSettings, FindFaces
-from realtime.outputs.events import EventLog, Explain
-from realtime.outputs.mqtt import Mqtt
-from realtime.outputs.outbox import OutboxSender
-from realtime.outputs.webhook import Webhook
+from realtime.outputs.delivery.mqtt import Mqtt
+from realtime.outputs.delivery.outbox import OutboxSender
+from realtime.outputs.delivery.webhook import Webhook
+from realtime.outputs.events.feed import EventFeed
+from realtime.outputs.events.log import EventLog, Explain
+from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.types import Frame
 
 if TYPE_CHECKING:

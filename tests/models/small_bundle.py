@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from models.bundle import Bundle, BundleInfo, DefenceInfo, TrunkInfo, write_bundle
-from models.vgg16 import VGG16
+from models.network.vgg16 import VGG16
 
 
 def make_small_bundle(folder: Path, *, size: int = 32, classes: int = 4, seed: int = 0) -> Bundle:

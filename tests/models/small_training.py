@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.fitting import Examples, FitSettings
-from models.vgg16 import VGG16
+from models.network.vgg16 import VGG16
+from models.training.fit import Examples, FitSettings
 
 QUICK = FitSettings(epochs=12, batch=32, learning_rate=3e-3, averaging=0.0)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import models.bundle as bundle_module
 from models.bundle import Bundle, BundleInfo, PolicyInfo, load_bundle, write_bundle, write_description
 from models.errors import BadInput
-from models.vgg16 import VGG16
+from models.network.vgg16 import VGG16
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import torch
 
 import models
 from models.bundle import Bundle
+from models.crop.zones import Looks, hide, zone_mask
 from models.errors import BadInput
 from models.policy import Policy, decide
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
-from models.zones import Looks, hide, zone_mask
 
 
 @pytest.fixture(scope="module", params=["torch", "onnxruntime"])

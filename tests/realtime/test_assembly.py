@@ -8,7 +8,7 @@ import pytest
 
 from realtime.assembly import service_settings
 from realtime.cameras.demo_scene import DemoScene
-from realtime.config import CameraConfig, Config, EventsConfig
+from realtime.settings.config import CameraConfig, Config, EventsConfig
 
 
 def find_faces(folder: Path | None, *, pixelate_others: bool):

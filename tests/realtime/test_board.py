@@ -7,9 +7,9 @@ from test_schedule import crop
 
 from models.evidence import CropEvidence
 from models.policy import Decision
-from realtime.agreement import VerdictRules
 from realtime.board import Board
 from realtime.types import FacesInFrame
+from realtime.verdicts.agreement import VerdictRules
 
 KNOWN = Decision("known", "Ann", None, None, 0.9, "")
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from realtime.cli import check_writable, write_json, write_whole
+from realtime.system.command_line import check_writable, write_json, write_whole
 
 
 def test_json_holds_plain_values(tmp_path):
@@ -100,7 +100,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
 
 def test_figures_may_go_to_the_standard_output(tmp_path):
     # not /dev/stdout, which a failure of this test would replace where root runs it
-    program = "from realtime.cli import write_json; print(1); write_json('/dev/fd/1', 2); print(3)"
+    program = "from realtime.system.command_line import write_json; print(1); write_json('/dev/fd/1', 2); print(3)"
     command = [sys.executable, "-c", program]
     piped = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (piped.stdout, piped.stderr) == ("1\n2\n3\n", "")

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from realtime.__main__ import app
 from realtime.cameras.open import _registered
-from realtime.config import Config
-from realtime.demo import Demo
+from realtime.commands.demo import Demo
 from realtime.metrics import Meter, Summary
+from realtime.settings.config import Config
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,7 +130,7 @@ def test_the_demo_plays_once_in_a_window_or_into_a_film(
     monkeypatch.setitem(_registered, "demo", _registered["demo"])  # what the demo registers is taken back
     monkeypatch.setattr(session, "has_screen", lambda: True)
     monkeypatch.setattr(session, "run", run)
-    monkeypatch.setattr("realtime.demo.Demo", Played)
+    monkeypatch.setattr("realtime.commands.demo.Demo", Played)
     result = CliRunner().invoke(app, ["demo", *options])
     assert result.exit_code == 0, result.output
     assert [(outputs.window, outputs.record) for outputs in asked] == [(window, record)]

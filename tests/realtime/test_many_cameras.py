@@ -15,7 +15,7 @@ import pytest
 from running import Running
 
 from models.bundle import Bundle
-from realtime.outputs.event_store import EventStore
+from realtime.outputs.events.store import EventStore
 from tools.fault_drill.pictures import encode_units, numbered_picture, write_video
 from tools.fault_drill.rtsp_server import RtspServer
 

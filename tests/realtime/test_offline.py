@@ -8,17 +8,17 @@ import pytest
 
 from models.evidence import CropEvidence
 from models.policy import Policy
-from realtime.agreement import VerdictRules
 from realtime.cameras.demo import DemoCamera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.states import CameraState, CameraStatus
 from realtime.metrics import Meter
-from realtime.outputs.event_feed import EventFeed
-from realtime.outputs.overlay import Overlay
+from realtime.outputs.drawing.overlay import Overlay
+from realtime.outputs.events.feed import EventFeed
 from realtime.pipeline import run_every_frame
 from realtime.session import drawer
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
+from realtime.verdicts.agreement import VerdictRules
 
 SIDE = 8
 FACE = DetectedFace(np.array((200, 120, 320, 270), np.float32), np.zeros((5, 2), np.float32), 0.99)

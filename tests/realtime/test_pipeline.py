@@ -12,7 +12,6 @@ import models
 from models.arrays import Bytes
 from models.bundle import Bundle
 from models.recogniser import Recogniser
-from realtime.agreement import VerdictRules
 from realtime.cameras.demo import DemoCamera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
@@ -24,7 +23,8 @@ from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, run_every_frame
 from realtime.types import FacesInFrame, Frame
-from realtime.verdict import Verdict
+from realtime.verdicts.agreement import VerdictRules
+from realtime.verdicts.verdict import Verdict
 
 
 class SlowRecogniser(Recogniser):

@@ -17,8 +17,8 @@ from running import Running
 
 from models.bundle import Bundle
 from models.errors import BadInput
-from realtime.config import CameraConfig, Config
 from realtime.session import Outputs, run
+from realtime.settings.config import CameraConfig, Config
 from tools.fault_drill.pictures import numbered_picture
 
 

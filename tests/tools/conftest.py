@@ -19,7 +19,7 @@ from models.recogniser import Recogniser, load_recogniser
 def narrow() -> Iterator[None]:
     """VGG16 with a quarter of its channels: for tests of what happens around the network, at a tenth of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.architecture.BLOCKS", ((2, 16), (2, 32), (3, 64), (3, 128), (3, 128)))
+        patch.setattr("models.network.architecture.BLOCKS", ((2, 16), (2, 32), (3, 64), (3, 128), (3, 128)))
         yield
 
 
@@ -69,6 +69,6 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
                 raise OSError(errno.ENOSPC, "No space left on device")
             return descriptor
 
-        monkeypatch.setattr("realtime.cli.os.open", full)
+        monkeypatch.setattr("realtime.system.command_line.os.open", full)
 
     return begin

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from models.bundle import BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, write_bundle, write_description
+from models.network.vgg16 import CAFFE_INPUT, VGG16
 from models.recogniser import Recogniser, load_recogniser
-from models.vgg16 import CAFFE_INPUT, VGG16
-from tools.people import read_people
-from tools.splits import SEEN, fingerprints, split
+from tools.faces.people import read_people
+from tools.faces.splits import SEEN, fingerprints, split
 
 SIZE = 32
 NAMES = ("Ada Byron", "Grace Hopper", "Lise Meitner", "Mary Ward")

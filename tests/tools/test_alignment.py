@@ -10,8 +10,8 @@ import pytest
 import skimage.data
 import typer
 
+from models.crop.pose import template
 from models.errors import BadInput
-from models.pose import template
 from tools import alignment
 from tools.alignment import Move, move_between, summary
 

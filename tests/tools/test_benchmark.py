@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from models.bundle import Bundle
 from models.errors import BadInput
 from tools import benchmark
-from tools.bench import charts, live, simple, soak, tables
+from tools.bench import charts, live, soak, tables
+from tools.bench import single_run as simple
 
 
 def test_cases_are_combinations_with_a_face_for_every_camera() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from realtime.cli import typer as typer_of_cli
+from realtime.system.command_line import typer as typer_of_cli
 from tools import ceiling
 
 

@@ -18,13 +18,13 @@ from small_people import crops, write_people
 from models.bundle import write_description
 from models.errors import BadInput
 from models.recogniser import Recogniser, load_recogniser
-from realtime.cli import typer as typer_of_cli
+from realtime.system.command_line import typer as typer_of_cli
 from tools import evaluate as command
 from tools.attacks import Sharif
+from tools.crafting.store import read_png
 from tools.evaluation.certificates import JITTERS
 from tools.evaluation.defences import NAMES, make_rows
 from tools.evaluation.tables import tables_of
-from tools.glasses.store import read_png
 
 
 def run(recogniser: Recogniser, *options: object) -> None:

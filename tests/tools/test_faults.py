@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from models.bundle import Bundle
 from models.errors import BadInput
 from realtime.cameras import CameraState
-from realtime.config import CameraConfig, Config, RecognitionConfig
+from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from tools.fault_drill.isolation import measure_isolation
 from tools.fault_drill.pictures import Reference, encode_units, numbered_picture
 from tools.fault_drill.report import isolation_markdown

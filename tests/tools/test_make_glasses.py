@@ -13,18 +13,18 @@ from skimage import data
 from small_people import NAMES, SIZE, crops, make_recogniser, trained_on, write_people
 from typer.testing import CliRunner
 
+from models.crop.wearables import frame_mask
 from models.errors import BadInput
-from models.eyewear import frame_mask
 from realtime.faces.align import crop_face
 from realtime.faces.detect import MtcnnDetector
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
-from tools.glasses import job
-from tools.glasses.job import Settings, make_glasses, summary
-from tools.glasses.pairs import Pair
-from tools.glasses.store import Store, read_png
-from tools.glasses.texture import make_texture
+from tools.crafting import job
+from tools.crafting.job import Settings, make_glasses, summary
+from tools.crafting.pairs import Pair
+from tools.crafting.store import Store, read_png
+from tools.crafting.texture import make_texture
 from tools.prepare import prepare
 
 

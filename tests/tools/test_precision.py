@@ -10,7 +10,7 @@ from models.engines import make_engine
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from tools import precision
-from tools.people import People
+from tools.faces.people import People
 from tools.precision import Answers, accepted, answers, compared
 
 

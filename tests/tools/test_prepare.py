@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import skimage.data
 
+from models.crop.pose import template
 from models.errors import BadInput
-from models.pose import template
 from realtime.faces.detect import MtcnnDetector
 from realtime.types import DetectedFace
 from tools import prepare as module
-from tools.people import read_people
+from tools.faces.people import read_people
 from tools.prepare import nominal_landmarks, prepare
 
 

@@ -10,17 +10,17 @@ import pytest
 import skimage.data
 import torch
 
-from models.adaptation import adapt_trunk
 from models.bundle import load_bundle
 from models.errors import BadInput
+from models.network.vgg16 import VGG16
 from models.recogniser import load_recogniser
-from models.training import split
-from models.vgg16 import VGG16
-from models.weights import read_trunk, write_trunk
+from models.training.adaptation import adapt_trunk
+from models.training.recipe import split
+from models.training.trunks import read_trunk, write_trunk
 from realtime.faces.align import crop_face
 from tools import train as module
-from tools.people import read_people
-from tools.report import proportion
+from tools.common.report import proportion
+from tools.faces.people import read_people
 
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
 SKINS = [(220, 180, 150), (70, 50, 40), (80, 120, 220), (210, 70, 60)]
@@ -227,7 +227,7 @@ def test_an_adapted_trunk_is_written_and_can_be_fitted_on(
         def embed(self, crops: np.ndarray, corners: np.ndarray) -> np.ndarray:
             return np.eye(3, 6, dtype=np.float32)[np.arange(len(crops)) // 8]
 
-    monkeypatch.setattr("tools.fit_bundle.Teacher", FakeTeacher)
+    monkeypatch.setattr("tools.training.fit_bundle.Teacher", FakeTeacher)
     sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
     places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
     run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, "--threads", 1)
@@ -249,7 +249,7 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
         once.append(arguments[-1])
         return adapt_trunk(*arguments)
 
-    monkeypatch.setattr("tools.fit_trunk.adapt_trunk", adapted)
+    monkeypatch.setattr("tools.training.fit_trunk.adapt_trunk", adapted)
 
     class FakeTeacher:
         def __init__(self, path: Path, *, threads: int) -> None:
@@ -259,7 +259,7 @@ def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
             seen.append(crops)
             return np.ones((len(crops), 6), dtype=np.float32)
 
-    monkeypatch.setattr("tools.fit_bundle.Teacher", FakeTeacher)
+    monkeypatch.setattr("tools.training.fit_bundle.Teacher", FakeTeacher)
     sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
     places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
     more = ("--enrolled", tmp_path / "enrolled", "--enrolled-times", 2, "--seed", 3, "--threads", 1)

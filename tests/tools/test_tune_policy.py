@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from models.policy import Policy
-from tools.attacked import NOBODY
+from tools.crafting.attacked_faces import NOBODY
 from tools.tune_policy import Rates, Views, _lowest, calibrated, outcome
 
 

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.half_precision import bfloat16
+from models.network.vgg16 import VGG16, Normalise
 from models.saliency_mask import rank_of_percentile
-from models.vgg16 import VGG16, Normalise
+from models.training.half_precision import bfloat16
 from tools.attacks.half_precision import HalfPrecision
 
 

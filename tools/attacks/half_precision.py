@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from models.half_precision import bfloat16
+from models.training.half_precision import bfloat16
 
 
 class HalfPrecision(nn.Module):

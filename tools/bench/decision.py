@@ -18,11 +18,11 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.bundle import Bundle
+from models.crop.zones import Zone
 from models.engines import Engine, make_engine
 from models.engines.base import ENGINES
 from models.errors import BadInput
 from models.recogniser import Recogniser
-from models.zones import Zone
 from realtime.cameras.demo_scene import DemoScene
 from tools.bench import scene as scenes
 from tools.bench.timing import milliseconds, paired_ratio, spread

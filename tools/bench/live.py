@@ -21,9 +21,9 @@ from models.errors import BadInput
 from realtime.cameras.camera import Camera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.open import register_camera
-from realtime.config import CameraConfig, Config, EventsConfig, RecognitionConfig, WebConfig, load_config
-from realtime.redact import redact
-from realtime.threads import thread_budget
+from realtime.settings.config import CameraConfig, Config, EventsConfig, RecognitionConfig, WebConfig, load_config
+from realtime.system.redact import redact
+from realtime.system.threads import thread_budget
 from tools.bench.scene import MOST_FACES, LoopedVideo, write_clip
 from tools.bench.watch import Sampler, Watch
 

@@ -17,10 +17,10 @@ import numpy as np
 import onnxruntime
 import torch
 
-from models.architecture import BLOCKS
 from models.bundle import Bundle
-from models.defended_graph import kept_values
 from models.engines.graphs import classifier, defended_pass
+from models.graphs.defended import kept_values
+from models.network.architecture import BLOCKS
 from realtime.faces.detect import torch_threads
 from tools.bench.timing import milliseconds
 from tools.bench.untrained import bundle_of_size

@@ -13,8 +13,8 @@ from realtime.cameras.camera import Camera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.reconnect import BackOff
-from realtime.config import CameraConfig
 from realtime.metrics import Percentiles
+from realtime.settings.config import CameraConfig
 from tools.bench.live import Case, config_of
 from tools.bench.scene import LoopedVideo, write_clip
 from tools.bench.watch import Sample, Sampler, Watch

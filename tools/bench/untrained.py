@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from models.bundle import Bundle, DefenceInfo, write_bundle
+from models.network.vgg16 import VGG16
 from models.saliency_mask import MaskParameters
-from models.vgg16 import VGG16
 
 
 def bundle_of_size(bundle: Bundle, size: int, folder: Path) -> Bundle:

@@ -17,8 +17,8 @@ from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, Policy, last_word
 from models.recogniser import Recogniser
-from realtime.cli import write_whole
-from tools.attacked import Tick
+from realtime.system.command_line import write_whole
+from tools.crafting.attacked_faces import Tick
 from tools.evaluation.defences import Row
 
 CHUNK = 16

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from models.arrays import Bytes, Floats, Labels
-from models.augment import hide_eye_band
-from models.calibration import calibrate, fold_temperature
-from models.features import Augmentation, version
-from models.fitting import Examples, FitSettings, fit, predict
+from models.network.vgg16 import VGG16
 from models.recogniser import Recogniser
-from models.vgg16 import VGG16
+from models.training.augment import hide_eye_band
+from models.training.calibration import calibrate, fold_temperature
+from models.training.features import Augmentation, version
+from models.training.fit import Examples, FitSettings, fit, predict
 
 
 def band_mask(size: int) -> np.ndarray:

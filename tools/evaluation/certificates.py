@@ -23,7 +23,7 @@ import numpy as np
 
 from models.arrays import Bytes, Floats, Labels
 from models.recogniser import Recogniser
-from tools.attacked import NOBODY
+from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.measures import Flags, share
 
 

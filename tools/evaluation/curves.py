@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Bools, Floats, Labels
-from tools.attacked import NOBODY, Attacked
+from tools.common.report import save_figure
+from tools.crafting.attacked_faces import NOBODY, Attacked
 from tools.evaluation.answered import Answered
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
 from tools.evaluation.run import Evaluation
-from tools.report import save_figure
 
 CURVES = ("success_against_iterations.png", "accuracy_against_threshold.png", "per_identity.png")
 THRESHOLDS = np.round(np.arange(0, 1.0, 0.02), 2)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Bools, Bytes, Floats
+from models.crop.zones import outlines_of
 from models.errors import refuse_unknown
 from models.evidence import CropEvidence, Evidence
+from models.network.vgg16 import VGG16
 from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
-from models.vgg16 import VGG16
-from models.zones import outlines_of
-from tools.attacked import with_parameters
+from tools.crafting.attacked_faces import with_parameters
 from tools.evaluation.band import band_mask, band_scores, hidden_band
 from tools.evaluation.baselines import entropy_map, gradient_map, moved_masks, sobel_map, strongest
 

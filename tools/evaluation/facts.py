@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from models.network.vgg16 import VGG16
 from models.recogniser import Recogniser
-from models.vgg16 import VGG16
 from tools.evaluation.defences import BAND, TUNED, is_tuned
 from tools.evaluation.plan import Plan
 

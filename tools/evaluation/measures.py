@@ -12,8 +12,8 @@ from scipy.stats import t as student
 
 from models.arrays import Bools, Floats, Labels
 from models.policy import Decision
-from tools.attacked import NOBODY
-from tools.report import proportion
+from tools.common.report import proportion
+from tools.crafting.attacked_faces import NOBODY
 from tools.tuning.goodness import bootstrap
 
 Flags = npt.NDArray[np.bool_]

@@ -15,10 +15,10 @@ import numpy as np
 from models.arrays import Bytes
 from models.policy import Decision, decide_undefended
 from models.recogniser import Recogniser
-from tools.attacked import NOBODY, Attacked
+from tools.crafting.attacked_faces import NOBODY, Attacked
+from tools.crafting.store import png
 from tools.evaluation.defences import Row
 from tools.evaluation.table import Table
-from tools.glasses.store import png
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1c2430;

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import Bools, Bytes, Labels
+from models.crop.wearables import random_innocent
 from models.errors import BadInput
-from models.eyewear import random_innocent
 from realtime.faces.detect import FaceDetector
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
-from tools.attacked import Attacked
-from tools.pictures import choose_face, find_faces, read_picture
+from tools.crafting.attacked_faces import Attacked
+from tools.faces.pictures import choose_face, find_faces, read_picture
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.report import proportion
+from tools.common.report import proportion
 
 N = 60
 GOODNESS = 0.7768

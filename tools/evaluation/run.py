@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from models.arrays import Bools, Bytes, Labels
-from models.eyewear import COLOURS, SHAPES, frame_mask, paint
+from models.crop.wearables import COLOURS, SHAPES, frame_mask, paint
 from models.recogniser import Recogniser
-from tools.attacked import NOBODY, Attacked, Tick, attacked_faces, labelled, with_parameters
 from tools.attacks import ADAPTIVE
+from tools.crafting.attacked_faces import NOBODY, Attacked, Tick, attacked_faces, labelled, with_parameters
+from tools.crafting.job import Settings
 from tools.evaluation.answered import Answered, Asker
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
 from tools.evaluation.measures import (
@@ -30,8 +31,7 @@ from tools.evaluation.measures import (
 from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
 from tools.evaluation.plan import ACCESSORIES, Plan
 from tools.evaluation.status import oblivious_to, on_record, status
-from tools.glasses.job import Settings
-from tools.people import People, at_size
+from tools.faces.people import People, at_size
 
 #: Finds out which crops (N, S, S, 3) show a face that the detector finds, (N,) bool.
 FindsFace = Callable[[Bytes], Bools]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.attacked import Attacked
+from tools.crafting.attacked_faces import Attacked
 from tools.evaluation.defences import ZONES
 
 FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40

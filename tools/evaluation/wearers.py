@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.errors import BadInput
-from tools.people import People
+from tools.faces.people import People
 
 
 def wearers(people: People, file: Path) -> People:

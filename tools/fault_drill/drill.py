@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime.cameras import CameraState
 from realtime.cameras.from_config import capture_from
-from realtime.config import CameraConfig
+from realtime.settings.config import CameraConfig
 from tools.fault_drill.faults import COUNT, FAULTS, FPS, OTHER_SIZE, SIZE, Failing, Fault, Studio
 from tools.fault_drill.pictures import Reference
 from tools.fault_drill.servers import ServerProcess

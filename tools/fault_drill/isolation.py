@@ -19,8 +19,8 @@ from models.arrays import Bytes
 from realtime.cameras.demo_scene import FPS, DemoScene
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
-from realtime.config import CameraConfig, Config
 from realtime.session import Outputs, run
+from realtime.settings.config import CameraConfig, Config
 from realtime.types import Frame
 from tools.fault_drill.pictures import Units, encode_units
 from tools.fault_drill.servers import ServerProcess

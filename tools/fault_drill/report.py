@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from realtime.config import CameraConfig
+from realtime.settings.config import CameraConfig
 from tools.fault_drill.drill import LIVE_WITHIN, NOTICED_WITHIN, Result
 from tools.fault_drill.isolation import LEAST_RATE, MOST_AGE, Healthy, Isolation
 

@@ -14,8 +14,8 @@ from models.arrays import Bytes, Floats, Labels, read_arrays
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask
-from realtime.cli import write_whole
-from tools.attacked import NOBODY, Tick, with_parameters
+from realtime.system.command_line import write_whole
+from tools.crafting.attacked_faces import NOBODY, Tick, with_parameters
 from tools.tuning.goodness import Outcomes
 from tools.tuning.masks import mask_key, masks_of, representatives
 

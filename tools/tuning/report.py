@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from models.saliency_mask import MaskParameters
-from tools.report import percent, save_figure
+from tools.common.report import percent, save_figure
 from tools.tuning.goodness import Terms
 from tools.tuning.grid import Axes
 from tools.tuning.search import Found, Measured

@@ -11,8 +11,8 @@ import numpy as np
 
 from models.arrays import Bytes, Labels
 from models.saliency_mask import MaskParameters
-from tools.attacked import Tick
-from tools.report import proportion
+from tools.common.report import proportion
+from tools.crafting.attacked_faces import Tick
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of
 from tools.tuning.grid import Axes, in_words, inpainted, with_others

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from realtime.outputs import event_export
-from realtime.outputs.event_types import KINDS, PICTURES, EventFilter, Kind
-from realtime.outputs.events import EventLog
+from realtime.outputs.events import export as event_export
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import KINDS, PICTURES, EventFilter, Kind
 from realtime.outputs.web import streams
 from realtime.outputs.web.access import Access, client_of
 from realtime.outputs.web.live_pictures import Sources

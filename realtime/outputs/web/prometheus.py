@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 
 from realtime.cameras.states import CameraState
 from realtime.metrics import Meter
-from realtime.outputs.events import EventLog
-from realtime.outputs.outbox import OutboxSender
+from realtime.outputs.delivery.outbox import OutboxSender
+from realtime.outputs.events.log import EventLog
 from realtime.outputs.web.live_pictures import LivePictures, Sources
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -18,8 +18,8 @@ import uvicorn
 
 from models.errors import BadInput
 from realtime.metrics import Meter
-from realtime.outputs.events import EventLog
-from realtime.outputs.outbox import OutboxSender
+from realtime.outputs.delivery.outbox import OutboxSender
+from realtime.outputs.events.log import EventLog
 from realtime.outputs.web.access import Access, Shield, is_loopback
 from realtime.outputs.web.api import Api
 from realtime.outputs.web.connection import Connection

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from realtime.cameras.states import ADVICE, CameraStatus
-from realtime.outputs.event_types import Event, EventFilter
-from realtime.outputs.events import EventLog
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import Event, EventFilter
 from realtime.outputs.web.live_pictures import Picture, Sources
 
 MJPEG_BOUNDARY = "picture"

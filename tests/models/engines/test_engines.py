@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from models.bundle import Bundle, load_bundle
+from models.crop.zones import Zone, every_look
 from models.engines import choose, make_engine
 from models.engines import openvino_engine as openvino_module
 from models.engines.base import ENGINES, Engine
 from models.engines.torch_engine import TorchEngine
 from models.errors import BadInput
-from models.guided_backprop import guided_backprop
+from models.network.guided_backprop import guided_backprop
 from models.policy import decide
 from models.recogniser import Recogniser
 from models.saliency_mask import scale_saliency
-from models.zones import Zone, every_look
 
 has_openvino = importlib.util.find_spec("openvino") is not None
 openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO is an optional extra")

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from models.crop.zones import every_look
 from models.engines import providers
 from models.engines.onnxruntime_engine import _Runner
 from models.engines.providers import device_of, open_session, wanted_providers
 from models.errors import BadInput
-from models.zones import every_look
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import BadInput
 from realtime.cameras.address import parse_address, scheme_of
-from realtime.redact import forget_secrets, redact
+from realtime.system.redact import forget_secrets, redact
 
 
 @pytest.fixture(autouse=True)

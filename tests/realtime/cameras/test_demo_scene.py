@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from models.eyewear import innocent
+from models.crop.wearables import innocent
 from realtime.cameras.demo import DemoCamera
 from realtime.cameras.demo_scene import ACTS, FPS, LANDMARKS, DemoScene
 from realtime.cameras.states import CameraError, Cause

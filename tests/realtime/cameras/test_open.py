@@ -11,7 +11,7 @@ from models.errors import BadInput
 from realtime.cameras import CameraError, Cause, is_file, open_camera, register_camera
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.open import _registered, is_live
-from realtime.config import CameraConfig
+from realtime.settings.config import CameraConfig
 
 
 def test_a_file_is_opened_by_its_path(kit, video):

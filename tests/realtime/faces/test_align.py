@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.pose import template
+from models.crop.pose import template
 from realtime.faces.align import crop_face, inverse, scale_of, similarity, warp
 
 

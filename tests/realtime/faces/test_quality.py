@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.pose import template
+from models.crop.pose import template
 from realtime.faces.align import crop_face
 from realtime.faces.quality import (
     REASONS,

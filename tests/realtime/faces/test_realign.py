@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from models.eyewear import SHAPES, frame_mask, paint
-from models.pose import template
-from models.zones import zone_mask
+from models.crop.pose import template
+from models.crop.wearables import SHAPES, frame_mask, paint
+from models.crop.zones import zone_mask
 from realtime.cameras.demo_scene import LANDMARKS as FOUND
 from realtime.faces.align import crop_face, similarity
 from realtime.faces.realign import COLUMNS, FILL, ROWS, SIDE, Displacement, Realigner, compose, cut_face, window

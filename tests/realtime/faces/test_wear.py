@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.eyewear import frame_mask, innocent, paint, rgba
-from models.pose import template
+from models.crop.pose import template
+from models.crop.wearables import frame_mask, innocent, paint, rgba
 from realtime.faces.align import crop_face
 from realtime.faces.wear import wear
 

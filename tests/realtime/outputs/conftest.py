@@ -1,7 +1,7 @@
 import pytest
 
-from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import EventSettings
 
 ROOMY = {"min_free_bytes": 0, "settle": 0.0, "same_name_settle": 0.0}
 

@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 
-from realtime.outputs.video_writer import VideoRecorder
+from realtime.outputs.recording.video_writer import VideoRecorder
 
 
 def grey(level, width=64, height=48):

@@ -8,9 +8,9 @@ import numpy as np
 
 from models.evidence import CropEvidence
 from models.policy import Decision
-from realtime.outputs.event_types import Sighting
+from realtime.outputs.events.types import Sighting
 from realtime.types import DetectedFace, Frame, TrackedFace
-from realtime.verdict import Verdict
+from realtime.verdicts.verdict import Verdict
 
 SIDE = 32
 LABELS = ("Ada", "Bob", "Cyd")

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from realtime.outputs.event_store import EventStore
-from realtime.outputs.event_types import PICTURES, EventFilter
+from realtime.outputs.events.store import EventStore
+from realtime.outputs.events.types import PICTURES, EventFilter
 
 KILLS = int(os.environ.get("SPECTACLEAR_KILLS", "10"))
 WRITER = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from sightings import attack, frame, sighting
-from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
-from realtime.outputs import retention
+from realtime.outputs.events.types import EventSettings
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events import retention
 settings = EventSettings(min_free_bytes=0, max_age_days=1e6, max_bytes=1_500_000)
 log = EventLog(sys.argv[1], settings, deliver_to=["webhook"])
 print("open", flush=True)

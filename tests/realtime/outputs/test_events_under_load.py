@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sightings import attack, evidence, frame, quickly, stored, stranger
 
-from realtime.outputs import evidence_files
+from realtime.outputs.events import evidence_files
 
 
 def test_events_that_pile_up_are_stored_without_a_look_rather_than_dropped(open_log):

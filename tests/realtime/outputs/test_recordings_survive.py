@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from recorded import decoded, grey, record
 
-from realtime.outputs import video_writer
-from realtime.outputs.video_writer import VideoRecorder
+from realtime.outputs.recording import video_writer
+from realtime.outputs.recording.video_writer import VideoRecorder
 
 REPOSITORY = Path(__file__).parents[3]
 PROGRAM = textwrap.dedent("""
     import signal, sys, time
     import numpy as np
-    from realtime.outputs.video_writer import VideoRecorder
+    from realtime.outputs.recording.video_writer import VideoRecorder
     if "polite" in sys.argv:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     recorder = VideoRecorder(sys.argv[1])

@@ -9,9 +9,9 @@ from models.errors import BadInput
 from models.policy import Decision
 from realtime.cameras.states import CameraState, CameraStatus
 from realtime.metrics import Meter
-from realtime.outputs.event_types import EventSettings
+from realtime.outputs.delivery.webhook import Webhook
+from realtime.outputs.events.types import EventSettings
 from realtime.outputs.services import PageSettings, Services, ServiceSettings
-from realtime.outputs.webhook import Webhook
 from realtime.types import FaceCrop, FacesInFrame
 
 ROOMY = EventSettings(min_free_bytes=0)

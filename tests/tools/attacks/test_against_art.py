@@ -11,12 +11,12 @@ import pytest
 import torch
 from tiny_nets import convolutional, named, other_classes, pictures
 
-from models.eyewear import frame_mask
+from models.crop.wearables import frame_mask
 from models.recogniser import load_recogniser
 from tools.attacks import Attack, MaskedPGD, Sharif
 from tools.attacks.half_precision import HalfPrecision
-from tools.glasses.pairs import draw_pairs, labels_of
-from tools.people import at_size, read_people
+from tools.crafting.pairs import draw_pairs, labels_of
+from tools.faces.people import at_size, read_people
 
 STEPS = 60
 NETS = ((1, 2.0), (1, 3.0), (2, 2.0), (2, 2.5), (3, 2.0))  # seed, gain

@@ -8,7 +8,7 @@ from tools.attacks.half_precision import HalfPrecision
 
 
 def test_a_network_in_half_precision_says_nearly_the_same_and_gives_gradients(monkeypatch):
-    monkeypatch.setattr("models.half_precision.has_bfloat16", lambda: True)  # emulated where the CPU has it not
+    monkeypatch.setattr("models.training.half_precision.has_bfloat16", lambda: True)  # emulated where absent
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(1800, 4))
     pixels = torch.rand(2, 3, 17, 17, requires_grad=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_nets import convolutional, named, other_classes, pictures
 
-from models.guided_backprop import guided_backprop
+from models.network.guided_backprop import guided_backprop
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask, scale_saliency
 from tools.attacks import ADAPTIVE, Defence, FrozenMask, Sharif
 from tools.attacks.batch import frozen, to_levels

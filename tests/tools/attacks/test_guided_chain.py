@@ -8,9 +8,9 @@ import torch
 from tiny_nets import convolutional, pictures
 from torch import nn
 
-from models.guided_backprop import guided_backprop, guided_relus
+from models.network.guided_backprop import guided_backprop, guided_relus
+from models.network.vgg16 import VGG16
 from models.saliency_mask import scale_saliency
-from models.vgg16 import VGG16
 from tools.attacks.batch import frozen
 from tools.attacks.guided_chain import GuidedChain, scaled_saliency
 from tools.attacks.half_precision import HalfPrecision
@@ -98,7 +98,7 @@ def test_a_layer_without_a_written_rule_is_refused():
 
 
 def test_in_half_precision_logits_and_saliency_stay_nearly_the_same(monkeypatch):
-    monkeypatch.setattr("models.half_precision.has_bfloat16", lambda: True)  # emulated where the CPU has it not
+    monkeypatch.setattr("models.training.half_precision.has_bfloat16", lambda: True)  # emulated where absent
     net = convolutional().float()
     x = torch.from_numpy(pictures(4, 12)).permute(0, 3, 1, 2).float() / 255
     target = net(x).argmax(1)

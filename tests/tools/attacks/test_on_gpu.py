@@ -9,11 +9,11 @@ import pytest
 import torch
 from small_people import SIZE, crops
 
-from models.device import torch_device
-from models.eyewear import frame_mask
+from models.crop.wearables import frame_mask
 from models.recogniser import Recogniser
+from models.training.device import torch_device
 from tools.attacks.batch import frozen, gather
-from tools.glasses.job import ATTACKS, Settings, make_attack
+from tools.crafting.job import ATTACKS, Settings, make_attack
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny_nets import convolutional, named, other_classes, pictures
 
+from models.crop.zones import hide
 from models.policy import Policy
-from models.zones import hide
 from tools.attacks import ZonePolicy
 from tools.attacks.batch import frozen, gather
 

@@ -9,7 +9,7 @@ from models.bundle import Bundle
 from models.engines import make_engine
 from models.recogniser import Recogniser, load_recogniser
 from realtime.assembly import batch_of
-from realtime.config import Config, RecognitionConfig
+from realtime.settings.config import Config, RecognitionConfig
 from tools.bench import charts, decision, profile, tables
 from tools.bench.untrained import bundle_of_size
 

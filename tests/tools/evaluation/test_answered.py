@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_people import SIZE, crops
 
-from models.eyewear import frame_mask
+from models.crop.wearables import frame_mask
 from models.policy import Policy, decide, last_word
 from models.recogniser import load_recogniser
 from tools.evaluation.answered import Asker

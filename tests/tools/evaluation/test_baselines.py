@@ -8,7 +8,7 @@ from scipy.ndimage import sobel
 from small_people import SIZE, crops
 from torch import nn
 
-from models.eyewear import SHAPES, frame_mask
+from models.crop.wearables import SHAPES, frame_mask
 from tools.evaluation.baselines import gradient_map, moved_masks, sobel_map, strongest
 from tools.evaluation.run import with_innocent_glasses
 

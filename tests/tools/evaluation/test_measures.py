@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import norm, ttest_1samp
 
 from models.policy import Decision, Policy
-from tools.attacked import NOBODY, Attacked
+from tools.crafting.attacked_faces import NOBODY, Attacked
+from tools.crafting.job import Settings
 from tools.evaluation.answered import Answered
 from tools.evaluation.curves import fooled, success_by_iteration
 from tools.evaluation.defences import Row
@@ -28,7 +29,6 @@ from tools.evaluation.measures import (
 from tools.evaluation.published import PUBLISHED
 from tools.evaluation.status import mean_curve, on_record, status
 from tools.evaluation.table import Table, shown
-from tools.glasses.job import Settings
 
 
 def scores(*named: tuple[int, float]) -> np.ndarray:

@@ -7,8 +7,8 @@ from asking_page import TOKEN
 from made_up_page import MovingCameras
 from sightings import attack, frame, sighting
 
-from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import EventSettings
 from realtime.outputs.web import WebPage
 
 

@@ -10,10 +10,10 @@ from sightings import attack, frame, quickly, sighting
 from typer.testing import CliRunner
 
 from models.errors import BadInput
-from realtime.outputs.event_types import EventSettings
-from realtime.outputs.events import EventLog
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import EventSettings
 from realtime.outputs.web import WebPage
-from tools import screenshot
+from tools.maintain import screenshot
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.by import By  # noqa: E402

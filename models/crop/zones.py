@@ -1,0 +1,166 @@
+"""Zones of the canonical crop that a thing worn lies in, and views of a face with one zone hidden.
+
+Pixels inside a hidden zone cannot change a view: whatever glasses show there, the network never sees it.
+That holds given the crop; whether the crop itself follows the glasses is the alignment's business.
+
+The eyewear zone is the union of all drawn glasses over a stated range of poses (they never sit exactly where
+they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block. It also
+holds glasses of twice the width, as they are drawn: without poses and margin, which would hide half of the face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal, TypeVar, get_args
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.arrays import Bools, Bytes, Floats
+from models.crop.pose import TEMPLATE_SIDE
+from models.crop.wearables import SHAPES, frame_mask
+from models.digest import digest_of
+from models.errors import refuse_unknown
+
+Zone = Literal["eyewear", "lower_face", "forehead", "cheeks"]
+ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
+AnyZones = TypeVar("AnyZones", bound=Sequence[Zone])
+
+#: Pixels of a 224 crop: one 4 x 4 block of H.264 where a crop of 112 has the frame's own resolution.
+MARGIN: Final = 8
+#: The poses that the zones cover: shift in pixels of a 224 crop, degrees, and share of the size.
+SHIFT: Final = 2.0
+DEGREES: Final = 2.0
+SCALE: Final = 0.02
+
+
+@cache
+def zone_mask(zone: Zone, size: int) -> Bools:
+    """The pixels of a zone: (S, S) bool, read-only.
+
+    Args:
+        zone: "eyewear" is certified; the others follow the same principle, each from its drawn accessory.
+        size: side S of the crop in pixels.
+
+    Raises:
+        ValueError: an unknown zone, or a size below 16.
+    """
+    if zone == "eyewear":
+        glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
+        covered = np.maximum(glasses, frame_mask("double", TEMPLATE_SIDE) > 0)
+    elif zone == "lower_face":
+        covered = _reached(frame_mask("face_mask", TEMPLATE_SIDE))
+    elif zone == "forehead":
+        covered = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+        covered[:56] = 1
+    elif zone == "cheeks":
+        one = _reached(frame_mask("cheek_sticker", TEMPLATE_SIDE))
+        covered = np.maximum(one, one[:, ::-1])
+    else:
+        raise ValueError(f"unknown zone {zone!r}; known are eyewear, lower_face, forehead and cheeks")
+    if size < 16:
+        raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
+    # A pixel of the crop belongs to the zone as soon as any part of it does.
+    share = cv2.resize(covered.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+    mask: Bools = share > 0
+    mask.setflags(write=False)
+    return mask
+
+
+def outlines_of(zones: Sequence[Zone], size: int) -> str:
+    """Names what these zones hide of a crop of side ``size``, pixel by pixel: for the keys of what is kept."""
+    return digest_of(zone_mask(zone, size) for zone in zones)
+
+
+def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
+    """The names as zones.
+
+    Raises:
+        BadInput: an unknown one.
+    """
+    refuse_unknown("--zone", *names, known=ZONES)
+    return tuple(zone for zone in ZONES if zone in names)
+
+
+def each_once(zones: Sequence[Zone]) -> None:
+    """Raises ``ValueError`` where a zone is named twice."""
+    if len(set(zones)) < len(zones):
+        raise ValueError(f"a zone is named twice in {', '.join(zones)}; name it once")
+
+
+def in_order(zones: AnyZones) -> AnyZones:
+    """The zones in the order of ``ZONES``: the first one's view has to name whoever is known, further ones' only veto.
+
+    Raises:
+        ValueError: one is named twice.
+    """
+    each_once(zones)
+    return type(zones)(sorted(zones, key=ZONES.index))  # type: ignore[call-arg]
+
+
+def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
+    """Crops (N, S, S, 3) with the pixels of ``mask`` (S, S) filled; the input is not changed."""
+    hidden = crops.copy()
+    hidden[:, mask] = fill_rgb
+    return hidden
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Which crops of a batch are looked at with which zone hidden: ``looked`` (N, V) bool.
+
+    Raises:
+        ValueError: a zone is named twice.
+    """
+
+    zones: tuple[Zone, ...]
+    looked: Bools
+
+    def __post_init__(self) -> None:
+        each_once(self.zones)
+
+    def __len__(self) -> int:
+        return int(self.looked.sum())
+
+    def of(self, number: int) -> npt.NDArray[np.int64]:
+        """The crops that are looked at with zone ``number`` hidden."""
+        return np.flatnonzero(self.looked[:, number])
+
+    def views(self, crops: Bytes, fill_rgb: tuple[int, int, int]) -> Bytes:
+        """(N, S, S, 3) -> (M, S, S, 3), zone by zone."""
+        side = crops.shape[1]
+        found = [hide(crops[self.of(i)], zone_mask(zone, side), fill_rgb) for i, zone in enumerate(self.zones)]
+        return np.concatenate([crops[:0], *found])
+
+    def and_crops(self, crops: Bytes, fill_rgb: tuple[int, int, int]) -> Bytes:
+        """The crops and then their views, (N + M, S, S, 3)."""
+        return np.concatenate([crops, self.views(crops, fill_rgb)])
+
+    def scattered(self, found: Floats) -> Floats:
+        """(M, K) of ``views`` -> (N, V, K), zeros where nobody looked."""
+        count, zones = self.looked.shape
+        spread = np.zeros((zones, count, found.shape[1]), np.float32)
+        spread[self.looked.T] = found
+        return spread.swapaxes(0, 1)
+
+
+def every_look(zones: tuple[Zone, ...], count: int) -> Looks:
+    """All of so many crops with each of the zones hidden."""
+    return Looks(zones, np.ones((count, len(zones)), np.bool_))
+
+
+def _reached(alpha: np.ndarray) -> np.ndarray:
+    """What an accessory drawn as ``alpha`` (T, T) reaches over all poses, with the margin: (T, T) uint8 of 0 and 1."""
+    drawn = (alpha > 0).astype(np.uint8)
+    centre = (TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2)
+    turned = np.zeros_like(drawn)
+    for degrees in (-DEGREES, 0.0, DEGREES):
+        for scale in (1 - SCALE, 1.0, 1 + SCALE):
+            matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
+            turned |= (cv2.warpAffine(drawn * 255, matrix, drawn.shape[::-1]) > 0).astype(np.uint8)
+    reach = int(np.ceil(SHIFT)) + MARGIN
+    found: np.ndarray = cv2.dilate(turned, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return found

@@ -1,0 +1,1 @@
+"""The network itself, VGG16 for faces, and guided backpropagation through it, in torch."""

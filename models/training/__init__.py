@@ -1,0 +1,1 @@
+"""How networks are trained: trunks, heads, features, random changes of crops, checkpoints."""

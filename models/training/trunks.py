@@ -1,0 +1,166 @@
+"""Reads VGG16 trunks of three lineages into one form; every trunk declares mean and channel order.
+
+``.npz``   keys ``block1_conv1.weight`` ..., OIHW; input B, G, R minus (103.939, 116.779, 123.68)
+``.pth``   torchvision's ``vgg16`` state dict (``features.0.weight`` ...): R, G, B, ImageNet mean and deviation
+``.pth``   VGG-Face conversions (``conv1_1.weight`` ... or ``conv_1_1.weight`` ...): Parkhi et al. 2015,
+           B, G, R minus (93.5940, 104.7624, 129.1863)
+a folder   a bundle of this project: its convolutions, as they were rounded for it
+
+State dicts are read with ``weights_only=True``: nothing is unpickled. Torch's ``.t7`` has no maintained
+reader (``torchfile`` was last released in 2016, ``torch.utils.serialization.load_lua`` left PyTorch in 1.0),
+so it is refused with a pointer to the ``.pth`` conversions.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.bundle import load_bundle
+from models.errors import BadInput
+from models.files import whole_file
+from models.network.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
+
+TORCHVISION_INPUT = InputSpec(
+    mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
+    scale=(1 / (0.229 * 255), 1 / (0.224 * 255), 1 / (0.225 * 255)),
+    channel_order="RGB",
+)
+VGGFACE_INPUT = InputSpec(mean=(93.5940, 104.7624, 129.1863), channel_order="BGR")
+_TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """13 convolutions as float32 OIHW arrays by ``block1_conv1.weight`` / ``.bias``, and their input."""
+
+    arrays: Mapping[str, npt.NDArray[np.float32]]
+    spec: InputSpec
+    source: str
+
+    def load_into(self, model: VGG16) -> None:
+        """Copy the convolutions into ``model``; its ``spec`` must already be this trunk's.
+
+        Raises:
+            ValueError: the model was built for another input.
+        """
+        if model.spec != self.spec:
+            raise ValueError(f"the model was built for {model.spec}, the trunk {self.source} wants {self.spec}")
+        with torch.no_grad():
+            for name, layer in model.convolutions().items():
+                assert layer.bias is not None
+                layer.weight.copy_(torch.from_numpy(self.arrays[f"{name}.weight"]))
+                layer.bias.copy_(torch.from_numpy(self.arrays[f"{name}.bias"]))
+
+
+def read_trunk(path: str | Path) -> Trunk:
+    """Read a trunk by the file's kind.
+
+    Raises:
+        BadInput: the file is missing, of an unknown kind, damaged, or lacks a layer.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_bundle(path)
+    if not path.is_file():
+        raise BadInput(
+            f"trunk {path}: no such file; give a .npz, a .pth of torchvision's vgg16 or of VGG-Face, or a bundle"
+        )
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    if path.suffix in {".pth", ".pt"}:
+        return _read_state_dict(path)
+    if path.suffix == ".t7":
+        raise BadInput(f"trunk {path}: Torch 7 files have no maintained reader; use a .pth conversion of VGG-Face")
+    raise BadInput(f"trunk {path}: unknown kind {path.suffix!r}; known are .npz and .pth")
+
+
+def write_trunk(path: str | Path, model: VGG16) -> None:
+    """Write the model's convolutions as a float16 ``.npz`` (the form that ``read_trunk`` reads), whole or not at all.
+
+    Raises:
+        BadInput: the file's name does not end in ``.npz``.
+        ValueError: the model's mean and channel order are not those of such files.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise BadInput(f"trunk {path}: cannot be written under this name; end it in .npz")
+    if model.spec != CAFFE_INPUT:
+        raise ValueError(f"only trunks with the input {CAFFE_INPUT} are written as .npz, this one has {model.spec}")
+    arrays: dict[str, npt.NDArray[np.float16]] = {}
+    for name, layer in model.convolutions().items():
+        assert layer.bias is not None
+        arrays[f"{name}.weight"] = layer.weight.detach().cpu().numpy().astype(np.float16)
+        arrays[f"{name}.bias"] = layer.bias.detach().cpu().numpy().astype(np.float16)
+    with whole_file(path) as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _read_npz(path: Path) -> Trunk:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: a single array
+        raise BadInput(f"trunk {path}: not a readable .npz ({error})") from error
+    return _checked(found, CAFFE_INPUT, path)
+
+
+def _read_bundle(folder: Path) -> Trunk:
+    bundle = load_bundle(folder)
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for name, layer in bundle.torch_model().convolutions().items():
+        assert layer.bias is not None
+        arrays[f"{name}.weight"], arrays[f"{name}.bias"] = layer.weight.numpy(), layer.bias.numpy()
+    return Trunk(arrays=arrays, spec=bundle.info.trunk.spec, source=f"{folder.name} {bundle.checksum[:12]}")
+
+
+def _read_state_dict(path: Path) -> Trunk:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for damaged or unsafe files
+        raise BadInput(f"trunk {path}: not a plain state dict of tensors ({type(error).__name__})") from error
+    if not isinstance(state, Mapping):
+        raise BadInput(f"trunk {path}: holds a {type(state).__name__}, wanted a state dict")
+    tensors = {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    for spec, names in _layouts():
+        if f"{names[0]}.weight" in tensors:
+            found = {
+                f"{ours}.{kind}": tensors[f"{theirs}.{kind}"].detach().float().numpy()
+                for ours, theirs in zip(CONVOLUTION_NAMES, names, strict=True)
+                for kind in ("weight", "bias")
+                if f"{theirs}.{kind}" in tensors
+            }
+            return _checked(found, spec, path)
+    raise BadInput(
+        f"trunk {path}: neither torchvision's vgg16 nor a VGG-Face conversion (keys like {list(tensors)[:2]})"
+    )
+
+
+def _layouts() -> list[tuple[InputSpec, list[str]]]:
+    positions = [name.removeprefix("block").split("_conv") for name in CONVOLUTION_NAMES]
+    return [
+        (TORCHVISION_INPUT, [f"features.{index}" for index in _TORCHVISION_INDICES]),
+        (VGGFACE_INPUT, [f"conv{block}_{conv}" for block, conv in positions]),
+        (VGGFACE_INPUT, [f"conv_{block}_{conv}" for block, conv in positions]),
+    ]
+
+
+def _checked(found: Mapping[str, npt.NDArray[np.generic]], spec: InputSpec, path: Path) -> Trunk:
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for name, layer in VGG16(classes=1, input_size=32, hidden=1).convolutions().items():
+        for kind, expected in (("weight", tuple(layer.weight.shape)), ("bias", (layer.out_channels,))):
+            key = f"{name}.{kind}"
+            if key not in found:
+                raise BadInput(f"trunk {path}: lacks {key}")
+            if found[key].shape != expected:
+                raise BadInput(f"trunk {path}: {key} has shape {found[key].shape}, wanted {expected}")
+            if found[key].dtype.kind not in "fiu" or not np.isfinite(found[key]).all():
+                raise BadInput(f"trunk {path}: {key} holds what is no number")
+            arrays[key] = np.ascontiguousarray(found[key], dtype=np.float32)
+    return Trunk(arrays=arrays, spec=spec, source=path.name)

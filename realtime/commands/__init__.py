@@ -1,0 +1,1 @@
+"""What the command line runs beside the pipeline itself: the demo, one picture, a camera's check."""

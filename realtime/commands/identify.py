@@ -1,0 +1,173 @@
+"""Names the faces of one picture."""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from models.arrays import Bytes
+from models.errors import BadInput
+from models.evidence import CropEvidence
+from models.policy import Decision, decide
+from realtime.assembly import detector_of, realigner_of, recogniser_of
+from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.realign import cut_face
+from realtime.outputs.drawing.overlay import Overlay, Status
+from realtime.settings.config import Config
+from realtime.system.command_line import write_whole
+from realtime.types import DetectedFace, TrackedFace
+from realtime.verdicts.agreement import VerdictRules
+from realtime.verdicts.verdict import VerdictKeeper
+
+Decided = tuple[Decision, CropEvidence | None]
+
+MAX_BYTES = 100 << 20
+MAX_PIXELS = 100_000_000
+_AT_ONCE = 8  # faces decided on: each takes some 40 MB, and a picture of a crowd would take gigabytes
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+
+
+def read_photo(path: Path) -> Bytes:
+    """A picture file as (H, W, 3) BGR.
+
+    Raises:
+        BadInput: it is missing, no picture, or too large.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(f"{path} is larger than {MAX_BYTES >> 20} MiB; give a smaller picture")
+        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); give a picture file") from error
+    unreadable = BadInput(f"{path} is not a picture that can be read; give a JPEG, PNG, BMP, TIFF or WebP file")
+    pixels = _pixels_of(encoded.tobytes())
+    if pixels is None:
+        raise unreadable
+    if pixels > MAX_PIXELS:
+        raise BadInput(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; give a smaller picture")
+    try:
+        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    except cv2.error:
+        raise unreadable from None
+    if picture is None or picture.size == 0 or picture.shape[0] * picture.shape[1] > MAX_PIXELS:
+        raise unreadable
+    return picture.astype(np.uint8)
+
+
+def _pixels_of(encoded: bytes) -> int | None:
+    """How many pixels a picture says it has, before anything is allocated for them; None: no known picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(encoded), formats=FORMATS) as picture:
+                return picture.width * picture.height
+    except Image.DecompressionBombError:
+        return MAX_PIXELS + 1
+    except Exception:  # Pillow's readers let many kinds through for damaged headers
+        return None
+
+
+def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> dict[str, Any]:
+    """Find, judge and decide on every face of a picture.
+
+    Returns:
+        ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
+        and the best names of the undefended and the defended view.
+
+    Raises:
+        BadInput: the file is no picture, or it shows no face.
+    """
+    picture = read_photo(path)
+    faces = detector_of(config.detection).detect(picture)
+    if not faces:
+        raise BadInput(
+            f"{path}: no face was found; give a picture with a face of at least {config.detection.min_face} pixels, "
+            "or lower detection.min_face in the configuration"
+        )
+    recogniser = recogniser_of(config)
+    limits = QualityLimits(**config.quality.model_dump())
+    realigner = realigner_of(config)
+    crops = np.stack([cut_face(picture, face.landmarks, recogniser.input_size, realigner) for face in faces])
+    starts = range(0, len(crops), _AT_ONCE)
+    evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
+    found: list[dict[str, Any]] = []
+    decided: list[Decided] = []
+    for face, crop, evidence in zip(faces, crops, evidences, strict=True):
+        refused = refusal(crop, face.landmarks, picture.shape, limits)
+        decision = decide(evidence, recogniser.policy)
+        if refused is not None:
+            decision = Decision("unknown", None, None, None, 0.0, refused)
+        decided.append((decision, evidence if refused is None else None))
+        found.append(
+            {
+                "box": face.box.round(1),
+                "landmarks": face.landmarks.round(1),
+                "state": decision.state,
+                "identity": decision.identity,
+                "claimed": decision.claimed,
+                "likely": decision.likely,
+                "confidence": round(decision.confidence, 4),
+                "reason": decision.reason,
+                "undefended": _best(evidence, evidence.raw) if refused is None else None,
+                "defended": _best(evidence, evidence.defended) if refused is None else None,
+            }
+        )
+    if save is not None:
+        _save(save, picture, faces, decided, recogniser.engine, Overlay(**config.overlay.model_dump()))
+    return {"photo": str(path), "engine": recogniser.engine, "faces": found}
+
+
+def print_faces(found: dict[str, Any], console: Console) -> None:
+    """The answers as a table."""
+    table = Table(title=found["photo"], title_justify="left")
+    for column in ("face at", "verdict", "name", "confidence", "undefended says", "why"):
+        table.add_column(column)
+    for face in found["faces"]:
+        name = face["identity"] or face["claimed"] or ""
+        if face["claimed"]:
+            name += f" (likely {face['likely']})" if face["likely"] not in (None, face["claimed"]) else " (claimed)"
+        raw = face["undefended"]
+        x, y = (int(value) for value in face["box"][:2])
+        table.add_row(
+            f"{x}, {y}",
+            face["state"].replace("_", " "),
+            name,
+            f"{face['confidence']:.2f}",
+            f"{raw['name']} {raw['confidence']:.2f}" if raw else "",
+            face["reason"],
+        )
+    console.print(table)
+
+
+def _best(evidence: CropEvidence, view: Any) -> dict[str, Any]:
+    best = int(view.argmax())
+    return {"name": evidence.labels[best], "confidence": round(float(view[best]), 4)}
+
+
+def _save(
+    path: Path, picture: Bytes, faces: list[DetectedFace], decided: list[Decided], engine: str, overlay: Overlay
+) -> None:
+    """The picture as the live view would show it, each face judged by its one decision."""
+    now = time.monotonic()
+    keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0))
+    for number, (decision, evidence) in enumerate(decided):
+        keeper.add(number, 0, decision, evidence, now, now)
+    verdicts = {number: keeper.verdict(number, now) for number in range(len(faces))}
+    status = Status(camera=path.stem, engine=engine, fps=0.0, captured_at=now, wall_time=time.time(), now=now)
+    tracks = [TrackedFace(number, face) for number, face in enumerate(faces)]
+    drawn = overlay.draw(picture, tracks, {n: v for n, v in verdicts.items() if v is not None}, status)
+    try:
+        _, encoded = cv2.imencode(path.suffix, drawn)
+    except cv2.error:
+        raise BadInput(f"{path}: unknown kind of picture; end the name in .png or .jpg") from None
+    write_whole(path, encoded.tobytes())

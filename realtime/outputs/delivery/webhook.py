@@ -1,0 +1,105 @@
+"""Tells another program of every event: an HTTP POST of JSON, repeated until it is taken."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from models.errors import BadInput
+from realtime.outputs.delivery.outbox import OutboxSender, Refused
+from realtime.outputs.events.store import EventStore
+from realtime.system.redact import redact, remember_secret
+
+_NEVER = (400, 405, 410, 413, 415, 422)  # the receiver says that this request is wrong, not that it is unwell
+
+
+class Webhook:
+    """Posts events to one address.
+
+    Args:
+        url: http or https; ``user:password@`` becomes an ``Authorization`` header.
+        secret: signs each body: ``X-Spectaclear-Signature: sha256=<hex HMAC of timestamp + "." + body>``, with the
+            timestamp in ``X-Spectaclear-Timestamp``.
+        timeout: seconds for connecting and for each answer.
+        headers: sent along.
+
+    Redirects are not followed: they count as a failure. Raises ``BadInput`` for an address that is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        secret: str | None = None,
+        timeout: float = 5.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._scheme, self._host, self._port, self._path, authorization = _parts(url)
+        self._secret, self._timeout = secret, timeout
+        self._headers = {"Content-Type": "application/json", "User-Agent": "spectaclear", **(headers or {})}
+        if authorization is not None:
+            self._headers["Authorization"] = authorization
+        for value in (secret, *(headers or {}).values()):
+            if value:
+                remember_secret(value)
+
+    def sender(self, store: EventStore, **options: Any) -> OutboxSender:
+        """The thread that empties the outbox ``"webhook"`` through this."""
+        return OutboxSender(store, "webhook", self.deliver, **options)
+
+    def deliver(self, event: dict[str, Any]) -> None:
+        """Post one event. Raises ``Refused``, or another exception where it may work later."""
+        body = json.dumps(event, ensure_ascii=False).encode()
+        headers = {**self._headers, "Idempotency-Key": str(event["key"])}
+        if self._secret is not None:
+            moment = str(int(time.time()))
+            signed = hmac.new(self._secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+            headers |= {"X-Spectaclear-Timestamp": moment, "X-Spectaclear-Signature": f"sha256={signed}"}
+        connection = self._connection()
+        try:
+            connection.request("POST", self._path, body, headers)
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status in _NEVER:
+            raise Refused(f"the webhook answers {status}")
+        if not 200 <= status < 300:
+            raise ConnectionError(f"the webhook answers {status}")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=context)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+
+
+def _parts(url: str) -> tuple[str, str, int | None, str, str | None]:
+    """Scheme, host, port, path with query, and the Authorization header."""
+    wrong = BadInput(f"webhook: {redact(url)!r} is no address; give one like https://host:port/path")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
+        raise wrong
+    if "@" in url.partition("://")[2].partition(parts.netloc)[2]:
+        # Is it part of the path, or of a password with a "/"? Guessing wrong would send events to a stranger.
+        raise BadInput(f"webhook: {redact(url)!r} can be read in two ways; write / as %2F and @ as %40 in it")
+    user_info, at, _ = parts.netloc.rpartition("@")
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe="!#$%&'()*+,/:;=?@[]~")
+    authorization = None
+    if at:
+        user, _, password = user_info.partition(":")
+        remember_secret(password)
+        pair = f"{unquote(user)}:{unquote(password)}".encode()
+        authorization = f"Basic {base64.b64encode(pair).decode()}"
+    return parts.scheme, host, port, path, authorization

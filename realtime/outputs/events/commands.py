@@ -1,0 +1,116 @@
+"""Commands on stored events, also while a run writes them: list, export, acknowledge, forget."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from models.errors import BadInput
+from realtime.outputs.events import export as event_export
+from realtime.outputs.events import retention
+from realtime.outputs.events.store import EventStore, unusable
+from realtime.outputs.events.types import KINDS, EventFilter, Kind
+from realtime.system.command_line import JsonFile, check_writable, console, write_json
+
+app = typer.Typer(help="Stored events: list, export, acknowledge, forget.", rich_markup_mode=None)
+
+Folder = Annotated[Path, typer.Option("--folder", help="Where the run writes its events.")]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help=f"One of {', '.join(KINDS)}; may be repeated.")]
+CameraName = Annotated[str | None, typer.Option("--camera", help="Only this camera.")]
+Person = Annotated[str | None, typer.Option("--person", help="Only events that name this person.")]
+
+
+@app.command("list")
+def list_events(
+    folder: Folder,
+    kind: Kinds = None,
+    camera: CameraName = None,
+    person: Person = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many, newest first.")] = 20,
+    json_file: JsonFile = None,
+) -> None:
+    """Show the newest events."""
+    check_writable(json_file)
+    with _opened(folder) as store:
+        found = store.query(EventFilter(_kinds(kind), camera, person, limit=limit))
+    table = Table("id", "time", "camera", "event", "acknowledged")
+    for event in found:
+        moment = str(event.as_dict(probabilities=False)["time"])
+        done = "yes" if event.acknowledged_at is not None else ""
+        table.add_row(str(event.id), moment, Text(event.camera), Text(event.text), done)
+    write_json(json_file, {"events": [event.as_dict() for event in found]})
+    console.print(table)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", help="The file to write: .jsonl (everything) or .csv (one row each).")],
+    kind: Kinds = None,
+    camera: CameraName = None,
+    person: Person = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Write events to a file, oldest first."""
+    check_writable(json_file)
+    with _opened(folder) as store:
+        count = event_export.export(store, out, out.suffix.lstrip("."), EventFilter(_kinds(kind), camera, person))
+    write_json(json_file, {"events": count, "out": str(out)})
+    console.print(f"{count} events: {out}")
+
+
+@app.command()
+def acknowledge(
+    folder: Folder,
+    event_id: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The event's number.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Mark an event as seen."""
+    check_writable(json_file)
+    with _opened(folder) as store:
+        event = store.acknowledge(event_id)
+    if event is None:
+        raise BadInput(f"{folder}: there is no event {event_id}; list shows those there are")
+    write_json(json_file, event.as_dict())
+    console.print(Text(event.text))
+
+
+@app.command()
+def forget(
+    folder: Folder,
+    person: Annotated[str, typer.Option("--person", help="Exactly as the events name them.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Delete everything about one person from rows, pictures and probabilities. It cannot be undone."""
+    check_writable(json_file)
+    with _opened(folder) as store:
+        count = retention.forget_person(store, person)
+    write_json(json_file, {"deleted": count})
+    console.print(Text(f"{count} events about {person} are deleted"))
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[EventStore]:
+    store = EventStore(folder, owner=False)
+    try:
+        yield store
+    except sqlite3.DatabaseError as error:
+        raise unusable(folder, error) from None
+    except UnicodeEncodeError:
+        raise BadInput("a name or camera is not UTF-8; give it in a terminal that is") from None
+    finally:
+        store.close()
+
+
+def _kinds(given: list[str] | None) -> frozenset[Kind] | None:
+    for kind in given or ():
+        if kind not in KINDS:
+            raise BadInput(f"--kind {kind}: there is no such kind; choose among {', '.join(KINDS)}")
+    return frozenset(kind for kind in KINDS if kind in given) if given else None

@@ -1,0 +1,300 @@
+"""The event log: notices what matters, writes it beside the pipeline, tells whoever listens.
+
+``offer`` runs in the pipeline and only looks at the verdicts and copies a frame when there is something new;
+encoding, flushing and SQLite happen in the log's own thread behind a bounded queue. When that thread falls
+behind (a slow disk, a crowd), an event is put off to the next picture and counted; a live pipeline never waits, and
+one that works on every frame of a file does.
+
+Live decisions look at the saliency of alarms only. The log's thread looks at that of any other event before it is
+stored: they are few.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from models.arrays import Bytes
+from models.evidence import CropEvidence
+from realtime.outputs.events import evidence_files, retention
+from realtime.outputs.events.rules import EventRules, Noticed
+from realtime.outputs.events.store import EventStore
+from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
+from realtime.system.redact import redact
+from realtime.types import Frame
+
+_log = logging.getLogger(__name__)
+_PRUNE_EVERY = 60.0
+_LISTENER_KEEPS = 64
+_LONGEST_REST = 1.5  # seconds that closing waits for events still in the queue; a clean shutdown has three
+_LOOKS_FOR = 0.5  # seconds of these in which saliency is still looked at: the engine must be at rest at the end
+
+#: (crop (S, S, 3) RGB, its evidence) -> the evidence with the saliency looked at, ``Recogniser.explain``
+Explain = Callable[[Bytes, CropEvidence], CropEvidence]
+
+
+class Subscription:
+    """The events of one listener, newest kept when it is slow. ``wake`` is called from the log's thread."""
+
+    def __init__(self, leave: Callable[[Subscription], None], wake: Callable[[], None] | None) -> None:
+        self._events: deque[Event] = deque(maxlen=_LISTENER_KEEPS)
+        self._arrived = threading.Condition()
+        self._leave = leave
+        self._wake = wake
+
+    def take(self, timeout: float = 0.0) -> list[Event]:
+        """Everything that arrived since the last call; waits up to ``timeout`` seconds for something."""
+        with self._arrived:
+            if timeout > 0:
+                self._arrived.wait_for(lambda: bool(self._events), timeout)
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._leave(self)
+
+    def put(self, event: Event) -> None:
+        """For the log: hand an event over."""
+        with self._arrived:
+            self._events.append(event)
+            self._arrived.notify_all()
+        if self._wake is not None:
+            self._wake()
+
+
+class EventLog:
+    """Everything the rest of the program needs of events.
+
+    ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event.
+    ``explain`` and ``find_faces`` are called in the log's own thread. Without the first, events of quick decisions have
+    no saliency and mask; without the second, ``pixelate_others`` hides only faces that are followed.
+    Raises ``BadInput`` where the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        settings: EventSettings | None = None,
+        *,
+        deliver_to: Sequence[str] = (),
+        explain: Explain | None = None,
+        find_faces: FindFaces | None = None,
+    ) -> None:
+        self.settings = settings if settings is not None else EventSettings()
+        self.store = EventStore(Path(folder))
+        self.deliver_to = tuple(deliver_to)
+        self._explain, self._find_faces = explain, find_faces
+        self._looks_until = math.inf
+        self._rules = EventRules(self.settings)
+        self._rules_lock = threading.Lock()
+        self._queue: queue.Queue[PendingEvent | None] = queue.Queue(self.settings.queue_size)
+        self._counts: Counter[str] = Counter()
+        self._listeners: set[Subscription] = set()
+        self._listeners_lock = threading.Lock()
+        self._next_prune = self._next_complaint = 0.0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="event-log", daemon=True)
+        self._thread.start()
+
+    def offer(self, frame: Frame, sightings: Sequence[Sighting], now: float) -> int:
+        """Look at one frame's verdicts; gives how many events were queued.
+
+        ``sightings`` holds every face of the frame, also those without a verdict. Arrays are copied where they
+        are needed later. Waits for room in the queue only where every frame of a file is worked on.
+        """
+        with self._rules_lock:
+            noticed = self._rules.notice(frame.camera, sightings, now)
+        if not noticed:
+            return 0
+        bgr = frame.bgr.copy()
+        refused = [
+            found
+            for found in noticed
+            if not self._enqueue(_pending(frame, bgr, found, sightings), patient=frame.file_time is not None)
+        ]
+        with self._rules_lock:
+            for found in refused:
+                self._rules.unsaid(frame.camera, found)
+        return len(noticed) - len(refused)
+
+    def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
+        """Hear of every event from now on (and again when it is acknowledged)."""
+        subscription = Subscription(self._unsubscribe, wake)
+        with self._listeners_lock:
+            self._listeners.add(subscription)
+        return subscription
+
+    def query(self, wanted: EventFilter | None = None) -> list[Event]:
+        """Stored events, newest first."""
+        return self.store.query(wanted)
+
+    def get(self, event_id: int) -> Event | None:
+        """One stored event."""
+        return self.store.get(event_id)
+
+    def picture(self, event_id: int, name: str) -> bytes | None:
+        """An evidence picture as an encoded file, or None if there is none."""
+        path = self.store.picture_path(event_id, name)
+        try:
+            return path.read_bytes() if path is not None else None
+        except FileNotFoundError:  # pruned in this moment
+            return None
+
+    def people(self) -> list[dict[str, Any]]:
+        """Everybody an event names, most recent first."""
+        return self.store.people()
+
+    def acknowledge(self, event_id: int) -> Event | None:
+        """Mark an event as seen; listeners hear of it. None if there is no such event."""
+        event = self.store.acknowledge(event_id)
+        if event is not None:
+            self._tell(event)
+        return event
+
+    def counts(self) -> dict[str, int]:
+        """``written``, ``put_off`` (offers that found the queue full), ``failed`` (disk), ``without_pictures``,
+        ``pruned``, ``queued``."""
+        keys = ("written", "put_off", "failed", "without_pictures", "pruned")
+        return {key: self._counts[key] for key in keys} | {"queued": self._queue.qsize()}
+
+    @property
+    def alive(self) -> bool:
+        """The writing thread runs."""
+        return self._thread.is_alive()
+
+    def flush(self, timeout: float = 5.0, *, given_up: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until all that was offered is stored; False if nothing was for ``timeout``, or it was given up."""
+        end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
+        while self._queue.unfinished_tasks and time.monotonic() < end and not given_up():
+            time.sleep(0.005)
+            if self._queue.unfinished_tasks < left:
+                end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
+        return not self._queue.unfinished_tasks
+
+    def failures(self) -> list[str]:
+        """Once it is closed: a line where events were lost."""
+        lost = self._counts["failed"] + self._queue.qsize()
+        return [f"{self.store.folder}: {lost} events were not stored; look at the disk"] if lost else []
+
+    def close(self) -> None:
+        """Write what is queued (for at most 1.5 s, see ``flush``), then close the database."""
+        if self._closing.is_set():
+            return
+        self._looks_until = time.monotonic() + _LOOKS_FOR
+        self._closing.set()
+        self._thread.join(_LONGEST_REST)
+        if not self._thread.is_alive():
+            self.store.close()
+
+    def _enqueue(self, event: PendingEvent, *, patient: bool) -> bool:
+        while not self._closing.is_set():
+            try:
+                self._queue.put(event, block=patient, timeout=0.1)
+                return True
+            except queue.Full:
+                if not patient:
+                    self._counts["put_off"] += 1
+                    self._complain("more events than are stored in time (put off %s times)", self._counts["put_off"])
+                    return False
+        return False
+
+    def _write_all(self) -> None:
+        end = None
+        while True:
+            if self._closing.is_set():
+                end = end if end is not None else time.monotonic() + _LONGEST_REST * 0.8
+                if self._queue.empty() or time.monotonic() > end:
+                    return
+            try:
+                event = self._queue.get(timeout=0.1)
+            except queue.Empty:
+                event = None
+            try:
+                self._prune_sometimes()
+                if event is not None:
+                    self._write(event)
+            except Exception as error:  # a full or failing disk must not end the log, let alone the pipeline
+                self._counts["failed"] += event is not None
+                self._complain("an event could not be written: %s", error)
+            finally:
+                if event is not None:
+                    self._queue.task_done()
+
+    def _write(self, event: PendingEvent) -> None:
+        event = self._explained(event)
+        pictures = evidence_files.render(event, self.settings, self._find_faces)
+        if retention.free_bytes(self.store) < self.settings.min_free_bytes:
+            self._counts["pruned"] += retention.prune(self.store, self.settings)
+            if retention.free_bytes(self.store) < self.settings.min_free_bytes:
+                pictures = {}
+                self._counts["without_pictures"] += 1
+                self._complain("the disk is nearly full: events are kept without pictures (%s)", event.kind)
+        stored = self.store.add(event, pictures, self.deliver_to)
+        self._counts["written"] += 1
+        self._tell(stored)
+
+    def _explained(self, event: PendingEvent) -> PendingEvent:
+        """The event with the saliency of its crop looked at, if there is time for it."""
+        verdict, crop = event.subject.verdict, event.subject.crop
+        if self._explain is None or verdict is None or verdict.evidence is None or crop is None:
+            return event
+        behind = self._queue.qsize() > self.settings.queue_size // 2 or time.monotonic() > self._looks_until
+        if verdict.evidence.explained or behind:
+            return event
+        try:
+            evidence = self._explain(crop, verdict.evidence)
+        except Exception as error:  # an event without its explanation is better than none
+            self._complain("the saliency of an event could not be looked at: %s", error)
+            return event
+        return replace(event, subject=replace(event.subject, verdict=replace(verdict, evidence=evidence)))
+
+    def _prune_sometimes(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_prune:
+            self._next_prune = now + _PRUNE_EVERY
+            self._counts["pruned"] += retention.prune(self.store, self.settings)
+
+    def _tell(self, event: Event) -> None:
+        with self._listeners_lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener.put(event)
+            except Exception as error:  # a listener that is going away is no reason to lose events
+                _log.debug("a listener failed: %s", error)
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        with self._listeners_lock:
+            self._listeners.discard(subscription)
+
+    def _complain(self, message: str, detail: object) -> None:
+        now = time.monotonic()
+        if now >= self._next_complaint:  # once a minute is enough for a log that is read
+            self._next_complaint = now + 60.0
+            _log.warning(message, redact(str(detail)))
+
+
+def _pending(frame: Frame, bgr: Bytes, found: Noticed, sightings: Sequence[Sighting]) -> PendingEvent:
+    kind, subject, other = found
+    concerned = {subject.track.track_id} | ({other.track.track_id} if other is not None else set())
+    own = Sighting(subject.track, subject.verdict, None if subject.crop is None else subject.crop.copy())
+    return PendingEvent(
+        kind=kind,
+        camera=frame.camera,
+        wall_time=frame.wall_time,
+        bgr=bgr,
+        subject=own,
+        other=other,
+        bystanders=tuple(s.track.face.box for s in sightings if s.track.track_id not in concerned),
+        people=frozenset().union(*(s.names for s in sightings)),
+    )

@@ -1,0 +1,124 @@
+"""The tables of the event log, and how an event becomes a row and a row an event."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from models.arrays import Floats
+from realtime.outputs.events.types import PICTURES, Event, EventFilter, PendingEvent
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, camera TEXT NOT NULL,
+    track_id INTEGER NOT NULL, other_track_id INTEGER, wall_time REAL NOT NULL,
+    identity TEXT, claimed TEXT, likely TEXT,
+    confidence REAL NOT NULL, raw_confidence REAL, defended_confidence REAL,
+    reason TEXT NOT NULL, dissent TEXT, box TEXT NOT NULL, probabilities TEXT,
+    bytes INTEGER NOT NULL, acknowledged_at REAL);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (wall_time);
+CREATE TABLE IF NOT EXISTS pictures (
+    event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
+    PRIMARY KEY (event_id, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS people (
+    event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
+    PRIMARY KEY (event_id, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+    target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL);
+"""
+_NAMES = (
+    *("id", "key", "kind", "camera", "track_id", "other_track_id", "wall_time", "identity", "claimed", "likely"),
+    *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged_at"),
+)
+PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
+#: What ``event_of`` reads.
+COLUMNS = f"{', '.join(_NAMES)}, box, probabilities, {PICTURES_OF}"
+
+
+def insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEvent) -> int:
+    """Write the row of an event whose pictures are in folder ``key`` and take ``size`` bytes; gives its number."""
+    verdict = event.subject.verdict
+    assert verdict is not None  # only verdicts become events
+    evidence = verdict.evidence
+    probabilities = None
+    if evidence is not None:
+        probabilities = {
+            "labels": list(evidence.labels),
+            "raw": _rounded(evidence.raw),
+            "defended": _rounded(evidence.defended) if evidence.explained else None,
+            "zones": list(evidence.zones),
+            "views": [_rounded(view) for view in evidence.views],
+        }
+    height, width = event.bgr.shape[:2]
+    box = [round(float(v) / s, 5) for v, s in zip(event.subject.track.face.box, (width, height) * 2, strict=True)]
+    values = {
+        "key": key,
+        "kind": event.kind,
+        "camera": event.camera,
+        "track_id": event.subject.track.track_id,
+        "other_track_id": event.other.track.track_id if event.other is not None else None,
+        "wall_time": event.wall_time,
+        "identity": verdict.identity,
+        "claimed": verdict.claimed,
+        "likely": verdict.likely,
+        "confidence": float(verdict.confidence),
+        "raw_confidence": verdict.raw_confidence,
+        "defended_confidence": verdict.defended_confidence,
+        "reason": verdict.reason,
+        "dissent": verdict.dissent,
+        "box": json.dumps(box),
+        "probabilities": json.dumps(probabilities) if probabilities is not None else None,
+        "bytes": size,
+    }
+    marks = ", ".join(f":{column}" for column in values)
+    cursor = connection.execute(f"INSERT INTO events ({', '.join(values)}) VALUES ({marks})", values)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _rounded(probabilities: Floats) -> list[float]:
+    return [round(float(p), 6) for p in probabilities]
+
+
+def event_of(row: Sequence[Any]) -> Event:
+    """The event in a row of ``COLUMNS``."""
+    *values, box, probabilities, pictures = row
+    names = set((pictures or "").split(","))
+    plain: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
+    return Event(
+        **plain,
+        box=tuple(json.loads(box)),
+        probabilities=json.loads(probabilities) if probabilities else None,
+        pictures=tuple(name for name in PICTURES if name in names),
+    )
+
+
+def conditions(wanted: EventFilter) -> tuple[str, list[Any]]:
+    """What stands after WHERE for a filter, and the values of its question marks."""
+    parts: list[str] = ["1"]
+    values: list[Any] = []
+
+    def demand(condition: str, *given: Any) -> None:
+        parts.append(condition)
+        values.extend(given)
+
+    if wanted.kinds is not None:
+        demand(f"kind IN ({','.join('?' * len(wanted.kinds))})", *sorted(wanted.kinds))
+    if wanted.camera is not None:
+        demand("camera = ?", wanted.camera)
+    if wanted.person is not None:
+        demand("? IN (identity, claimed, likely)", wanted.person)
+    if wanted.since is not None:
+        demand("wall_time >= ?", wanted.since)
+    if wanted.until is not None:
+        demand("wall_time <= ?", wanted.until)
+    if wanted.acknowledged is not None:
+        demand(f"acknowledged_at IS {'NOT ' if wanted.acknowledged else ''}NULL")
+    if wanted.before_id is not None:
+        demand("id < ?", wanted.before_id)
+    if wanted.after_id is not None:
+        demand("id > ?", wanted.after_id)
+    return " AND ".join(parts), values

@@ -1,0 +1,177 @@
+"""What the event log speaks of: sightings that come in, events that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from models.arrays import Bytes, Floats
+from realtime.types import DetectedFace, TrackedFace
+from realtime.verdicts.verdict import Verdict
+
+Kind = Literal["known", "unknown", "suspected_attack", "same_name_twice"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: Finds the faces of a frame (H, W, 3) BGR, ``FaceDetector.detect``
+FindFaces = Callable[[Bytes], Sequence[DetectedFace]]
+
+#: Evidence pictures and their file names. The crop pictures are lossless, the whole frame is a JPEG.
+PICTURES: Mapping[str, str] = {
+    "frame": "frame.jpg",
+    "before": "before.png",
+    "saliency": "saliency.png",
+    "mask": "mask.png",
+    "after": "after.png",
+}
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One face of a frame and what its track is taken to be.
+
+    ``verdict`` is None where nothing was decided yet (the face still counts for pixelation). ``crop`` is the
+    canonical crop, (S, S, 3) RGB, on which ``verdict.evidence`` was computed: the "before" picture.
+    """
+
+    track: TrackedFace
+    verdict: Verdict | None = None
+    crop: Bytes | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The person this verdict names as present (known) or as claimed (attack)."""
+        return None if self.verdict is None else self.verdict.identity or self.verdict.claimed
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everybody this verdict mentions."""
+        if self.verdict is None:
+            return frozenset()
+        return frozenset(n for n in (self.verdict.identity, self.verdict.claimed, self.verdict.likely) if n)
+
+
+@dataclass(frozen=True)
+class EventSettings:
+    """When something becomes an event, and how long it is kept.
+
+    ``again_after`` seconds must pass before the same track gives the same event again; ``reappear_after`` before
+    the same known person does on a new track of the same camera; ``settle`` is how long a stranger must have been
+    one, ``same_name_settle`` how long two tracks must have shared a name. ``max_age_days`` and ``max_bytes``
+    bound what is kept, and the oldest events go when the disk has less than ``min_free_bytes`` left.
+    ``pixelate_others`` hides, in the stored frame, every face that the event is not about.
+    """
+
+    kinds: frozenset[Kind] = frozenset(KINDS)
+    again_after: float = 300.0
+    reappear_after: float = 60.0
+    settle: float = 1.0
+    same_name_settle: float = 0.5
+    max_age_days: float = 30.0
+    max_bytes: int = 5_000_000_000
+    min_free_bytes: int = 1_000_000_000
+    pixelate_others: bool = False
+    frame_max_side: int = 1280
+    jpeg_quality: int = 88
+    queue_size: int = 16
+
+
+@dataclass(frozen=True)
+class PendingEvent:
+    """An event that was noticed and is not written yet. ``bgr`` belongs to it alone."""
+
+    kind: Kind
+    camera: str
+    wall_time: float
+    bgr: Bytes
+    subject: Sighting
+    other: Sighting | None
+    bystanders: tuple[Floats, ...]  # boxes (4,) x1, y1, x2, y2 of the other faces that are followed
+    people: frozenset[str]  # everybody who is named in this frame
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stored event. ``box`` is x1, y1, x2, y2 as shares of the frame's width and height.
+
+    ``probabilities`` is None without evidence; otherwise it has ``labels``, ``raw``, ``defended`` (equally long; after
+    the saliency mask, None where that was not looked at), ``zones`` and ``views``, one such list for each zone hidden.
+    ``pictures`` are the names, out of ``PICTURES``, for which there is a file. Times are seconds since the epoch.
+    """
+
+    id: int
+    key: str
+    kind: Kind
+    camera: str
+    track_id: int
+    other_track_id: int | None
+    wall_time: float
+    identity: str | None
+    claimed: str | None
+    likely: str | None
+    confidence: float
+    raw_confidence: float | None
+    defended_confidence: float | None
+    reason: str
+    dissent: str | None
+    box: tuple[float, float, float, float]
+    probabilities: dict[str, Any] | None = field(repr=False, default=None)
+    pictures: tuple[str, ...] = ()
+    acknowledged_at: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The event as one sentence."""
+        if self.kind == "known":
+            return f"{self.identity} appeared"
+        if self.kind == "suspected_attack":
+            tail = f", likely {self.likely}" if self.likely else ""
+            if self.dissent and self.likely == self.claimed:
+                tail = f", but the view without the {self.dissent.replace('_', ' ')} disagrees"
+            return f"Suspected attack: passes for {self.claimed}{tail}"
+        if self.kind == "same_name_twice":
+            return f"{self.identity} on two tracks at once"
+        return "Unknown person" + (f": {self.reason}" if self.reason else "")
+
+    def as_dict(self, *, probabilities: bool = True) -> dict[str, Any]:
+        """Ready for JSON. Without ``probabilities`` it is short enough for a list."""
+        values: dict[str, Any] = {
+            "id": self.id,
+            "key": self.key,
+            "kind": self.kind,
+            "text": self.text,
+            "camera": self.camera,
+            "track_id": self.track_id,
+            "other_track_id": self.other_track_id,
+            "time": datetime.fromtimestamp(self.wall_time, UTC).isoformat(timespec="milliseconds"),
+            "identity": self.identity,
+            "claimed": self.claimed,
+            "likely": self.likely,
+            "confidence": self.confidence,
+            "raw_confidence": self.raw_confidence,
+            "defended_confidence": self.defended_confidence,
+            "reason": self.reason,
+            "dissent": self.dissent,
+            "box": list(self.box),
+            "pictures": list(self.pictures),
+            "acknowledged": self.acknowledged_at is not None,
+        }
+        if probabilities:
+            values["probabilities"] = self.probabilities
+        return values
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """Which events to list, newest first; ``person`` matches identity, claimed and likely name."""
+
+    kinds: frozenset[Kind] | None = None
+    camera: str | None = None
+    person: str | None = None
+    since: float | None = None
+    until: float | None = None
+    acknowledged: bool | None = None
+    before_id: int | None = None
+    after_id: int | None = None
+    limit: int = 50

@@ -1,0 +1,1 @@
+"""Recordings of what is displayed, as MP4."""

@@ -1,0 +1,1 @@
+"""The configuration: its schema, and YAML files read strictly into it."""

@@ -1,0 +1,292 @@
+"""The configuration: every setting declared once, with its default, its range and what it is for.
+
+A file sets what it wants to differ; unknown keys and impossible values are refused in one line.
+``load_config("webcam")`` reads a shipped file, ``load_config("my/cameras.yaml")`` one of the user's.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from models.crop.zones import Zone, in_order
+from models.errors import BadInput
+from realtime.settings.yaml_file import read_model
+
+
+class Section(BaseModel):
+    """Common to all sections: no unknown key, no silent conversion, nothing changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class CameraConfig(Section):
+    """One camera."""
+
+    name: str = Field(default="camera", pattern=r"^\w[\w .-]{0,39}$", description="How the camera is called everywhere")
+    source: Annotated[str, BeforeValidator(_number_as_text)] = Field(
+        default="0", min_length=1, description="Number of a webcam, rtsp:// or http(s):// address, file, or demo"
+    )
+    every_frame: bool = Field(default=False, description="Files: process every frame, however long it takes")
+    open_timeout: float = Field(default=5.0, ge=0.5, le=60, description="Seconds to connect")
+    read_timeout: float = Field(
+        default=5.0, ge=0.5, le=60, description="Seconds without data until the connection is lost"
+    )
+    max_frame_age: float = Field(
+        default=1.0, ge=0.1, le=60, description="Seconds from which on a frame is not live but stale"
+    )
+    transport: Literal["tcp", "udp"] = Field(default="tcp", description="RTSP transport; udp loses packets")
+    width: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished width in pixels")
+    height: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished height in pixels")
+    fps: float | None = Field(default=None, ge=1, le=240, description="Webcams: wished frames per second")
+
+
+class DetectionConfig(Section):
+    """Finding faces."""
+
+    detector: Literal["mtcnn", "yunet"] = Field(default="mtcnn", description="yunet is faster and needs its file")
+    yunet_file: str | None = Field(default=None, description="The file of OpenCV's YuNet (.onnx)")
+    min_face: int = Field(default=40, ge=20, le=2000, description="Smallest face looked for, in pixels of the frame")
+    working_size: int = Field(
+        default=640, ge=160, le=4096, description="Longer side at which faces are looked for, pixels"
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Faces scored below are dropped; empty: the detector's own (0.9, yunet 0.7)",
+    )
+    detect_every: int = Field(
+        default=3, ge=1, le=100, description="Detect on every n-th frame, track in between (every_frame: on all)"
+    )
+    on_motion: bool = Field(default=True, description="Search only where something moved, everywhere once a second")
+    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: system.threads decides")
+
+    @model_validator(mode="after")
+    def _yunet_has_its_file(self) -> DetectionConfig:
+        if self.detector == "yunet" and not self.yunet_file:
+            raise ValueError("detector is yunet, but yunet_file is not given; name the .onnx file")
+        return self
+
+
+class RecognitionConfig(Section):
+    """Naming faces."""
+
+    bundle: str | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
+    engine: str = Field(default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, onnxruntime, torch, ...")
+    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: system.threads decides")
+    batch: int | None = Field(
+        default=None, ge=1, le=64, description="Most faces per pass; empty: measured at the start"
+    )
+    strict: bool = Field(default=False, description="Refuse to start where the engine asked for would fall back")
+
+
+class QualityConfig(Section):
+    """Faces that are not good enough are Unknown(reason), never guessed."""
+
+    min_side: float = Field(default=56.0, ge=0, le=2000, description="Side of the face's square in the frame, pixels")
+    min_inside: float = Field(default=0.85, ge=0, le=1, description="Share of the face's square within the frame")
+    max_side_offset: float = Field(default=0.40, ge=0, le=5, description="How far the head may be turned (0 frontal)")
+    min_sharpness: float = Field(default=0.12, ge=0, le=1, description="Below this a face is blurred")
+
+
+class TrackingConfig(Section):
+    """Following faces from frame to frame."""
+
+    hold: float = Field(default=0.6, ge=0, le=30, description="Seconds a face that detection missed is carried along")
+    forget: float = Field(default=2.0, gt=0, le=60, description="Seconds after which a lost face is a new track")
+    least_overlap: float = Field(
+        default=0.2, ge=0, le=1, description="Overlap (IoU) below which a track may have changed hands"
+    )
+
+    @model_validator(mode="after")
+    def _held_before_forgotten(self) -> TrackingConfig:
+        if self.hold > self.forget:
+            raise ValueError(f"hold is {self.hold} s, more than forget ({self.forget} s); lower it")
+        return self
+
+
+class VerdictConfig(Section):
+    """From a track's decisions to its verdict."""
+
+    window: int = Field(default=8, ge=1, le=100, description="How many of the last decisions count")
+    agreement: int = Field(default=5, ge=1, le=100, description="How many of them must agree")
+    confidence: float = Field(default=0.8, ge=0, le=1, description="Their mean confidence must reach this")
+    max_age: float = Field(default=0.5, gt=0, le=60, description="Seconds until a verdict is stale")
+
+    @model_validator(mode="after")
+    def _agreement_can_be_reached(self) -> VerdictConfig:
+        if self.agreement > self.window:
+            raise ValueError(f"agreement is {self.agreement}, more than the window of {self.window}; lower it")
+        return self
+
+
+class DefenceConfig(Section):
+    """Overrides of the bundle's defence; what is left out stays as the bundle has it."""
+
+    zones: Annotated[list[Zone], AfterValidator(in_order)] | None = Field(
+        default=None, description="Zones hidden in views of their own, eyewear first in any order; []: none"
+    )
+    second_look: bool = Field(
+        default=True, description="Cut a crop again where the face, seen without its eyewear, lies elsewhere"
+    )
+
+    threshold: float | None = Field(
+        default=None, gt=0, le=1, description="mu: scaled saliency from which a pixel counts"
+    )
+    iterations: int | None = Field(default=None, ge=0, le=100, description="n: dilations, then as many erosions")
+    min_area: int | None = Field(
+        default=None, ge=0, le=100_000, description="phi: smallest component, pixels of the crop"
+    )
+    percentile: float | None = Field(
+        default=None, gt=0, le=100, description="Percentile of the saliency that becomes 1"
+    )
+    kernel: Literal[1, 3, 5, 7, 9] | None = Field(default=None, description="Side of the square, pixels")
+    fill: Literal["mean", "inpaint"] | None = Field(default=None, description="What masked pixels become")
+
+    def overrides(self) -> dict[str, Any]:
+        """The mask's parameters that are set, for ``dataclasses.replace(bundle's parameters, **overrides)``."""
+        return self.model_dump(exclude_none=True, exclude={"zones", "second_look"})
+
+
+class OverlayConfig(Section):
+    """What is drawn onto the picture."""
+
+    thumbnails: bool = Field(default=True, description="Saliency and masked crop of suspected attacks")
+    landmarks: bool = Field(default=False, description="The five landmarks")
+
+
+class RecordConfig(Section):
+    """Recording to MP4."""
+
+    file: str | None = Field(default=None, description="Record what is shown to this file")
+    fps: float = Field(default=25.0, ge=1, le=120, description="Frames per second of the recording")
+
+
+class OutputConfig(Section):
+    """Where results go."""
+
+    window: bool = Field(default=True, description="Show a window where there is a screen")
+    json_file: str | None = Field(default=None, description="Write the run's figures here at its end")
+
+
+class EventsConfig(Section):
+    """Keeping what mattered, with its evidence."""
+
+    folder: str | None = Field(default=None, description="Where events are kept; empty: none are")
+    max_age_days: float = Field(default=30.0, gt=0, le=3650, description="Older events are deleted")
+    max_gigabytes: float = Field(default=5.0, gt=0, le=10_000, description="The oldest go when there is more")
+    min_free_gigabytes: float = Field(default=1.0, ge=0, le=10_000, description="Kept free on the disk")
+    pixelate_others: bool = Field(default=False, description="Hide every other face that the detector finds")
+
+
+class WebConfig(Section):
+    """The live page and its metrics."""
+
+    enabled: bool = Field(default=False, description="Serve the page (also by --web)")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Beyond loopback the page demands a token")
+    port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
+    token: SecretStr | None = Field(default=None, min_length=16, description="What viewers must know; ${ENV_VAR}")
+    certificate: str | None = Field(default=None, description="PEM file for https")
+    key: str | None = Field(default=None, description="PEM file of the certificate's key")
+
+    @model_validator(mode="after")
+    def _https_takes_both(self) -> WebConfig:
+        if bool(self.certificate) != bool(self.key):
+            given, missing = ("certificate", "key") if self.certificate else ("key", "certificate")
+            raise ValueError(f"{given} is given without {missing}, and https needs both; give {missing} too")
+        return self
+
+
+class WebhookConfig(Section):
+    """Posting every event to an address."""
+
+    url: str | None = Field(default=None, description="http(s) address; ${ENV_VAR} for credentials")
+    secret: SecretStr | None = Field(default=None, description="Signs the posts (HMAC-SHA256)")
+
+
+class MqttConfig(Section):
+    """Publishing every event to an MQTT broker."""
+
+    host: str | None = Field(default=None, description="The broker; needs the extra mqtt")
+    port: int = Field(default=1883, ge=1, le=65535, description="The broker's port")
+    topic: str = Field(default="spectaclear", min_length=1, description="Events go below this topic")
+    user: str | None = Field(default=None, description="For the broker")
+    password: SecretStr | None = Field(default=None, description="For the broker; ${ENV_VAR}")
+    tls: bool = Field(default=False, description="Encrypt the connection (brokers use port 8883 then)")
+
+
+class Config(Section):
+    """Everything."""
+
+    cameras: list[CameraConfig] = Field(default_factory=lambda: [CameraConfig()], min_length=1, max_length=64)
+    detection: DetectionConfig = DetectionConfig()
+    recognition: RecognitionConfig = RecognitionConfig()
+    quality: QualityConfig = QualityConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    verdict: VerdictConfig = VerdictConfig()
+    defence: DefenceConfig = DefenceConfig()
+    overlay: OverlayConfig = OverlayConfig()
+    record: RecordConfig = RecordConfig()
+    output: OutputConfig = OutputConfig()
+    events: EventsConfig = EventsConfig()
+    web: WebConfig = WebConfig()
+    webhook: WebhookConfig = WebhookConfig()
+    mqtt: MqttConfig = MqttConfig()
+
+    @model_validator(mode="after")
+    def _messages_come_from_events(self) -> Config:
+        if (self.webhook.url or self.mqtt.host) and not self.events.folder:
+            raise ValueError("webhook and mqtt send stored events; give events.folder")
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Config:
+        names = [camera.name for camera in self.cameras]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"cameras: {names.count(name)} cameras are named '{name}'; give each its own name")
+        return self
+
+    def with_source(self, source: str, *, every_frame: bool | None = None) -> Config:
+        """This configuration with one camera: ``source`` with the first camera's other settings."""
+        changes: dict[str, Any] = {"source": source}
+        if every_frame is not None:
+            changes["every_frame"] = every_frame
+        return self.model_copy(update={"cameras": [self.cameras[0].model_copy(update=changes)]})
+
+
+def load_config(path: str | Path | None = None, *, sources: bool = True) -> Config:
+    """Read a configuration: a file, or the name of a shipped one (``webcam``); None gives the defaults.
+
+    ``sources``: whether those of its cameras are opened; otherwise no environment variable in them needs to be set.
+
+    Raises ``BadInput`` with file, key, what was found and what is allowed.
+    """
+    if path is None:
+        return Config()
+    return read_model(find_config(path), Config, unused="" if sources else "cameras.*.source")
+
+
+def find_config(name: str | Path) -> Path:
+    """The file that ``name`` means: one that exists, or a shipped one (``webcam``, ``configs/webcam.yaml``)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    if path.parent in (Path(), Path("configs")) and path.suffix in ("", ".yaml", ".yml") and path.stem in shipped:
+        return shipped[path.stem]
+    raise BadInput(f"{path}: there is no such configuration; give a file, or one of {', '.join(sorted(shipped))}")
+
+
+def shipped_configs() -> dict[str, Path]:
+    """The configurations that come with the package, by name."""
+    folder = resources.files("configs")
+    return {Path(item.name).stem: Path(str(item)) for item in folder.iterdir() if item.name.endswith(".yaml")}

@@ -1,0 +1,1 @@
+"""From a track's decisions over time to the verdict that is shown."""

@@ -1,0 +1,137 @@
+"""Trunk files of three lineages, and files that are none."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from small_bundle import make_small_bundle
+
+from models.errors import BadInput
+from models.network.vgg16 import VGG16
+from models.training.trunks import TORCHVISION_INPUT, VGGFACE_INPUT, read_trunk, write_trunk
+
+
+@pytest.fixture(scope="module")
+def torchvision_state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return dict(torchvision.models.vgg16(num_classes=2).features.state_dict(prefix="features."))
+
+
+def test_torchvisions_weights_give_torchvisions_features(
+    tmp_path: Path, torchvision_state: dict[str, torch.Tensor]
+) -> None:
+    torch.save(torchvision_state, tmp_path / "vgg16.pth")
+    trunk = read_trunk(tmp_path / "vgg16.pth")
+    assert trunk.spec == TORCHVISION_INPUT
+    model = VGG16(classes=2, input_size=32, hidden=4, spec=trunk.spec)
+    trunk.load_into(model)
+    theirs = torchvision.models.vgg16(num_classes=2).features
+    theirs.load_state_dict({k.removeprefix("features."): v for k, v in torchvision_state.items()})
+    x = torch.rand(1, 3, 32, 32)
+    normalised = torchvision.transforms.functional.normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    torch.testing.assert_close(model.trunk(model.normalise(x * 255)), theirs(normalised), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pattern", ["conv{}_{}", "conv_{}_{}"])
+def test_vgg_face_names_are_read_with_their_mean_and_order(tmp_path: Path, pattern: str) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    state = {}
+    for name, layer in model.convolutions().items():
+        theirs = pattern.format(*name.removeprefix("block").split("_conv"))
+        state[f"{theirs}.weight"], state[f"{theirs}.bias"] = (
+            layer.weight,
+            layer.bias.data,
+        )  # some conversions hold parameters
+    torch.save(state, tmp_path / "vgg_face.pth")
+    trunk = read_trunk(tmp_path / "vgg_face.pth")
+    assert trunk.spec == VGGFACE_INPUT
+    assert np.array_equal(trunk.arrays["block5_conv3.weight"], model.convolutions()["block5_conv3"].weight.detach())
+
+
+def test_a_written_trunk_is_read_back_in_half_precision(tmp_path: Path) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    write_trunk(tmp_path / "t.npz", model)
+    again = VGG16(classes=2, input_size=32, hidden=4)
+    read_trunk(tmp_path / "t.npz").load_into(again)
+    for name, layer in model.convolutions().items():
+        torch.testing.assert_close(again.convolutions()[name].weight, layer.weight, rtol=1e-3, atol=1e-4)
+
+
+def test_a_trunk_is_not_loaded_into_a_model_with_another_input(tmp_path: Path) -> None:
+    write_trunk(tmp_path / "t.npz", VGG16(classes=2, input_size=32, hidden=4))
+    with pytest.raises(ValueError, match="was built for"):
+        read_trunk(tmp_path / "t.npz").load_into(VGG16(classes=2, input_size=32, hidden=4, spec=TORCHVISION_INPUT))
+
+
+def npy() -> bytes:
+    """One array, as ``numpy.save`` writes it."""
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.touch, (Path("should-not-exist"),))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.npz", None, "no such file"),
+        ("a.npz", b"no zip", "not a readable"),
+        ("a.npz", b"", "not a readable"),
+        ("a.npz", npy(), "not a readable"),
+        ("a.pth", b"no zip", "not a plain state dict"),
+        ("a.t7", b"x", "Torch 7"),
+        ("a.h5", b"x", "unknown kind"),
+    ],
+)
+def test_files_that_are_no_trunk_are_named(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        read_trunk(tmp_path / name)
+
+
+def test_a_missing_layer_and_a_wrong_shape_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "few.npz", **{"block1_conv1.weight": np.zeros((64, 3, 3, 3), np.float16)})
+    with pytest.raises(BadInput, match=r"lacks block1_conv1\.bias"):
+        read_trunk(tmp_path / "few.npz")
+    np.savez(tmp_path / "odd.npz", **{"block1_conv1.weight": np.zeros((1, 3, 3, 3), np.float16)})
+    with pytest.raises(BadInput, match="has shape"):
+        read_trunk(tmp_path / "odd.npz")
+
+
+@pytest.mark.parametrize("values", [np.full((64, 3, 3, 3), np.nan, np.float16), np.full((64, 3, 3, 3), "x")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, values: np.ndarray) -> None:
+    np.savez(tmp_path / "nan.npz", **{"block1_conv1.weight": values})
+    with pytest.raises(BadInput, match=r"block1_conv1\.weight holds what is no number"):
+        read_trunk(tmp_path / "nan.npz")
+
+
+def test_pickled_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"features.0.weight": Malicious()}, tmp_path / "bad.pth")
+    with pytest.raises(BadInput):
+        read_trunk(tmp_path / "bad.pth")
+    assert not Path("should-not-exist").exists()
+
+
+def test_a_trunk_is_written_whole_and_only_under_a_name_that_can_be_read_again(tmp_path: Path) -> None:
+    model = VGG16(classes=2, input_size=32, hidden=4)
+    with pytest.raises(BadInput, match=r"end it in \.npz"):
+        write_trunk(tmp_path / "trunk", model)
+    write_trunk(tmp_path / "t.npz", model)
+    assert [path.name for path in tmp_path.iterdir()] == ["t.npz"]
+
+
+def test_the_trunk_of_a_bundle_is_what_the_bundle_holds(tmp_path: Path) -> None:
+    bundle = make_small_bundle(tmp_path / "bundle")
+    trunk = read_trunk(tmp_path / "bundle")
+    for name, layer in bundle.torch_model().convolutions().items():
+        assert np.array_equal(trunk.arrays[f"{name}.weight"], layer.weight.numpy())
+    assert trunk.source.startswith("bundle ")

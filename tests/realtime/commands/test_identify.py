@@ -1,0 +1,77 @@
+"""What ``identify`` decides and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from models import load_recogniser
+from models.bundle import Bundle
+from realtime.commands import identify
+from realtime.commands.identify import identify_photo, print_faces
+from realtime.settings.config import Config
+from realtime.system.command_line import console
+from realtime.types import DetectedFace
+
+
+@pytest.mark.parametrize("odd", ["holiday [final].jpg", "a[/b].jpg", "me :smile: you.jpg"])
+def test_brackets_and_colons_in_names_are_printed_as_they_are(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    face = {
+        "box": [10.0, 20.0, 60.0, 80.0],
+        "state": "suspected_attack",
+        "identity": None,
+        "claimed": f"claimed {odd}",
+        "likely": f"likely {odd}",
+        "confidence": 0.9,
+        "reason": f"reason {odd}",
+        "undefended": {"name": f"raw {odd}", "confidence": 0.9},
+    }
+    monkeypatch.setattr(console, "width", 300)
+    with console.capture() as printed:
+        print_faces({"photo": odd, "faces": [face]}, console)
+    title, *table = printed.get().splitlines()
+    assert title.strip() == odd
+    for column in ("claimed", "likely", "reason", "raw"):
+        assert f"{column} {odd}" in "\n".join(table)
+
+
+def test_who_is_likely_is_told_where_it_is_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    face = {"box": [0.0] * 4, "state": "suspected_attack", "identity": None, "claimed": "Ada", "confidence": 0.9}
+    faces = [{**face, "likely": likely, "reason": "", "undefended": None} for likely in ("Bob", "Ada", None)]
+    monkeypatch.setattr(console, "width", 300)
+    with console.capture() as printed:
+        print_faces({"photo": "three.png", "faces": faces}, console)
+    assert printed.get().count("Ada (likely Bob)") == 1
+    assert printed.get().count("Ada (claimed)") == 2
+
+
+def test_the_faces_of_a_crowd_are_decided_on_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bundle: Bundle
+) -> None:
+    cv2.imwrite(str(tmp_path / "crowd.png"), astronaut()[..., ::-1])
+    marks = np.array([(204, 104), (252, 104), (228, 130), (208, 152), (250, 152)], np.float32)
+    box, shifts = np.array((180, 60, 270, 180), np.float32), range(19)
+    found = [DetectedFace(box + np.float32(i), marks + np.float32(i), 0.99) for i in shifts]
+    recogniser = load_recogniser(small_bundle.folder, "onnxruntime")
+    defend, passes = recogniser.defend, []
+
+    def counted(crops: Any) -> Any:
+        passes.append(len(crops))
+        return defend(crops)
+
+    class Detector:
+        def detect(self, picture: Any) -> list[DetectedFace]:
+            return found
+
+    monkeypatch.setattr(recogniser, "defend", counted)
+    monkeypatch.setattr(identify, "detector_of", lambda config: Detector())
+    monkeypatch.setattr(identify, "recogniser_of", lambda config: recogniser)
+    faces = identify_photo(tmp_path / "crowd.png", Config())["faces"]
+    assert [float(face["box"][0]) for face in faces] == [180 + i for i in shifts]
+    assert max(passes) <= 8
+    assert sum(passes) == 19

@@ -1,0 +1,1 @@
+"""What all commands share: options, intervals, and where a figure comes from."""

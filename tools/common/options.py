@@ -1,0 +1,13 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from models.training.device import DEVICES
+
+Aligned = Annotated[bool, typer.Option("--aligned", help="The pictures are crops in the canonical pose already.")]
+Device = Annotated[str, typer.Option(help=f"What torch computes on: {', '.join(DEVICES)} (a GPU where there is one).")]
+Bfloat16 = Annotated[bool, typer.Option("--half-precision", help="In bfloat16 where that will do (AVX-512 BF16).")]

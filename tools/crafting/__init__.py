@@ -1,0 +1,1 @@
+"""Makes adversarial glasses: pairs, textures, attacked faces, kept results, sheets to print."""

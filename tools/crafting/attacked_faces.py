@@ -1,0 +1,183 @@
+"""Attacked faces for tuning and evaluating: crafted once, kept on disk, read back from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.arrays import Bools, Bytes, Labels
+from models.crop.wearables import frame_mask
+from models.crop.zones import outlines_of, zone_mask
+from models.recogniser import Recogniser
+from models.saliency_mask import MaskParameters
+from models.training.device import CPU
+from tools.attacks import ADAPTIVE
+from tools.attacks.batch import MASK_LEVEL
+from tools.crafting.job import Settings, make_glasses
+from tools.crafting.pairs import STRANGER, Pair, draw_pairs, labels_of
+from tools.crafting.store import Store, read_png
+from tools.faces.people import People, at_size
+
+NOBODY = -1
+NEAREST = "each face once, as whom the views that the accessory cannot reach give most"
+#: Told which stage is at work, how much of it is done, and how much there is.
+Tick = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """N attacked crops, read back from their PNGs.
+
+    ``labels`` are the people shown (``NOBODY`` for strangers), ``targets`` those to be taken for (``NOBODY``
+    when dodging); ``region`` (S, S) is where the accessory lies; ``records`` are those of ``make_glasses``.
+    """
+
+    name: str
+    settings: Settings
+    originals: Bytes  # (N, S, S, 3) RGB
+    adversarial: Bytes  # (N, S, S, 3) RGB
+    labels: Labels  # (N,)
+    targets: Labels  # (N,)
+    region: Bools  # (S, S)
+    records: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int) -> Attacked:
+        """The first ``count`` pairs."""
+        return Attacked(
+            self.name,
+            self.settings,
+            self.originals[:count],
+            self.adversarial[:count],
+            self.labels[:count],
+            self.targets[:count],
+            self.region,
+            self.records[:count],
+        )
+
+
+@contextmanager
+def with_parameters(recogniser: Recogniser, parameters: MaskParameters) -> Iterator[Recogniser]:
+    """Within the block the recogniser defends with these parameters; then as before."""
+    before = recogniser.mask_parameters
+    recogniser.mask_parameters = parameters
+    try:
+        yield recogniser
+    finally:
+        recogniser.mask_parameters = before
+
+
+def labelled(people: People, recogniser: Recogniser) -> tuple[Bytes, Labels]:
+    """Crops at the recogniser's size, and the label of each.
+
+    Raises:
+        BadInput: somebody is unknown to the bundle.
+    """
+    places = np.array(labels_of(people, recogniser.labels, strangers=False), dtype=np.int64)
+    return at_size(people.crops, recogniser.input_size), places[people.labels]
+
+
+def known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
+    """What of the defence decides an attack's result."""
+    if attack == "zones":
+        outlines = outlines_of(recogniser.zones, recogniser.input_size)
+        return asdict(recogniser.policy) | {"zones": list(recogniser.zones), "outlines": outlines}
+    return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
+
+
+def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bools) -> list[Pair]:
+    """Who knows the policy chooses whom to be: of all but himself the one nearest to what the zones' views ask for.
+
+    Of the zones' views those count that nothing in ``worn`` (S, S) reaches, for they stay as they are; all, where it
+    reaches every one. The smallest share of what its policy asks of a view decides.
+    """
+    masks = [zone_mask(zone, recogniser.input_size) for zone in recogniser.zones]
+    fixed = [number for number, mask in enumerate(masks) if not (worn & ~mask).any()] or list(range(len(masks)))
+    asked = np.array([recogniser.policy.confirm_of(number) for number in fixed])
+    found = []
+    for pair in pairs:
+        given = (recogniser.view(pair.crops[:1])[0, fixed] / asked[:, None]).min(axis=0)
+        if pair.label != STRANGER:
+            given[pair.label] = 0
+        found.append(replace(pair, target=int(given.argmax())))
+    return found
+
+
+def attacked_faces(
+    recogniser: Recogniser,
+    people: People,
+    settings: Settings,
+    count: int,
+    folder: Path,
+    *,
+    name: str,
+    dodge: bool = False,
+    strangers: bool = False,
+    targets: Sequence[int] | None = None,
+    at_once: int | None = None,
+    device: torch.device = CPU,
+    tick: Tick | None = None,
+) -> Attacked:
+    """``count`` attacked crops of pairs drawn with ``settings.seed``; what is already there is not made again.
+
+    The first pairs are the same for every ``count`` and every attack of the same seed, so that attacks can be
+    compared pair by pair. Each job has its own folder within ``folder``, named by everything that decides it.
+
+    Raises:
+        BadInput: no pair is left, or a result cannot be written.
+    """
+    nearest = settings.attack == "zones"
+    job = {
+        "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
+        "settings": asdict(settings),
+        "people": people.digest(),
+        "dodge": dodge,
+        "strangers": strangers,
+        "targets": NEAREST if nearest else None if targets is None else list(targets),
+        "defence": known_to(settings.attack, recogniser),
+    }
+    digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
+    places = labels_of(people, recogniser.labels, strangers=strangers)
+    people = replace(people, crops=at_size(people.crops, recogniser.input_size))
+    pairs = draw_pairs(
+        people,
+        places,
+        recogniser.classify,
+        count=count,
+        seed=settings.seed,
+        targets=range(len(recogniser.labels)) if targets is None else targets,
+        dodge=dodge or nearest,  # each face once: a face has one nearest target
+    )
+    region = np.asarray(frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL, dtype=np.bool_)
+    if nearest:
+        pairs = with_nearest_targets(pairs, recogniser, region)
+    store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
+    done = 0
+
+    def finished(more: int) -> None:
+        nonlocal done
+        done += more
+        if tick is not None:
+            tick(f"attack {name}", done, len(pairs))
+
+    records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, device=device, finished=finished)
+    return Attacked(
+        name=name,
+        settings=settings,
+        originals=np.stack([read_png(store.place(pair.key) / "original_0.png") for pair in pairs]),
+        adversarial=np.stack([read_png(store.place(pair.key) / "adversarial_0.png") for pair in pairs]),
+        labels=np.array([NOBODY if pair.label == STRANGER else pair.label for pair in pairs], dtype=np.int64),
+        targets=np.array([NOBODY if pair.target is None else pair.target for pair in pairs], dtype=np.int64),
+        region=region,
+        records=tuple(records),
+    )

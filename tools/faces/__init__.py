@@ -1,0 +1,1 @@
+"""Prepared crops of people, and which of them a figure may be measured on."""

@@ -1,1 +1,0 @@
-"""What ``python -m tools.make_glasses`` is made of."""

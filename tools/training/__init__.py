@@ -1,0 +1,1 @@
+"""What the training commands share: preparing a bundle or a trunk, scores, progress."""
