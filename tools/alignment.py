@@ -32,10 +32,10 @@ from realtime.faces.align import Matrix, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
 from realtime.faces.realign import Realigner, compose
 from realtime.faces.wear import wear
+from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
 from tools.common.report import proportion
-from tools.faces.pictures import choose_face, find_faces, people_of, read_picture
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
 AGAIN = ", second look"

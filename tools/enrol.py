@@ -19,10 +19,10 @@ from models.bundle import load_bundle
 from models.errors import BadInput
 from models.training.fit import FitSettings
 from models.training.pieces import TrainingSettings
+from realtime.people.crops import prepare
 from tools.common import report
 from tools.common.provenance import command_line
 from tools.faces.people import People, read_people
-from tools.prepare import prepare
 from tools.training.fit_bundle import Job, fit_bundle
 from tools.training.progress import training_bars
 

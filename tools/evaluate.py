@@ -33,6 +33,7 @@ from models.training.device import torch_device
 from models.training.recipe import split
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.realign import Realigner
+from realtime.people.pictures import find_faces
 from tools.attacks import ADAPTIVE
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.provenance import command_line, commit_of_this_tree
@@ -52,7 +53,6 @@ from tools.evaluation.run import Evaluation, evaluate, some_of
 from tools.evaluation.tables import tables_of
 from tools.evaluation.wearers import wearers
 from tools.faces.people import People, read_people
-from tools.faces.pictures import find_faces
 from tools.faces.splits import TEST_LOG, Half, Split, held_out, log_look, people_of_split, unseen
 from tools.tune_defence import ticking
 

@@ -29,6 +29,7 @@ from models.training.device import torch_device
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.wear import wear
+from realtime.people.pictures import choose_face, find_faces, read_picture
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.crafting.attacked_faces import known_to
 from tools.crafting.job import ATTACKS, Settings, View, Worn, make_glasses, summary
@@ -38,7 +39,6 @@ from tools.crafting.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
 from tools.crafting.texture import make_texture
 from tools.evaluation.photographs import Camera
 from tools.faces.people import at_size, read_people
-from tools.faces.pictures import choose_face, find_faces, read_picture
 from tools.faces.splits import known_pictures, unseen
 
 __all__ = ["make_texture"]

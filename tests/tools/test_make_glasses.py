@@ -17,6 +17,7 @@ from models.crop.wearables import frame_mask
 from models.errors import BadInput
 from realtime.faces.align import crop_face
 from realtime.faces.detect import MtcnnDetector
+from realtime.people.crops import prepare
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
@@ -25,7 +26,6 @@ from tools.crafting.job import Settings, make_glasses, summary
 from tools.crafting.pairs import Pair
 from tools.crafting.store import Store, read_png
 from tools.crafting.texture import make_texture
-from tools.prepare import prepare
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from models.errors import BadInput
 from realtime.faces.detect import FaceDetector
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
+from realtime.people.pictures import choose_face, find_faces, read_picture
 from tools.crafting.attacked_faces import Attacked
-from tools.faces.pictures import choose_face, find_faces, read_picture
 
 
 @dataclass(frozen=True)

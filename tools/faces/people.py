@@ -14,8 +14,8 @@ import torch
 from models.arrays import Bytes, Labels
 from models.errors import BadInput
 from models.training.features import to_pixels
-from tools.faces.pictures import people_of, read_picture
-from tools.faces.preparation import REPORT, photographs_of, was_interrupted
+from realtime.people.pictures import people_of, read_picture
+from realtime.people.preparation import REPORT, photographs_of, was_interrupted
 
 
 @dataclass(frozen=True)

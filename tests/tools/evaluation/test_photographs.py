@@ -8,12 +8,12 @@ import skimage.data
 from models.crop.wearables import frame_mask, innocent
 from models.errors import BadInput
 from realtime.faces.detect import MtcnnDetector
+from realtime.people.crops import crop_of
 from realtime.types import DetectedFace
 from tools.attacks.batch import MASK_LEVEL
 from tools.crafting.attacked_faces import Attacked
 from tools.crafting.job import Settings
 from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
-from tools.prepare import crop_of
 
 SIZE = 112
 PICTURE = "Eileen_Collins/portrait.png"  # the crop's name: that of the photograph and .png

@@ -6,8 +6,8 @@ import pytest
 
 from models.crop.pose import template
 from models.errors import BadInput
+from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
 from realtime.types import DetectedFace
-from tools.faces.pictures import choose_face, find_faces, people_of, read_picture
 
 
 def test_people_are_the_folders_and_only_pictures_count(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.faces.preparation import REPORT, Outcome, earlier_outcomes, photographs_of, summary, was_interrupted
+from realtime.people.preparation import REPORT, Outcome, earlier_outcomes, photographs_of, summary, was_interrupted
 
 KEPT = Outcome("Ada", "0.jpg", True, "", "aa", 1)
 DROPPED = Outcome("Ada", "1.jpg", False, "no face found", "bb")
