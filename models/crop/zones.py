@@ -5,7 +5,12 @@ That holds given the crop; whether the crop itself follows the glasses is the al
 
 The eyewear zone is the union of all drawn glasses over a stated range of poses (they never sit exactly where
 they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block. It also
-holds glasses of twice the width, as they are drawn: without poses and margin, which would hide half of the face.
+holds glasses of twice the width, in their place and slipped, as they are drawn: without poses and margin, which would
+hide half of the face.
+
+``COVER`` is a set of zones that together hold every place which one worn thing can take (an R-covering, Xiang et al.
+2022, "PatchCleanser"): its four windows hold every square of up to a quarter of the crop's side, its other zones what
+is wider. Whatever one worn thing shows, at least one view of the cover never saw it.
 """
 
 from __future__ import annotations
@@ -25,10 +30,22 @@ from models.crop.wearables import SHAPES, frame_mask
 from models.digest import digest_of
 from models.errors import refuse_unknown
 
-Zone = Literal["eyewear", "lower_face", "forehead", "cheeks"]
+Zone = Literal["eyewear", "lower_face", "forehead", "cheeks", "upper_left", "upper_right", "lower_left", "lower_right"]
 ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
 AnyZones = TypeVar("AnyZones", bound=Sequence[Zone])
 
+#: Together they hold anything worn in one place; see above.
+COVER: Final[tuple[Zone, ...]] = (
+    "eyewear",
+    "lower_face",
+    "forehead",
+    "upper_left",
+    "upper_right",
+    "lower_left",
+    "lower_right",
+)
+#: Side of a window in a corner of the crop, as a share of the crop's. Two of them an axis overlap by a quarter.
+WINDOW: Final = 0.625
 #: Pixels of a 224 crop: one 4 x 4 block of H.264 where a crop of 112 has the frame's own resolution.
 MARGIN: Final = 8
 #: The poses that the zones cover: shift in pixels of a 224 crop, degrees, and share of the size.
@@ -50,17 +67,20 @@ def zone_mask(zone: Zone, size: int) -> Bools:
     """
     if zone == "eyewear":
         glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
-        covered = np.maximum(glasses, frame_mask("double", TEMPLATE_SIDE) > 0)
+        double = [frame_mask(shape, TEMPLATE_SIDE) > 0 for shape in ("double", "double_slipped")]
+        covered = np.max([glasses, *double], axis=0)
     elif zone == "lower_face":
         covered = _reached(frame_mask("face_mask", TEMPLATE_SIDE))
     elif zone == "forehead":
         covered = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
-        covered[:56] = 1
+        covered[:58] = 1  # down to the lower edge of the sticker in all poses
     elif zone == "cheeks":
         one = _reached(frame_mask("cheek_sticker", TEMPLATE_SIDE))
         covered = np.maximum(one, one[:, ::-1])
+    elif zone in ("upper_left", "upper_right", "lower_left", "lower_right"):
+        covered = _window(zone)
     else:
-        raise ValueError(f"unknown zone {zone!r}; known are eyewear, lower_face, forehead and cheeks")
+        raise ValueError(f"unknown zone {zone!r}; known are {', '.join(ZONES)}")
     if size < 16:
         raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
     # A pixel of the crop belongs to the zone as soon as any part of it does.
@@ -150,6 +170,17 @@ class Looks:
 def every_look(zones: tuple[Zone, ...], count: int) -> Looks:
     """All of so many crops with each of the zones hidden."""
     return Looks(zones, np.ones((count, len(zones)), np.bool_))
+
+
+def _window(corner: str) -> np.ndarray:
+    """The window in a corner of the crop: (T, T) uint8 of 0 and 1."""
+    vertical, horizontal = corner.split("_")
+    side = round(WINDOW * TEMPLATE_SIDE)
+    rows = slice(0, side) if vertical == "upper" else slice(TEMPLATE_SIDE - side, None)
+    columns = slice(0, side) if horizontal == "left" else slice(TEMPLATE_SIDE - side, None)
+    window = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+    window[rows, columns] = 1
+    return window
 
 
 def _reached(alpha: np.ndarray) -> np.ndarray:

@@ -24,16 +24,16 @@ COMMANDS = {
     "evaluate": ("crops", "--bundle", "bundle"),
     "make_glasses": ("crops", "--bundle", "bundle"),
     "alignment": ("photos",),
-    "train_realign": ("crops",),
-    "live_view": (),
-    "make_demo_glasses": (),
+    "maintain.train_realign": ("crops",),
+    "maintain.live_view": (),
+    "maintain.make_demo_glasses": (),
     "ceiling": ("crops", "--teacher", "t.tflite"),
 }
 #: What else they write only at the end.
 FILES = [(command, "--json", "out.json") for command in COMMANDS]
 FILES += [("train adapt", "--out", "t.npz"), ("train score", "--plot", "matrix.png")]
-FILES += [("faults", "--markdown", "table.md"), ("train_realign", "--out", "net.onnx")]
-FILES += [("live_view", "--out", "view.png")]
+FILES += [("faults", "--markdown", "table.md"), ("maintain.train_realign", "--out", "net.onnx")]
+FILES += [("maintain.live_view", "--out", "view.png")]
 
 
 @pytest.mark.parametrize(("command", "option", "name"), FILES)

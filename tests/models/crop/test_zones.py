@@ -5,8 +5,19 @@ import pytest
 
 from models.bundle import PolicyInfo
 from models.crop.pose import template
-from models.crop.wearables import SHAPES, frame_mask
-from models.crop.zones import MARGIN, SHIFT, ZONES, Looks, checked_zones, every_look, hide, outlines_of, zone_mask
+from models.crop.wearables import SHAPES, WEARABLES, frame_mask
+from models.crop.zones import (
+    COVER,
+    MARGIN,
+    SHIFT,
+    ZONES,
+    Looks,
+    checked_zones,
+    every_look,
+    hide,
+    outlines_of,
+    zone_mask,
+)
 from models.errors import BadInput
 from realtime.settings.config import DefenceConfig
 
@@ -27,10 +38,23 @@ def test_the_eyewear_zone_covers_every_drawn_pair_of_glasses_moved_by_its_shift_
 
 
 @pytest.mark.parametrize("size", [112, 224])
-def test_the_eyewear_zone_also_holds_glasses_of_twice_the_width_where_they_are_drawn(size):
-    zone = zone_mask("eyewear", size)
-    assert not ((frame_mask("double", size) > 0) & ~zone).any()
-    assert ((frame_mask("double_slipped", size) >= 0.5) & ~zone).any()  # and not where they are not
+@pytest.mark.parametrize("name", WEARABLES)
+def test_everything_that_is_worn_lies_wholly_inside_one_zone_of_the_cover(name, size):
+    worn = frame_mask(name, size) > 0
+    assert any(not (worn & ~zone_mask(zone, size)).any() for zone in COVER)
+
+
+def test_every_square_of_a_quarter_of_the_side_lies_wholly_inside_one_window_of_the_cover():
+    windows = [zone_mask(zone, 112) for zone in COVER[3:]]
+    side = 112 // 4
+    for top in range(112 - side + 1):
+        for left in range(112 - side + 1):
+            assert any(window[top : top + side, left : left + side].all() for window in windows), (top, left)
+
+
+def test_no_window_of_the_cover_hides_more_than_two_fifths_of_the_crop():
+    for zone in COVER[3:]:
+        assert zone_mask(zone, 112).mean() == 0.625**2
 
 
 def test_the_eyewear_zone_leaves_mouth_and_forehead():
