@@ -24,7 +24,7 @@ class Policy:
 
     ``threshold``: a view names somebody with confidence from this probability on.
     ``confirm``: the defended view bears the raw name out if it gives the same name at least this probability; with
-    zone views, who has this probability beneath what is worn is ``likely``.
+    zone views, who has this probability behind what is worn is ``likely``.
 
     Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence.
     ``zone_confirm``: what the first zone's view has to give a name that is to be known. ``zone_dissent``: if it
@@ -131,21 +131,21 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     return _suspected(labels, claim, against[0], likely=likely)
 
 
-def last_word(evidence: CropEvidence, policy: Policy) -> Floats:
+def final_probabilities(evidence: CropEvidence, policy: Policy) -> Floats:
     """The probabilities (K,) of who it is, after the defence.
 
     The saliency-masked view's where the evidence has no zones. Otherwise the raw view's, unless the first zone's view
-    gives the name that the raw view names no more than ``zone_dissent``: then those of ``beneath``. Further zones have
-    no say here: whoever wears something in the first zone also draws on their views.
+    gives the name that the raw view names no more than ``zone_dissent``: then ``wearer_probabilities``. Further
+    zones have no say here: whoever wears something in the first zone also draws on their views.
     """
     if not evidence.zones:
         return evidence.defended
     contested = evidence.views[0][int(np.argmax(evidence.raw))] <= policy.zone_dissent
-    return beneath(evidence, policy) if contested else evidence.raw
+    return wearer_probabilities(evidence, policy) if contested else evidence.raw
 
 
-def beneath(evidence: CropEvidence, policy: Policy) -> Floats:
-    """The probabilities (K,) of who it is beneath what is worn in the first zone.
+def wearer_probabilities(evidence: CropEvidence, policy: Policy) -> Floats:
+    """The probabilities (K,) of who it is behind what is worn in the first zone.
 
     The zone's view and the saliency-masked one as if they were independent witnesses: the product, among the names
     that the zone's view gives more than ``zone_dissent``. So nothing in the zone brings up a name that this rules out.
@@ -158,7 +158,7 @@ def beneath(evidence: CropEvidence, policy: Policy) -> Floats:
 
 def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
     """Who it is if not the claimed: ``confirm``, more likely than not, is enough, for nobody is let in by this."""
-    found = _view("beneath", beneath(evidence, policy))
+    found = _view("wearer", wearer_probabilities(evidence, policy))
     return found.best if found.best != claim.best and found.probability >= policy.confirm else None
 
 

@@ -18,7 +18,7 @@ import typer
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.training.fit import FitSettings
-from models.training.pieces import TrainingSettings
+from models.training.stages import RecipeSettings
 from realtime.people.crops import prepare
 from tools.common import report
 from tools.common.provenance import command_line
@@ -54,7 +54,7 @@ def main(
         raise BadInput(f"{photos}: holds one person, whom everybody would be taken for; enrol at least two")
     head = FitSettings(strangers=0.0 if others is None else 0.5)
     zones = base.info.policy.zones
-    settings = TrainingSettings(
+    settings = RecipeSettings(
         versions=versions,
         zones=zones,
         zone_versions=max(1, versions // 2),

@@ -41,7 +41,7 @@ from tools.crafting.attacked_faces import NOBODY, labelled
 from tools.evaluation.band import train_band_head
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import CURVES, write_curves
-from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, make_rows
+from tools.evaluation.defences import BAND, HARDENED, NAMES, NONE, PUBLISHED, TUNED, ZONES, make_defences
 from tools.evaluation.double_masking import figures as double_masking
 from tools.evaluation.facts import missing_of, provenance, short
 from tools.evaluation.page import examples_of, html_page, markdown_page
@@ -86,7 +86,7 @@ def main(
         list[Path] | None, typer.Option(help="With --split test: the training folders, to train the eye band's head.")
     ] = None,
     strangers: Annotated[Path | None, typer.Option(help="Prepared crops of people who are not enrolled.")] = None,
-    hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two rows more.")] = None,
+    hardened: Annotated[str | None, typer.Option(help="A bundle with zones: two defences more.")] = None,
     zone: Annotated[
         list[str] | None, typer.Option(help=f"It hides these, not its own (repeat): {', '.join(EVERY_ZONE)}.")
     ] = None,
@@ -132,7 +132,7 @@ def main(
     recogniser = load_recogniser(bundle, engine, threads=threads)
     second = None if hardened is None else _hardened(recogniser, hardened, zone or [], engine, threads)
     bundles = [one for one in (recogniser, second) if one is not None]
-    make_rows(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
+    make_defences(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     _refuse_idle(attack or [], wanted, second)
     people = read_people(data, allow_single=True, aligned=aligned)
     measured = people_of_split(recogniser, people, choice)
@@ -156,13 +156,13 @@ def main(
     if BAND in wanted and training is not None:
         cli.console.print("training a head for the hidden eye band (kept for the next run)")
         band_model = _band_head(recogniser, training, out, seed)
-    rows = make_rows(recogniser, [NONE, *wanted], band_model=band_model, seed=seed, hardened=second)
+    defences = make_defences(recogniser, [NONE, *wanted], band_model=band_model, seed=seed, hardened=second)
     detector = MtcnnDetector(min_face=40) if detect or photographs is not None else None
     with ticking() as tick:
         found = evaluate(
             recogniser,
             measured,
-            rows,
+            defences,
             plan,
             out,
             shape=shape,
@@ -204,13 +204,13 @@ def main(
         "facts": facts,
         "plan": asdict(plan),
         "threshold": recogniser.policy.threshold,
-        "defences": {row.name: {"title": row.title, "settings": row.settings} for row in rows},
+        "defences": {row.name: {"title": row.title, "settings": row.settings} for row in defences},
         "published": {key: {"before": before, "after": after} for key, (before, after) in ARTICLE.items()},
         **found.figures,
     }
-    tables = tables_of(found.figures, rows, recogniser.policy.threshold)
-    curves = write_curves(found, rows, recogniser.labels, out)
-    shown = next((row for name in (TUNED, PUBLISHED) for row in rows if row.name == name), rows[-1])
+    tables = tables_of(found.figures, defences, recogniser.policy.threshold)
+    curves = write_curves(found, defences, recogniser.labels, out)
+    shown = next((row for name in (TUNED, PUBLISHED) for row in defences if row.name == name), defences[-1])
     examples = examples_of(recogniser, found.attacked["sharif"], shown) if "sharif" in found.attacked else []
     title = f"Evaluation of {recogniser.bundle.info.name} ({choice.value})"
     cli.write_whole(out / PAGES[0], markdown_page(title, facts, tables, curves).encode())
@@ -232,12 +232,12 @@ def _plan(full: bool, attack: list[str] | None, numbers: dict[str, int | None], 
     return replace(plan, **{key: value for key, value in numbers.items() if value is not None})
 
 
-def _refuse_idle(attacks: Sequence[str], rows: Sequence[str], hardened: Recogniser | None) -> None:
+def _refuse_idle(attacks: Sequence[str], defences: Sequence[str], hardened: Recogniser | None) -> None:
     """Raises ``BadInput`` for an attack that was asked for and has no row to be made against."""
     for name in attacks:
-        if name in ADAPTIVE and not {PUBLISHED, TUNED} & set(rows):
+        if name in ADAPTIVE and not {PUBLISHED, TUNED} & set(defences):
             raise BadInput(f"--attack {name}: is made against the saliency mask; add --defence published or tuned")
-        if name in ZONE_ATTACKS and (hardened is None or ZONES not in rows):
+        if name in ZONE_ATTACKS and (hardened is None or ZONES not in defences):
             raise BadInput(f"--attack {name}: is made against zone views; add --hardened BUNDLE and --defence zones")
 
 

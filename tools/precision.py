@@ -24,7 +24,7 @@ from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle, write_description
 from models.engines import make_engine
 from models.graphs.int8 import measure_ranges
-from models.policy import decide, last_word
+from models.policy import decide, final_probabilities
 from models.recogniser import Recogniser
 from tools.common.options import Bfloat16
 from tools.common.report import percent, proportion
@@ -45,7 +45,7 @@ class Answers:
     """What one engine says of N crops."""
 
     raw: Floats  # (N, K)
-    defended: Floats  # (N, K), the policy's last word
+    defended: Floats  # (N, K), the policy's final probabilities
     masks: Bools  # (N, S, S)
     decisions: tuple[tuple[str, str | None, str | None], ...]
 
@@ -57,7 +57,7 @@ def answers(recogniser: Recogniser, crops: Bytes) -> Answers:
     decided = [decide(one, recogniser.policy) for one in each]
     return Answers(
         raw=np.concatenate([part.raw for part in parts]),
-        defended=np.stack([last_word(one, recogniser.policy) for one in each]),
+        defended=np.stack([final_probabilities(one, recogniser.policy) for one in each]),
         masks=np.concatenate([part.mask for part in parts]),
         decisions=tuple((decision.state, decision.identity, decision.claimed) for decision in decided),
     )

@@ -18,7 +18,7 @@ from models.training.adaptation import AdaptationSettings
 from models.training.device import torch_device
 from models.training.features import Augmentation
 from models.training.fit import FitSettings
-from models.training.pieces import TrainingSettings
+from models.training.stages import RecipeSettings
 from tools.common import report
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.provenance import command_line
@@ -60,20 +60,20 @@ def fit(
     work: Work = Path("runs/fit"),
     input_size: InputSize = 112,
     hidden: Annotated[int, typer.Option(min=0, help="Width of the hidden layer; 0: the widest allowed.")] = 0,
-    versions: Versions = TrainingSettings.versions,
+    versions: Versions = RecipeSettings.versions,
     epochs: Epochs = FitSettings.epochs,
     block_epochs: BlockEpochs = 0,
     teacher: TeacherFile = None,
     strangers: Strangers = None,
     most_strangers: MostStrangers = 3000,
-    stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
+    stranger_versions: StrangerVersions = RecipeSettings.stranger_versions,
     left_out: LeftOut = 0,
     zone: Zones = None,
     zone_versions: Annotated[int, typer.Option(min=1, help="Changed versions without each zone.")] = (
-        TrainingSettings.zone_versions
+        RecipeSettings.zone_versions
     ),
     hidden_share: HiddenShare = Augmentation.hidden,
-    glasses: GlassesShare = TrainingSettings.glasses,
+    glasses: GlassesShare = RecipeSettings.glasses,
     pose: Pose = 1.0,
     adversarial: Annotated[bool, typer.Option(help="Go on against short attacks on the head first fitted.")] = False,
     allow_single: Annotated[
@@ -243,13 +243,13 @@ def transfer_command(
     known: Annotated[int, typer.Option(min=2, help="How many people are enrolled; the others are strangers.")] = 20,
     work: Work = Path("runs/transfer"),
     input_size: InputSize = 112,
-    versions: Versions = TrainingSettings.versions,
+    versions: Versions = RecipeSettings.versions,
     epochs: Epochs = FitSettings.epochs,
     block_epochs: BlockEpochs = 0,
     teacher: TeacherFile = None,
     strangers: Strangers = None,
     most_strangers: MostStrangers = 3000,
-    stranger_versions: StrangerVersions = TrainingSettings.stranger_versions,
+    stranger_versions: StrangerVersions = RecipeSettings.stranger_versions,
     left_out: LeftOut = 0,
     aligned: Aligned = False,
     half_precision: Bfloat16 = False,

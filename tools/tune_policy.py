@@ -4,7 +4,7 @@ Four rates are stated beforehand, the thresholds follow from validation faces (a
 people than the evaluation's): ``zone_confirm`` is the lowest at which the zone's view gives a *wrong* person so much
 on at most a share ``--impersonated`` of the people's faces and of the strangers', each; ``zone_threshold`` the lowest
 at which what it names is wrong on at most ``--misnamed`` of either; ``zone_dissent`` the highest at which at most
-``--alarmed`` of the clean faces (with innocent glasses among them) are taken for an attack, and the last word is
+``--alarmed`` of the clean faces (with innocent glasses among them) are taken for an attack, and the final name is
 wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 """
@@ -28,7 +28,7 @@ from models.arrays import Bytes, Floats, Labels
 from models.bundle import load_bundle, write_description
 from models.errors import BadInput
 from models.evidence import CropEvidence
-from models.policy import Policy, decide, last_word
+from models.policy import Policy, decide, final_probabilities
 from models.recogniser import Recogniser, load_recogniser
 from models.training.calibration import expected_calibration_error
 from tools.common.options import Aligned
@@ -49,7 +49,7 @@ FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives m
 @dataclass(frozen=True)
 class Rates:
     """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack, right
-    names lost to the last word, alarms raised by further zones."""
+    names lost to the final name, alarms raised by further zones."""
 
     impersonated: float = 0.05
     misnamed: float = 0.02
@@ -208,12 +208,12 @@ def _states(policy: Policy, views: Views) -> list[tuple[str, int]]:
 
 
 def _words(policy: Policy, views: Views) -> Floats:
-    """(N, K) the last word on each face."""
-    return np.stack([last_word(one, policy) for one in _evidence(views)])
+    """(N, K) the final probabilities on each face."""
+    return np.stack([final_probabilities(one, policy) for one in _evidence(views)])
 
 
 def _cost(policy: Policy, clean: Views) -> float:
-    """The share of faces by which the last word is right on fewer than the raw view."""
+    """The share of faces by which the final name is right on fewer than the raw view."""
     right = [float((scores.argmax(axis=1) == clean.labels).mean()) for scores in (clean.raw, _words(policy, clean))]
     return right[0] - right[1]
 

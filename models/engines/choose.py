@@ -22,7 +22,7 @@ from models.crop.zones import every_look
 from models.engines import graphs
 from models.engines.base import Engine, make_engine
 from models.errors import BadInput
-from models.graphs.cache import derived
+from models.graphs.cache import cached
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
         "processor": _processor(),
         "versions": {name: _version(name) for name in ("onnxruntime", "onnxruntime-gpu", *installed)},
     }
-    measured = derived("engine", key, lambda: json.dumps(_measure(bundle, others, threads)).encode())
+    measured = cached("engine", key, lambda: json.dumps(_measure(bundle, others, threads)).encode())
     seconds: dict[str, float] = json.loads(measured)
     fastest = min(seconds, key=seconds.__getitem__)
     return fastest if seconds[fastest] < _CLEARLY * seconds[DEFAULT] else DEFAULT

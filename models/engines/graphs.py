@@ -17,7 +17,7 @@ from models.graphs import defended as defended_graph
 from models.graphs import guided_steps, int8_crops
 from models.graphs import int8 as int8_graph
 from models.graphs import views as view_graph
-from models.graphs.cache import code_version, derived
+from models.graphs.cache import cached, code_version
 from models.graphs.defended import Style
 from models.network import architecture
 
@@ -33,7 +33,7 @@ def defended_pass(bundle: Bundle, style: Style, precision: Precision, zones: Seq
         return _serialised(defended_graph.defended_graph(_classifier(bundle), spec, style=style, zones=zones))
 
     spec = bundle.info.trunk.spec
-    return derived("defended", {**_key(bundle, zones), "style": style}, build)
+    return cached("defended", {**_key(bundle, zones), "style": style}, build)
 
 
 def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
@@ -46,7 +46,7 @@ def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ())
     def build() -> bytes:
         return _serialised(defended_graph.graph_with_views(_classifier(bundle), bundle.info.trunk.spec, zones))
 
-    return derived("views", _key(bundle, zones), build)
+    return cached("views", _key(bundle, zones), build)
 
 
 def int8_ranges(bundle: Bundle) -> dict[str, float]:
@@ -73,7 +73,7 @@ def int8_ranges(bundle: Bundle) -> dict[str, float]:
             ranges[name] *= int8_crops.HEADROOM
         return json.dumps(ranges).encode()
 
-    found: dict[str, float] = json.loads(derived("ranges", _key(bundle), build))
+    found: dict[str, float] = json.loads(cached("ranges", _key(bundle), build))
     return found
 
 
@@ -92,7 +92,7 @@ def _int8(bundle: Bundle, *, defended: bool) -> bytes:
             int8_graph.int8_graph(_classifier(bundle), bundle.info.trunk.spec, ranges, defended=defended)
         )
 
-    return derived("int8", {**_key(bundle), "ranges": ranges, "defended": defended}, build)
+    return cached("int8", {**_key(bundle), "ranges": ranges, "defended": defended}, build)
 
 
 def code() -> str:

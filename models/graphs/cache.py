@@ -40,7 +40,7 @@ def code_version(*modules: ModuleType) -> str:
     return digest.hexdigest()
 
 
-def derived(kind: str, key: Mapping[str, object], build: Callable[[], bytes]) -> bytes:
+def cached(kind: str, key: Mapping[str, object], build: Callable[[], bytes]) -> bytes:
     """What ``build`` returns, from the cache if it was built before with the same ``key``.
 
     Two processes may build at once: each writes a file of its own and moves it into place. A damaged file

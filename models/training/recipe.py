@@ -26,7 +26,7 @@ from models.training.calibration import Calibration, calibrate, fold_temperature
 from models.training.device import CPU
 from models.training.features import Features
 from models.training.fit import Examples, Record, predict
-from models.training.pieces import Progress, TrainingRun, TrainingSettings, hiding, wearing
+from models.training.stages import Progress, RecipeSettings, Stages, hiding, wearing
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def train(
     model: VGG16,
     crops: Bytes,
     labels: Labels,
-    settings: TrainingSettings,
+    settings: RecipeSettings,
     *,
     teacher: Floats | None = None,
     strangers: Bytes | None = None,
@@ -106,7 +106,7 @@ def train(
     if len(crops) == 0 or len(np.unique(labels)) != model.classes or len(crops) != len(labels):
         raise BadInput(f"training needs at least one crop of each of the {model.classes} people")
     model.eval()
-    work = TrainingRun(model, settings, folder, progress, device)
+    work = Stages(model, settings, folder, progress, device)
     chosen, held = split(labels, share=settings.validation_share, seed=settings.seed)
     chosen = balanced(chosen, labels, least=settings.least)
     zones, more = settings.zones, len(settings.zones) * settings.zone_versions
@@ -173,7 +173,7 @@ def train(
     return Trained(held, clean, logits, stages, kept, calibration)
 
 
-def record_of(settings: TrainingSettings, trained: Trained) -> dict[str, Any]:
+def record_of(settings: RecipeSettings, trained: Trained) -> dict[str, Any]:
     """The settings and the outcome as plain values, for a bundle's training record."""
     return {
         "settings": asdict(settings),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence import CropEvidence
-from models.policy import Policy, decide, decide_undefended, last_word
+from models.policy import Policy, decide, decide_undefended, final_probabilities
 
 LABELS = ("Ann", "Bob", "Cid")
 
@@ -160,7 +160,7 @@ def test_whatever_glasses_do_to_the_other_views_a_name_that_the_zone_view_is_sur
         ([1.0, 0.0, 0.0], "Bob"),  # it only names who is ruled out: the zone's word alone
     ],
 )
-def test_zone_and_saliency_view_are_two_witnesses_of_who_is_beneath(masked: list[float], likely: str) -> None:
+def test_zone_and_saliency_view_are_two_witnesses_of_who_the_wearer_is(masked: list[float], likely: str) -> None:
     assert decide(evidence(ANN, masked, eyes=[0.05, 0.6, 0.35]), Policy()).likely == likely
 
 
@@ -184,22 +184,22 @@ def test_nobody_is_likely_whom_the_witnesses_do_not_make_more_likely_than_not_no
         (UNSURE, ANN, UNSURE),
     ],
 )
-def test_the_last_word_is_the_raw_view_s_unless_the_zone_speaks_against_its_name(
+def test_the_final_name_is_the_raw_view_s_unless_the_zone_speaks_against_its_name(
     raw: list[float], eyes: list[float], word: list[float]
 ) -> None:
-    found = last_word(evidence(raw, [0.1, 0.6, 0.3], eyes=eyes), Policy(zone_dissent=0.1))
+    found = final_probabilities(evidence(raw, [0.1, 0.6, 0.3], eyes=eyes), Policy(zone_dissent=0.1))
     np.testing.assert_allclose(found, np.array(word) / sum(word), rtol=1e-6)
 
 
-def test_without_zones_the_last_word_is_the_masked_view_s() -> None:
-    np.testing.assert_allclose(last_word(evidence(ANN, BOB), Policy()), BOB)
+def test_without_zones_the_final_name_is_the_masked_view_s() -> None:
+    np.testing.assert_allclose(final_probabilities(evidence(ANN, BOB), Policy()), BOB)
 
 
 @given(raw=probabilities, masked=probabilities, view=probabilities, mouth=probabilities)
-def test_the_last_word_names_nobody_whom_the_zone_view_rules_out(
+def test_the_final_name_names_nobody_whom_the_zone_view_rules_out(
     raw: list[float], masked: list[float], view: list[float], mouth: list[float]
 ) -> None:
     policy = Policy()
     found = evidence(raw, masked, eyewear=view, lower_face=mouth)
-    named = int(last_word(found, policy).argmax())
+    named = int(final_probabilities(found, policy).argmax())
     assert found.views[0, named] > policy.zone_dissent or named == int(np.argmax(found.views[0]))

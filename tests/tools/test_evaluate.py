@@ -23,7 +23,7 @@ from tools import evaluate as command
 from tools.attacks import Sharif
 from tools.crafting.store import read_png
 from tools.evaluation.certificates import JITTERS
-from tools.evaluation.defences import NAMES, make_rows
+from tools.evaluation.defences import NAMES, make_defences
 from tools.evaluation.tables import tables_of
 
 
@@ -121,11 +121,11 @@ def test_a_full_disk_is_one_line_and_leaves_no_result(evaluated, tuned, people, 
 
 def test_an_unfinished_attack_leaves_its_cells_blank_in_the_table(evaluated, tuned):
     figures = json.loads((evaluated / "evaluation.json").read_text())
-    rows = make_rows(tuned, ["none", "published", "tuned"], band_model=None, seed=0)
+    defences = make_defences(tuned, ["none", "published", "tuned"], band_model=None, seed=0)
 
     def cells(weaker: bool) -> list[str]:
         figures["attacks"]["A1 on tuned"]["status"] |= {"shown": not weaker, "at_least_as_good_as_A0": not weaker}
-        (table,) = [one for one in tables_of(figures, rows, 0.8) if one.title == "Adaptive attacks"]
+        (table,) = [one for one in tables_of(figures, defences, 0.8) if one.title == "Adaptive attacks"]
         (found,) = [row for row in table.rows if row[0] == "A1 on tuned"]
         assert len(found) == len(table.columns)
         return list(found)

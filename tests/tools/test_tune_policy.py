@@ -62,7 +62,7 @@ def test_near_certainty_a_threshold_is_looked_for_in_quarters_of_a_hundredth():
     assert (scores >= found).mean() <= 0.02 < (scores >= found - 0.0025).mean()
 
 
-def test_who_allows_the_last_word_no_cost_gets_a_lower_threshold_of_dissent():
+def test_who_allows_the_final_name_no_cost_gets_a_lower_threshold_of_dissent():
     faces = views(0, 400), views(1, 400), None
     free = calibrated(Policy(), *faces, Rates(alarmed=1, cost=1))
     careful = calibrated(Policy(), *faces, Rates(alarmed=1, cost=0))

@@ -4,7 +4,7 @@ from tools.attacks.base import Attack, AttackResult, History
 from tools.attacks.bpda import BPDA
 from tools.attacks.component_splitting import ComponentSplitting
 from tools.attacks.decoy import Decoy
-from tools.attacks.defended import Defence, DefendedAttack
+from tools.attacks.defended import DefendedAttack, MaskDefence
 from tools.attacks.eot import EOT, SCENE, Jitter
 from tools.attacks.frozen_mask import FrozenMask
 from tools.attacks.masked_target import MaskedTarget
@@ -36,11 +36,11 @@ __all__ = [
     "AttackResult",
     "ComponentSplitting",
     "Decoy",
-    "Defence",
     "DefendedAttack",
     "FrozenMask",
     "History",
     "Jitter",
+    "MaskDefence",
     "MaskedPGD",
     "MaskedTarget",
     "QueryOnly",

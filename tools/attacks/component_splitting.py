@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence, as_tensor, region_mean
+from tools.attacks.defended import MaskDefence, as_tensor, region_mean
 from tools.attacks.guided_chain import GuidedChain, Pass
 from tools.attacks.saliency_suppression import SaliencySuppression
 
@@ -24,7 +24,7 @@ class ComponentSplitting(SaliencySuppression):
     def __init__(
         self,
         *,
-        defence: Defence,
+        defence: MaskDefence,
         slack: float = 0.1,
         share: float = 0.5,
         weight: float = 5.0,

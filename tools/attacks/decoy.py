@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence, region_mean
+from tools.attacks.defended import MaskDefence, region_mean
 from tools.attacks.guided_chain import GuidedChain, Pass
 from tools.attacks.saliency_suppression import SaliencySuppression
 
@@ -26,7 +26,7 @@ class Decoy(SaliencySuppression):
     gathered around the brightest one so that they make one blob.
     """
 
-    def __init__(self, *, defence: Defence, margin: float = 1.5, weight: float = 2.0, **options: Any) -> None:
+    def __init__(self, *, defence: MaskDefence, margin: float = 1.5, weight: float = 2.0, **options: Any) -> None:
         super().__init__(defence=defence, weight=weight, **options)
         self.margin = margin
 

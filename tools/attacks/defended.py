@@ -25,7 +25,7 @@ from tools.attacks.start import Start
 
 
 @dataclass(frozen=True)
-class Defence:
+class MaskDefence:
     """What there is to know of the defence: its parameters and the fill colour (RGB grey levels)."""
 
     parameters: MaskParameters
@@ -58,7 +58,7 @@ class DefendedAttack(MaskedPGD):
     follow (impersonation: the smaller of both counts), because the policy looks at both.
 
     Args:
-        defence: what the recogniser does (``Defence(recogniser.mask_parameters, recogniser.fill_rgb)``).
+        defence: what the recogniser does (``MaskDefence(recogniser.mask_parameters, recogniser.fill_rgb)``).
         raw_weight: weight of the undefended loss.
         warm_start: an attack (usually the oblivious one) whose result is where this one begins; since the
             best picture is kept, the result is then never worse than that attack's. Kept for the next one.
@@ -67,7 +67,7 @@ class DefendedAttack(MaskedPGD):
     def __init__(
         self,
         *,
-        defence: Defence,
+        defence: MaskDefence,
         raw_weight: float = 1.0,
         warm_start: Remembered | None = None,
         steps: int = 300,

@@ -11,7 +11,7 @@ from torch import nn
 
 from tools.attacks.base import Objective
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence, DefendedAttack
+from tools.attacks.defended import DefendedAttack, MaskDefence
 from tools.attacks.guided_chain import GuidedChain, Pass
 
 
@@ -21,7 +21,7 @@ class FrozenMask(DefendedAttack):
     With ``union`` a new mask is added to the old ones, so that the attack lives where nothing was ever masked.
     """
 
-    def __init__(self, *, defence: Defence, refresh: int = 10, union: bool = False, **options: Any) -> None:
+    def __init__(self, *, defence: MaskDefence, refresh: int = 10, union: bool = False, **options: Any) -> None:
         super().__init__(defence=defence, **options)
         if refresh < 1:
             raise ValueError(f"the mask must be refreshed every 1 or more steps, not {refresh}")

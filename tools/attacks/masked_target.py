@@ -11,7 +11,7 @@ from torch import nn
 
 from tools.attacks.base import Objective
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence
+from tools.attacks.defended import MaskDefence
 from tools.attacks.guided_chain import GuidedChain, Pass
 from tools.attacks.saliency_suppression import SaliencySuppression
 
@@ -19,7 +19,7 @@ from tools.attacks.saliency_suppression import SaliencySuppression
 class MaskedTarget(SaliencySuppression):
     """Forward the real mask, backward sigmoid((s - mu) / width) of the soft saliency."""
 
-    def __init__(self, *, defence: Defence, raw_weight: float = 0.0, width: float = 0.25, **options: Any) -> None:
+    def __init__(self, *, defence: MaskDefence, raw_weight: float = 0.0, width: float = 0.25, **options: Any) -> None:
         super().__init__(defence=defence, raw_weight=raw_weight, width=width, **options)
 
     def defended_objective(

@@ -14,14 +14,14 @@ from torch import nn
 
 from tools.attacks.base import Objective
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence, DefendedAttack
+from tools.attacks.defended import DefendedAttack, MaskDefence
 from tools.attacks.guided_chain import GuidedChain, Pass
 
 
 class QueryOnly(DefendedAttack):
     """One query per step. ``largest`` is the first rectangle's side as a share of the crop; it shrinks."""
 
-    def __init__(self, *, defence: Defence, steps: int = 1000, largest: float = 0.4, **options: Any) -> None:
+    def __init__(self, *, defence: MaskDefence, steps: int = 1000, largest: float = 0.4, **options: Any) -> None:
         super().__init__(defence=defence, steps=steps, **options)
         self.largest = largest
 

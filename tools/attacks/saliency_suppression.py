@@ -10,7 +10,7 @@ from torch import nn
 
 from tools.attacks.base import Objective
 from tools.attacks.batch import Batch
-from tools.attacks.defended import Defence, DefendedAttack, region_mean
+from tools.attacks.defended import DefendedAttack, MaskDefence, region_mean
 from tools.attacks.guided_chain import GuidedChain, Pass, scaled_saliency
 
 Penalty = Literal["mean", "threshold"]
@@ -30,7 +30,7 @@ class SaliencySuppression(DefendedAttack):
     def __init__(
         self,
         *,
-        defence: Defence,
+        defence: MaskDefence,
         weight: float = 5.0,
         penalty: Penalty = "mean",
         width: float = 0.1,

@@ -17,7 +17,7 @@ from models.crop.zones import zone_mask
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.training.device import CPU, tf32
-from tools.attacks import ADAPTIVE, EOT, SCENE, Attack, AttackResult, Defence, MaskedPGD, Sharif, ZonePolicy
+from tools.attacks import ADAPTIVE, EOT, SCENE, Attack, AttackResult, MaskDefence, MaskedPGD, Sharif, ZonePolicy
 from tools.attacks.base import Watch
 from tools.attacks.half_precision import HalfPrecision
 from tools.attacks.remembered import Remembered
@@ -93,7 +93,7 @@ def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
             policy=recogniser.policy,
             steps=settings.steps,
         )
-    defence = Defence(recogniser.mask_parameters, recogniser.fill_rgb)
+    defence = MaskDefence(recogniser.mask_parameters, recogniser.fill_rgb)
     # A8 shows that success grows from the bare crop on
     start = (
         None

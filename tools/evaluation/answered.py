@@ -1,4 +1,4 @@
-"""What each row answers to each crop, asked once and kept on disk."""
+"""What each defence answers to each crop, asked once and kept on disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import numpy as np
 from models.arrays import Bools, Bytes, Floats, read_arrays
 from models.errors import BadInput
 from models.evidence import CropEvidence
-from models.policy import Decision, Policy, last_word
+from models.policy import Decision, Policy, final_probabilities
 from models.recogniser import Recogniser
 from realtime.system.command_line import write_whole
 from tools.crafting.attacked_faces import Tick
-from tools.evaluation.defences import Row
+from tools.evaluation.defences import Defence
 
 CHUNK = 16
 
@@ -37,25 +37,25 @@ def views_only(
 
 @dataclass(frozen=True)
 class Answered:
-    """N crops after one row: undefended and defended probabilities, and what was hidden."""
+    """N crops after one defence: undefended and defended probabilities, and what was hidden."""
 
     raw: Floats  # (N, K)
-    defended: Floats  # (N, K), the last word of the row's policy
+    defended: Floats  # (N, K), the policy's final probabilities
     mask: Bools  # (N, S, S)
-    views: Floats  # (N, V, K), V = 0 for rows without zones
+    views: Floats  # (N, V, K), V = 0 for defences without zones
     masked_view: Floats  # (N, K), the crops classified again with ``mask`` filled
 
     def first(self, count: int) -> Answered:
         return Answered(*(values[:count] for values in vars(self).values()))
 
-    def decisions(self, row: Row, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
+    def decisions(self, defence: Defence, labels: tuple[str, ...], policy: Policy) -> list[Decision]:
         """The policy's word on each crop."""
-        each = views_only(labels, self.raw, self.masked_view, self.views, row.zones)
-        return [row.decide(one, row.policy or policy) for one in each]
+        each = views_only(labels, self.raw, self.masked_view, self.views, defence.zones)
+        return [defence.decide(one, defence.policy or policy) for one in each]
 
 
 class Asker:
-    """Asks rows about crops, through ``folder``: an interrupted evaluation goes on where it stopped."""
+    """Asks defences about crops, through ``folder``: an interrupted evaluation goes on where it stopped."""
 
     def __init__(self, recogniser: Recogniser, folder: Path, tick: Tick | None = None) -> None:
         self.recogniser = recogniser
@@ -66,13 +66,13 @@ class Asker:
         except OSError as error:
             raise BadInput(f"{folder}: cannot be made ({error.strerror}); give another --work") from error
 
-    def __call__(self, row: Row, crops: Bytes, stage: str) -> Answered:
-        """(N, S, S, 3) -> the row's answers."""
+    def __call__(self, defence: Defence, crops: Bytes, stage: str) -> Answered:
+        """(N, S, S, 3) -> the defence's answers."""
         parts = []
         for first in range(0, len(crops), CHUNK):
-            parts.append(self._chunk(row, crops[first : first + CHUNK]))
+            parts.append(self._chunk(defence, crops[first : first + CHUNK]))
             if self.tick is not None:
-                self.tick(f"{stage}, {row.name}", min(first + CHUNK, len(crops)), len(crops))
+                self.tick(f"{stage}, {defence.name}", min(first + CHUNK, len(crops)), len(crops))
         return Answered(
             np.concatenate([part.raw for part in parts]),
             np.concatenate([part.defended for part in parts]),
@@ -81,9 +81,9 @@ class Asker:
             np.concatenate([part.masked_view for part in parts]),
         )
 
-    def milliseconds(self, row: Row, crops: Bytes) -> float:
+    def milliseconds(self, defence: Defence, crops: Bytes) -> float:
         """Median of one face at a time, as live, after two that are not counted."""
-        answer = row.live or row.answer
+        answer = defence.live or defence.answer
         answer(crops[:1])
         answer(crops[:1])
         taken = []
@@ -93,24 +93,25 @@ class Asker:
             taken.append((time.perf_counter() - started) * 1e3)
         return round(statistics.median(taken), 1)
 
-    def _chunk(self, row: Row, crops: Bytes) -> Answered:
-        settings = {name: value for name, value in row.settings.items() if name != "policy"}  # which judges afterwards
-        key = json.dumps([self.recogniser.bundle.checksum, self.recogniser.engine, row.name, settings])
+    def _chunk(self, defence: Defence, crops: Bytes) -> Answered:
+        # the policy judges afterwards
+        settings = {name: value for name, value in defence.settings.items() if name != "policy"}
+        key = json.dumps([self.recogniser.bundle.checksum, self.recogniser.engine, defence.name, settings])
         digest = hashlib.sha256(key.encode())
         digest.update(np.ascontiguousarray(crops).tobytes())
-        path = self.folder / f"{row.name}-{digest.hexdigest()[:20]}.npz"
+        path = self.folder / f"{defence.name}-{digest.hexdigest()[:20]}.npz"
         kept = read_arrays(path, "raw", "masked_view", "mask", "views")
         if kept is not None:
             mask = np.unpackbits(kept["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
-            return self._answered(row, kept["raw"], kept["masked_view"], mask, kept["views"])
-        evidence = row.answer(crops)
+            return self._answered(defence, kept["raw"], kept["masked_view"], mask, kept["views"])
+        evidence = defence.answer(crops)
         content = io.BytesIO()
         mask = np.packbits(evidence.mask, axis=-1)
         np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=mask, views=evidence.views)
         write_whole(path, content.getvalue())
-        return self._answered(row, evidence.raw, evidence.defended, evidence.mask, evidence.views)
+        return self._answered(defence, evidence.raw, evidence.defended, evidence.mask, evidence.views)
 
-    def _answered(self, row: Row, raw: Floats, masked_view: Floats, mask: Bools, views: Floats) -> Answered:
-        policy = row.policy or self.recogniser.policy
-        each = views_only(self.recogniser.labels, raw, masked_view, views, row.zones)
-        return Answered(raw, np.stack([last_word(one, policy) for one in each]), mask, views, masked_view)
+    def _answered(self, defence: Defence, raw: Floats, masked_view: Floats, mask: Bools, views: Floats) -> Answered:
+        policy = defence.policy or self.recogniser.policy
+        each = views_only(self.recogniser.labels, raw, masked_view, views, defence.zones)
+        return Answered(raw, np.stack([final_probabilities(one, policy) for one in each]), mask, views, masked_view)

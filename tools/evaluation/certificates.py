@@ -100,7 +100,7 @@ def certificates(
 ) -> dict[str, Any]:
     """Both certificates of the first zone on faces (N, S, S, 3); on ``most`` of them also at each jitter's worst.
 
-    ``last_word``: nobody else gets more than ``zone_dissent``, so that the last word of an attacked face cannot be
+    ``last_word``: nobody else gets more than ``zone_dissent``, so that the final name of an attacked face cannot be
     another's either. ``further``: the first certificate of every further zone. ``people`` (N,): whose faces they
     are, where intervals over people are wanted.
     """

@@ -17,31 +17,31 @@ from models.arrays import Bools, Floats, Labels
 from tools.common.report import save_figure
 from tools.crafting.attacked_faces import NOBODY, Attacked
 from tools.evaluation.answered import Answered
-from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Defence
 from tools.evaluation.run import Evaluation
 
 CURVES = ("success_against_iterations.png", "accuracy_against_threshold.png", "per_identity.png")
 THRESHOLDS = np.round(np.arange(0, 1.0, 0.02), 2)
 
 
-def write_curves(found: Evaluation, rows: Sequence[Row], names: Sequence[str], folder: Path) -> list[Path]:
+def write_curves(found: Evaluation, defences: Sequence[Defence], names: Sequence[str], folder: Path) -> list[Path]:
     """All curves; gives the files written."""
     iterations, thresholds, identities = (folder / name for name in CURVES)
-    plot_iterations(found, rows, names, iterations)
+    plot_iterations(found, defences, names, iterations)
     if "sharif" not in found.attacked:
         return [iterations]
-    plot_thresholds(found, rows, thresholds)
+    plot_thresholds(found, defences, thresholds)
     plot_identities(found, names, identities)
     return [iterations, thresholds, identities]
 
 
-def fooled(faces: Attacked, answered: Answered, row: Row, names: Sequence[str]) -> Bools:
+def fooled(faces: Attacked, answered: Answered, defence: Defence, names: Sequence[str]) -> Bools:
     """(N,) whether the PNG does what is counted as success: over zone views Known(target), elsewhere the target is
     named (a dodge: somebody else than the own name).
     """
-    if row.name == ZONES:
-        assert row.policy is not None
-        decisions = answered.decisions(row, tuple(names), row.policy)
+    if defence.name == ZONES:
+        assert defence.policy is not None
+        decisions = answered.decisions(defence, tuple(names), defence.policy)
         return np.array([one.identity == names[goal] for one, goal in zip(decisions, faces.targets, strict=True)])
     named = answered.defended.argmax(axis=1)
     return np.asarray(np.where(faces.targets == NOBODY, named != faces.labels, named == faces.targets))
@@ -68,19 +68,19 @@ def by_threshold(scores: Floats, labels: Labels) -> npt.NDArray[np.float64]:
     return np.asarray([(given & (scores.max(axis=1) >= threshold)).mean() for threshold in THRESHOLDS])
 
 
-def plot_iterations(found: Evaluation, rows: Sequence[Row], names: Sequence[str], path: Path) -> None:
-    """Success against iterations: oblivious attacks on the undefended bundle, adaptive ones on their row."""
-    by_name = {row.name: row for row in rows}
+def plot_iterations(found: Evaluation, defences: Sequence[Defence], names: Sequence[str], path: Path) -> None:
+    """Success against iterations: oblivious attacks on the undefended bundle, adaptive ones on their defence."""
+    by_name = {defence.name: defence for defence in defences}
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for name, faces in found.attacked.items():
-        row = by_name[name.split(" on ")[1].split(",")[0] if " on " in name else NONE]
-        success = fooled(faces, found.attack_answers[name][row.name], row, names)
+        defence = by_name[name.split(" on ")[1].split(",")[0] if " on " in name else NONE]
+        success = fooled(faces, found.attack_answers[name][defence.name], defence, names)
         curve = success_by_iteration(faces, success)
         title = f"{name}: {100 * success.mean():.1f} % of {len(faces)}"
         if curve is None:
             axes.plot([], [], " ", label=f"{title} (steps not on record)")
             continue
-        style = "-" if row.name == NONE else "--" if row.name == PUBLISHED else ":"
+        style = "-" if defence.name == NONE else "--" if defence.name == PUBLISHED else ":"
         axes.plot(100 * curve, style, label=title)
     axes.set_xlabel("iterations")
     axes.set_ylabel("fooled by then, and on the PNG read back (%)")
@@ -91,7 +91,7 @@ def plot_iterations(found: Evaluation, rows: Sequence[Row], names: Sequence[str]
     save_figure(figure, path)
 
 
-def plot_thresholds(found: Evaluation, rows: Sequence[Row], path: Path) -> None:
+def plot_thresholds(found: Evaluation, defences: Sequence[Defence], path: Path) -> None:
     """Clean accuracy, adversarial accuracy and targeted success against the confidence threshold."""
     faces, answers = found.attacked["sharif"], found.attack_answers["sharif"]
     figure, panels = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained", sharey=True)
@@ -100,15 +100,15 @@ def plot_thresholds(found: Evaluation, rows: Sequence[Row], path: Path) -> None:
         f"adversarial accuracy (n = {len(faces)})",
         f"targeted success (n = {len(faces)})",
     )
-    for row in rows:
+    for defence in defences:
         curves = (
-            by_threshold(found.clean_answers[row.name].defended, found.clean[1]),
-            by_threshold(answers[row.name].defended, faces.labels),
-            by_threshold(answers[row.name].defended, faces.targets),
+            by_threshold(found.clean_answers[defence.name].defended, found.clean[1]),
+            by_threshold(answers[defence.name].defended, faces.labels),
+            by_threshold(answers[defence.name].defended, faces.targets),
         )
-        width = 2.2 if row.name in (NONE, PUBLISHED, TUNED) else 1.0
+        width = 2.2 if defence.name in (NONE, PUBLISHED, TUNED) else 1.0
         for panel, curve in zip(panels, curves, strict=True):
-            panel.plot(THRESHOLDS, 100 * curve, label=row.title, linewidth=width)
+            panel.plot(THRESHOLDS, 100 * curve, label=defence.title, linewidth=width)
     for panel, title in zip(panels, titles, strict=True):
         panel.set_title(title, fontsize=9)
         panel.set_xlabel("confidence threshold")

@@ -1,4 +1,4 @@
-"""The rows of the evaluation: the method in its variants, the baselines, and no defence at all."""
+"""The defences of the evaluation: the method in its variants, the baselines, and no defence at all."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TUNED_BY = "tools.tune_defence"
 
 
 @dataclass(frozen=True)
-class Row:
+class Defence:
     """One defence: crops (N, S, S, 3) -> evidence, evidence and policy -> decision.
 
     ``settings`` is everything that the answers depend on beside the bundle; ``parameters`` the saliency
-    mask's, where an adaptive attacker has to know them; ``policy`` is the row's own, None: the undefended
+    mask's, where an adaptive attacker has to know them; ``policy`` is the defence's own, None: the undefended
     bundle's; ``zones`` those of its evidence's views; ``live`` what is timed, None: ``answer``.
     """
 
@@ -52,15 +52,15 @@ def is_tuned(recogniser: Recogniser) -> bool:
     return str(recogniser.bundle.info.defence.record.get("source", "")).startswith(TUNED_BY)
 
 
-def make_rows(
+def make_defences(
     recogniser: Recogniser,
     names: Sequence[str],
     *,
     band_model: VGG16 | None,
     seed: int,
     hardened: Recogniser | None = None,
-) -> list[Row]:
-    """The rows by name, in the order of ``NAMES``; baselines use the tuned parameters where there are any.
+) -> list[Defence]:
+    """The defences by name, in the order of ``NAMES``; baselines use the tuned parameters where there are any.
 
     ``tuned`` is left out where the bundle was not tuned, ``band`` where no head was trained for it,
     ``hardened`` and ``zones`` where no bundle with zones is given.
@@ -71,13 +71,13 @@ def make_rows(
     refuse_unknown("--defence", *names, known=NAMES)
     published = MaskParameters.published(recogniser.input_size)
     used = recogniser.bundle.info.defence.parameters if is_tuned(recogniser) else published
-    rows: dict[str, Row] = {
-        NONE: Row(NONE, "no defence", {}, lambda crops: _undefended(recogniser, crops), decide_undefended),
-        PUBLISHED: _saliency_row(recogniser, PUBLISHED, "saliency mask, published parameters scaled", published),
+    defences: dict[str, Defence] = {
+        NONE: Defence(NONE, "no defence", {}, lambda crops: _undefended(recogniser, crops), decide_undefended),
+        PUBLISHED: _saliency_mask(recogniser, PUBLISHED, "saliency mask, published parameters scaled", published),
     }
     if is_tuned(recogniser):
-        rows[TUNED] = _saliency_row(recogniser, TUNED, "saliency mask, tuned", used)
-    rows["random"] = Row(
+        defences[TUNED] = _saliency_mask(recogniser, TUNED, "saliency mask, tuned", used)
+    defences["random"] = Defence(
         "random",
         "random mask of equal area",
         {"parameters": asdict(used), "seed": seed},
@@ -91,12 +91,12 @@ def make_rows(
     }
     for name, (title, map_of) in maps.items():
         settings = {"parameters": asdict(used), "pixels": "as many as the saliency has"}
-        rows[name] = Row(name, title, settings, _mapped(recogniser, used, map_of))
+        defences[name] = Defence(name, title, settings, _mapped(recogniser, used, map_of))
     other = replace(used, fill="mean" if used.fill == "inpaint" else "inpaint")
     title = "inpainted fill" if other.fill == "inpaint" else "mean fill instead of inpainting"
-    rows["fill"] = _saliency_row(recogniser, "fill", title, other)
+    defences["fill"] = _saliency_mask(recogniser, "fill", title, other)
     if band_model is not None:
-        rows[BAND] = Row(
+        defences[BAND] = Defence(
             BAND,
             "eye band hidden, head trained for it (torch)",
             {"head": _digest(band_model)},
@@ -104,7 +104,7 @@ def make_rows(
         )
     if hardened is not None:
         key = {"bundle": hardened.bundle.checksum}
-        rows[HARDENED] = Row(
+        defences[HARDENED] = Defence(
             HARDENED,
             "recogniser trained on hidden zones, no defence",
             key,
@@ -112,7 +112,7 @@ def make_rows(
             decide_undefended,
             policy=hardened.policy,
         )
-        rows[ZONES] = Row(
+        defences[ZONES] = Defence(
             ZONES,
             "zone views, calibrated policy",
             key
@@ -122,12 +122,12 @@ def make_rows(
                 "policy": asdict(hardened.policy),
                 "parameters": asdict(hardened.mask_parameters),
             },
-            hardened.defend,  # the same decisions as live, and the last word wherever the views differ
+            hardened.defend,  # the same decisions as live, and the final name wherever the views differ
             policy=hardened.policy,
             zones=hardened.zones,
             live=lambda crops: hardened.defend(crops, quick=True),
         )
-    return [rows[name] for name in NAMES if name in names and name in rows]
+    return [defences[name] for name in NAMES if name in names and name in defences]
 
 
 def _digest(model: VGG16) -> str:
@@ -138,12 +138,12 @@ def _digest(model: VGG16) -> str:
     return digest.hexdigest()[:16]
 
 
-def _saliency_row(recogniser: Recogniser, name: str, title: str, parameters: MaskParameters) -> Row:
+def _saliency_mask(recogniser: Recogniser, name: str, title: str, parameters: MaskParameters) -> Defence:
     def answer(crops: Bytes) -> Evidence:
         with with_parameters(recogniser, parameters):
             return recogniser.defend(crops)
 
-    return Row(name, title, {"parameters": asdict(parameters)}, answer, parameters=parameters)
+    return Defence(name, title, {"parameters": asdict(parameters)}, answer, parameters=parameters)
 
 
 def _undefended(recogniser: Recogniser, crops: Bytes) -> Evidence:

@@ -17,7 +17,7 @@ from models.policy import Decision, decide_undefended
 from models.recogniser import Recogniser
 from tools.crafting.attacked_faces import NOBODY, Attacked
 from tools.crafting.store import png
-from tools.evaluation.defences import Row
+from tools.evaluation.defences import Defence
 from tools.evaluation.table import Table
 
 _STYLE = """
@@ -55,10 +55,10 @@ def in_words(decision: Decision) -> str:
     return f"Unknown ({decision.reason}) {decision.confidence:.2f}"
 
 
-def examples_of(recogniser: Recogniser, faces: Attacked, row: Row, count: int = 12) -> list[Example]:
+def examples_of(recogniser: Recogniser, faces: Attacked, defence: Defence, count: int = 12) -> list[Example]:
     """The first ``count`` attacked faces, chosen by nothing but their number."""
     faces = faces.first(count)
-    evidence = row.answer(faces.adversarial)
+    evidence = defence.answer(faces.adversarial)
     found = []
     for index, one in enumerate(evidence):
         truth = "a stranger" if faces.labels[index] == NOBODY else recogniser.labels[faces.labels[index]]
@@ -73,7 +73,7 @@ def examples_of(recogniser: Recogniser, faces: Attacked, row: Row, count: int = 
                 mask=np.repeat(one.mask[..., None].astype(np.uint8) * np.uint8(255), 3, axis=2),
                 masked=one.masked_crop,
                 before=in_words(decide_undefended(one, recogniser.policy)),
-                after=in_words(row.decide(one, recogniser.policy)),
+                after=in_words(defence.decide(one, recogniser.policy)),
             )
         )
     return found

@@ -17,7 +17,7 @@ from tools.attacks import ADAPTIVE
 from tools.crafting.attacked_faces import NOBODY, Attacked, Tick, attacked_faces, labelled, with_parameters
 from tools.crafting.job import Settings
 from tools.evaluation.answered import Answered, Asker
-from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Row
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Defence
 from tools.evaluation.measures import (
     attack_figures,
     clean_figures,
@@ -74,7 +74,7 @@ def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 300) 
 def evaluate(
     recogniser: Recogniser,
     people: People,
-    rows: Sequence[Row],
+    defences: Sequence[Defence],
     plan: Plan,
     work: Path,
     *,
@@ -87,14 +87,14 @@ def evaluate(
     finds_face: FindsFace | None = None,
     tick: Tick | None = None,
 ) -> Evaluation:
-    """Measure every row.
+    """Measure every defence.
 
     Args:
         people: crops that the head was not fitted to; they are attacked and shown clean.
-        rows: the defences; the undefended row has to be among them.
+        defences: the defences; the undefended defence has to be among them.
         work: keeps attacked faces and answers; a rerun goes on.
         strangers: crops of people who are not enrolled: named when nobody attacks, and attacking.
-        hardened: the recogniser of the row over zone views, which some attacks are made against.
+        hardened: the recogniser of the defence over zone views, which some attacks are made against.
         wearing: crops whose people really wear glasses.
         camera: shows the same people on whole photographs.
         finds_face: the detector, for attacks that make the face disappear.
@@ -104,7 +104,7 @@ def evaluate(
     """
     asker = Asker(recogniser, work / "answers", tick)
     names, threshold = recogniser.labels, recogniser.policy.threshold
-    by_name = {row.name: row for row in rows}
+    by_name = {defence.name: defence for defence in defences}
     chosen = np.sort(np.random.default_rng([seed, 1]).permutation(len(people))[: plan.clean])
     clean, labels = labelled(people.subset(chosen), recogniser)
     innocent = with_innocent_glasses(clean, seed)
@@ -124,42 +124,42 @@ def evaluate(
         quiet["strangers"] = (foreign, np.full(len(foreign), NOBODY))
         figures["strangers"] = {}
     clean_answers: dict[str, Answered] = {}
-    for row in rows:
+    for defence in defences:
         for kind, (crops, who) in quiet.items():
-            found = asker(row, crops, kind)
+            found = asker(defence, crops, kind)
             of = whose if kind == "strangers" else None
-            states = state_figures(found.decisions(row, names, recogniser.policy), who, who, names, people=of)
+            states = state_figures(found.decisions(defence, names, recogniser.policy), who, who, names, people=of)
             states.pop("known_target")
             if kind == "strangers":  # nobody's name is right
-                figures[kind][row.name] = {"states": states}
+                figures[kind][defence.name] = {"states": states}
                 continue
-            figures[kind][row.name] = clean_figures(found.defended, who, found.mask, threshold) | {"states": states}
+            figures[kind][defence.name] = clean_figures(found.defended, who, found.mask, threshold) | {"states": states}
             if kind == "clean":
-                clean_answers[row.name] = found
-        figures["milliseconds"][row.name] = asker.milliseconds(row, clean[: plan.timed])
+                clean_answers[defence.name] = found
+        figures["milliseconds"][defence.name] = asker.milliseconds(defence, clean[: plan.timed])
     attacked: dict[str, Attacked] = {}
     answers: dict[str, dict[str, Answered]] = {}
 
-    def take(name: str, faces: Attacked, some: Sequence[Row]) -> None:
+    def take(name: str, faces: Attacked, some: Sequence[Defence]) -> None:
         attacked[name] = faces
-        answers[name] = {row.name: asker(row, faces.adversarial, name) for row in some}
+        answers[name] = {defence.name: asker(defence, faces.adversarial, name) for defence in some}
         lost = None
         if finds_face is not None:
             lost = finds_face(faces.originals) & ~finds_face(faces.adversarial)
         raw = asker(by_name[NONE], faces.adversarial, name).raw
         of = [record["attacker"] for record in faces.records] if (faces.labels == NOBODY).all() else None
         measured = {}
-        for row in some:
-            found = answers[name][row.name]
+        for defence in some:
+            found = answers[name][defence.name]
             one = attack_figures(raw, found.defended, faces.labels, faces.targets, threshold)
-            decisions = found.decisions(row, names, recogniser.policy)
+            decisions = found.decisions(defence, names, recogniser.policy)
             gone = lost if (faces.targets == NOBODY).all() else None  # whom nobody sees has dodged, and is nobody
             one["states"] = state_figures(decisions, faces.labels, faces.targets, names, lost=gone, people=of)
             one["mask"] = mask_figures(found.mask, faces.region)
-            one["goodness"] = goodness(figures["clean"][row.name], one)
-            unhurt = clean_answers[row.name].defended
+            one["goodness"] = goodness(figures["clean"][defence.name], one)
+            unhurt = clean_answers[defence.name].defended
             one["goodness_interval"] = goodness_interval(unhurt, labels, found.defended, faces.labels, faces.targets)
-            measured[row.name] = one
+            measured[defence.name] = one
         made_on = sorted({record.get("device", "unknown") for record in faces.records})  # resumed: maybe several
         settings = asdict(faces.settings)
         figures["attacks"][name] = {"settings": settings, "made_on": made_on, "n": len(faces), "rows": measured}
@@ -182,25 +182,25 @@ def evaluate(
     plain = Settings(shape=shape, steps=plan.steps, seed=seed, half_precision=plan.half_precision)
     for name in plan.attacks:
         if name == "dodge":
-            take(name, craft(name, plain, plan.dodges, dodge=True), rows)
+            take(name, craft(name, plain, plan.dodges, dodge=True), defences)
         elif name == "strangers" and strangers is not None:
-            take(name, craft(name, plain, plan.pairs, strangers, strangers=True), rows)
+            take(name, craft(name, plain, plan.pairs, strangers, strangers=True), defences)
         elif name in ("sharif", "pgd", "lavan"):
-            take(name, craft(name, replace(plain, attack=name), plan.pairs), rows)
+            take(name, craft(name, replace(plain, attack=name), plan.pairs), defences)
             if camera is not None:
                 seen, unseen = attacked_photographs(camera, attacked[name])
-                take(f"{name}, photographs", seen, rows)
+                take(f"{name}, photographs", seen, defences)
                 figures["attacks"][f"{name}, photographs"]["without_a_face"] = share(unseen)
         elif name in ACCESSORIES:
             kind, worn = ACCESSORIES[name]
-            take(name, craft(name, replace(plain, attack=kind, shape=worn), plan.accessory_pairs), rows)
+            take(name, craft(name, replace(plain, attack=kind, shape=worn), plan.accessory_pairs), defences)
     once = [name for name in ("sharif", "pgd", "lavan") if name in attacked]  # the same pairs
     if len(once) > 1:
-        for row in rows:
-            successes = {n: answers[n][row.name].defended.argmax(axis=1) == attacked[n].targets for n in once}
-            figures["worst_case"][f"{row.name}, oblivious"] = worst_case(successes)
-    for row in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
-        _adaptive(recogniser, row, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
+        for defence in defences:
+            successes = {n: answers[n][defence.name].defended.argmax(axis=1) == attacked[n].targets for n in once}
+            figures["worst_case"][f"{defence.name}, oblivious"] = worst_case(successes)
+    for defence in (by_name[name] for name in (PUBLISHED, TUNED) if name in by_name):
+        _adaptive(recogniser, defence, by_name[NONE], plan, shape, seed, craft, take, figures, attacked, answers)
     if hardened is not None and ZONES in by_name:
         found_known = {}
         for kind in plan.on_zones:
@@ -224,40 +224,40 @@ def evaluate(
 
 def _adaptive(
     recogniser: Recogniser,
-    row: Row,
-    undefended: Row,
+    defence: Defence,
+    undefended: Defence,
     plan: Plan,
     shape: str,
     seed: int,
     craft: Callable[..., Attacked],
-    take: Callable[[str, Attacked, Sequence[Row]], None],
+    take: Callable[[str, Attacked, Sequence[Defence]], None],
     figures: dict[str, Any],
     attacked: dict[str, Attacked],
     answers: dict[str, dict[str, Answered]],
 ) -> None:
-    """Every adaptive attack on one row, then the strongest again with more pairs and steps, then the worst case."""
+    """Every adaptive attack on one defence, then the strongest again with more pairs and steps, then the worst case."""
     if not plan.adaptive:
         return
-    assert row.parameters is not None
+    assert defence.parameters is not None
 
     def attack(kind: str, pairs: int, steps: int, note: str = "") -> str:
-        name = f"{kind} on {row.name}{note}"
-        with with_parameters(recogniser, row.parameters):
+        name = f"{kind} on {defence.name}{note}"
+        with with_parameters(recogniser, defence.parameters):
             settings = Settings(attack=kind, shape=shape, steps=steps, seed=seed, half_precision=plan.half_precision)
             faces = craft(name, settings, pairs)
-        take(name, faces, [undefended, row])
+        take(name, faces, [undefended, defence])
         figures["attacks"][name]["status"] = status(faces, success(name), oblivious)
         return name
 
     def success(name: str, threshold: float = 0.0) -> np.ndarray:
-        defended = answers[name][row.name].defended
+        defended = answers[name][defence.name].defended
         named = defended.argmax(axis=1) == attacked[name].targets
         return np.asarray(named & (defended.max(axis=1) >= threshold))
 
     def note_worst(note: str, names: dict[str, str]) -> None:
         for at, threshold in (("", 0.0), (f", at {recogniser.policy.threshold:g}", recogniser.policy.threshold)):
             flags = {kind: success(name, threshold) for kind, name in names.items()}
-            figures["worst_case"][f"{row.name}{note}{at}"] = worst_case(flags)
+            figures["worst_case"][f"{defence.name}{note}{at}"] = worst_case(flags)
 
     # A0, the oblivious attack on the same pairs (the same seed draws the same ones first)
     names = {"A0": "sharif"} if "sharif" in attacked else {}

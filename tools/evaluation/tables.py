@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Row
+from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Defence
 from tools.evaluation.published import GOODNESS
 from tools.evaluation.published import PUBLISHED as ARTICLE
 from tools.evaluation.table import Figures, Table, goodness_shown, shown
 
 
-def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[Table]:
+def tables_of(figures: Figures, defences: Sequence[Defence], threshold: float) -> list[Table]:
     """All tables of an evaluation."""
     tables = [_against_the_article(figures, threshold)] if _main(figures) else []
-    tables.append(_clean(figures, rows, threshold))
+    tables.append(_clean(figures, defences, threshold))
     for name, attack in figures["attacks"].items():
         if " on " not in name:
-            tables += [_attack(name, attack, figures, rows, threshold), _states(name, attack, rows)]
-            tables.append(_masks(name, attack, rows))
+            tables += [_attack(name, attack, figures, defences, threshold), _states(name, attack, defences)]
+            tables.append(_masks(name, attack, defences))
     adaptive = {name: attack for name, attack in figures["attacks"].items() if " on " in name}
     if adaptive:
         tables.append(_adaptive(adaptive, threshold))
     if figures["worst_case"]:
         tables.append(_worst(figures["worst_case"]))
-    tables.append(_policies(figures, rows))
+    tables.append(_policies(figures, defences))
     if "certificates" in figures:
         tables.append(_certificates(figures["certificates"]))
     if "double_masking" in figures:
@@ -32,18 +32,18 @@ def tables_of(figures: Figures, rows: Sequence[Row], threshold: float) -> list[T
     return tables
 
 
-def _policies(figures: Figures, rows: Sequence[Row]) -> Table:
+def _policies(figures: Figures, defences: Sequence[Defence]) -> Table:
     keys = ("known_true", "suspected_attack", "unknown")
     kinds = [kind for kind in ("clean", "innocent", "wearers", "innocent_photographs") if kind in figures]
     table = []
-    for row in rows:
-        quiet = [shown(figures[kind][row.name]["states"][key]) for kind in kinds for key in keys]
-        table.append([row.title, *quiet])
+    for defence in defences:
+        quiet = [shown(figures[kind][defence.name]["states"][key]) for kind in kinds for key in keys]
+        table.append([defence.title, *quiet])
     columns = ["defence"]
     if "strangers" in figures:
         keys = ("known_other", "suspected_attack", "unknown")
-        table = [[*cells, *(shown(figures["strangers"][row.name]["states"][key]) for key in keys)]
-                 for row, cells in zip(rows, table, strict=True)]  # fmt: skip
+        table = [[*cells, *(shown(figures["strangers"][defence.name]["states"][key]) for key in keys)]
+                 for defence, cells in zip(defences, table, strict=True)]  # fmt: skip
     words = ("Known(true)", "alarm", "Unknown")
     columns += [f"{kind.replace('_', ', ')}: {word}" for kind in kinds for word in words]
     columns += [f"strangers: {word}" for word in ("Known(anybody)", "alarm", "Unknown") if "strangers" in figures]
@@ -69,7 +69,7 @@ def _certificates(found: Figures) -> Table:
     for who, of in groups:
         kinds += [(f"{one['zone']}: no impersonation{who}", "no_impersonation", one) for one in of["further"]]
     table = [[title, shown(of[key]), *(shown(one[key]) for one in of["jitters"].values())] for title, key, of in kinds]
-    table.append(["last word", shown(found["last_word"]), *("" for _ in found["jitters"])])
+    table.append(["final name", shown(found["last_word"]), *("" for _ in found["jitters"])])
     reach = "; ".join(
         f"{name}: {one['shift of 224']:.1f} pixels of 224, {one['degrees']:g} degrees, {100 * one['scale']:.0f} %"
         for name, one in found["jitters"].items()
@@ -78,7 +78,7 @@ def _certificates(found: Figures) -> Table:
     note = (
         f"Whatever pixels inside the {found['zone']} zone (or the one named) show. No impersonation: its view gives"
         f" nobody but the true person {found['confirm']:g}{further}. Identity: it gives the true person"
-        f" {found['zone_threshold']:g}. Last word: it gives nobody else so much that the raw view's word would stand."
+        f" {found['zone_threshold']:g}. Final name: it gives nobody else so much that the raw view's word would stand."
         f" Worst over the crop as it is and its similarities to each extreme at once (shift, turn, size), on a sample:"
         f" {reach}."
     )
@@ -90,12 +90,12 @@ def _certificates(found: Figures) -> Table:
 def _double_masking(found: Figures) -> Table:
     columns = ["clean accuracy", "certified", "accuracy under the patch", "targeted success", "forwards per face"]
     keys = ("clean_accuracy", "certified", "attacked_accuracy", "targeted_success")
-    row = [*(shown(found[key]) for key in keys), str(found["forwards_per_face"])]
+    defence = [*(shown(found[key]) for key in keys), str(found["forwards_per_face"])]
     note = (
         f"{found['masks']} masks over every place of a patch of {found['patch']} pixels; certified: right under every"
         " two of them, so right whatever such a patch shows anywhere, given the crop (Xiang et al. 2022)."
     )
-    return Table("Double masking, on a sample", note, columns, [row])
+    return Table("Double masking, on a sample", note, columns, [defence])
 
 
 def _main(figures: Figures) -> Figures | None:
@@ -108,46 +108,46 @@ def _against_the_article(figures: Figures, threshold: float) -> Table:
     assert main is not None
     ours = [name for name in (NONE, PUBLISHED, TUNED) if name in main["rows"]]
     metrics: list[tuple[str, str, Callable[[str], Any]]] = [
-        ("attack success", "attack success", lambda row: main["rows"][row]["targeted_success"]),
-        ("adversarial accuracy", "adversarial accuracy", lambda row: main["rows"][row]["accuracy"]),
-        ("clean accuracy", "clean accuracy", lambda row: figures["clean"][row]["accuracy"]),
+        ("attack success", "attack success", lambda defence: main["rows"][defence]["targeted_success"]),
+        ("adversarial accuracy", "adversarial accuracy", lambda defence: main["rows"][defence]["accuracy"]),
+        ("clean accuracy", "clean accuracy", lambda defence: figures["clean"][defence]["accuracy"]),
         ("defence success (of all)", "defence success (target before, true after), of all attacked",
-         lambda row: main["rows"][row]["defence_success_of_all"]),
+         lambda defence: main["rows"][defence]["defence_success_of_all"]),
         ("", "defence success, of those that had fooled the undefended bundle",
-         lambda row: main["rows"][row]["defence_success_of_fooled"]),
+         lambda defence: main["rows"][defence]["defence_success_of_fooled"]),
         ("adversarial accuracy at 0.8", f"adversarial accuracy at confidence {threshold:g}",
-         lambda row: main["rows"][row]["accuracy_at_threshold"]),
+         lambda defence: main["rows"][defence]["accuracy_at_threshold"]),
         ("clean accuracy at 0.8", f"clean accuracy at confidence {threshold:g}",
-         lambda row: figures["clean"][row]["accuracy_at_threshold"]),
+         lambda defence: figures["clean"][defence]["accuracy_at_threshold"]),
         ("attack success at 0.8", f"attack success at confidence {threshold:g}",
-         lambda row: main["rows"][row]["targeted_success_at_threshold"]),
+         lambda defence: main["rows"][defence]["targeted_success_at_threshold"]),
         ("defence success at 0.8 (of those that fooled)",
          f"defence success at confidence {threshold:g}, of those that had fooled it so confidently",
-         lambda row: main["rows"][row]["defence_success_of_fooled_at_threshold"]),
+         lambda defence: main["rows"][defence]["defence_success_of_fooled_at_threshold"]),
     ]  # fmt: skip
     table = []
     for key, words, figure in metrics:
         before, after = ARTICLE.get(key, (None, None))
-        cells = ["" if row == NONE and "defence" in words else shown(figure(row)) for row in ours]
+        cells = ["" if defence == NONE and "defence" in words else shown(figure(defence)) for defence in ours]
         table.append([words, shown(before), shown(after), *cells])
-    table.append(["goodness", "", f"{GOODNESS}", *(goodness_shown(main["rows"][row]) for row in ours)])
+    table.append(["goodness", "", f"{GOODNESS}", *(goodness_shown(main["rows"][defence]) for defence in ours)])
     return Table(
         "Beside the published table",
         "Oblivious attacker (Sharif et al. 2016). The article's counts are inferred from its percentages (n = 60);"
         " brackets are 95 % Wilson intervals; its people, images and recogniser are not ours.",
-        ["", "article, before", "article, after", *(f"ours, {row}" for row in ours)],
+        ["", "article, before", "article, after", *(f"ours, {defence}" for defence in ours)],
         table,
     )
 
 
-def _clean(figures: Figures, rows: Sequence[Row], threshold: float) -> Table:
+def _clean(figures: Figures, defences: Sequence[Defence], threshold: float) -> Table:
     table = []
-    for row in rows:
-        clean, innocent = figures["clean"][row.name], figures["innocent"][row.name]
+    for defence in defences:
+        clean, innocent = figures["clean"][defence.name], figures["innocent"][defence.name]
         cells = [clean["accuracy"], clean["accuracy_at_threshold"], clean["abstained_at_threshold"]]
         cells += [clean["states"]["suspected_attack"], innocent["accuracy"]]
         cells += [innocent["accuracy_at_threshold"], innocent["states"]["suspected_attack"], clean["masked"]]
-        table.append([row.title, *map(shown, cells), f"{figures['milliseconds'][row.name]:.1f}"])
+        table.append([defence.title, *map(shown, cells), f"{figures['milliseconds'][defence.name]:.1f}"])
     at = f"at {threshold:g}"
     columns = ["defence", "clean accuracy", f"right {at}", f"abstained {at}", "clean taken for an attack"]
     columns += ["accuracy with innocent glasses", f"right {at}", "innocent glasses taken for an attack"]
@@ -160,16 +160,16 @@ def _clean(figures: Figures, rows: Sequence[Row], threshold: float) -> Table:
     return Table("Clean faces and innocent glasses", note, columns, table)
 
 
-def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], threshold: float) -> Table:
+def _attack(name: str, attack: Figures, figures: Figures, defences: Sequence[Defence], threshold: float) -> Table:
     keys = ["accuracy", "targeted_success", "untargeted_success"]
     keys += ["defence_success_of_all", "defence_success_of_fooled"]
     late = [f"{key}_at_threshold" for key in ("accuracy", "targeted_success", "untargeted_success", "abstained")]
     late.append("defence_success_of_fooled_at_threshold")
     table = []
-    for row in rows:
-        measured = attack["rows"][row.name]
-        cells = ["" if row.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
-        table.append([row.title, *cells, goodness_shown(measured)])
+    for defence in defences:
+        measured = attack["rows"][defence.name]
+        cells = ["" if defence.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
+        table.append([defence.title, *cells, goodness_shown(measured)])
     at = f"at {threshold:g}"
     columns = ["defence", "adversarial accuracy", "targeted success", "untargeted success"]
     columns += ["defence success, of all", "defence success, of those fooled before", f"accuracy {at}"]
@@ -184,10 +184,12 @@ def _attack(name: str, attack: Figures, figures: Figures, rows: Sequence[Row], t
     return Table(f"Oblivious attack: {name}", note, columns, table)
 
 
-def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
+def _states(name: str, attack: Figures, defences: Sequence[Defence]) -> Table:
     keys = ["known_true", "known_other", "known_target", "suspected_attack", "likely_true", "likely_other"]
     keys += ["right_name_told", "unknown", "no_face_found"]
-    table = [[row.title, *(shown(attack["rows"][row.name]["states"][key]) for key in keys)] for row in rows]
+    table = [
+        [defence.title, *(shown(attack["rows"][defence.name]["states"][key]) for key in keys)] for defence in defences
+    ]
     columns = ["defence", "Known(true)", "Known(other)", "of these Known(target)", "SuspectedAttack"]
     columns += ["of these likely = true", "likely = other", "right name told", "Unknown", "no face found"]
     note = (
@@ -207,10 +209,12 @@ def _states(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
     return Table(f"Verdicts under {name}", note, columns, table)
 
 
-def _masks(name: str, attack: Figures, rows: Sequence[Row]) -> Table:
+def _masks(name: str, attack: Figures, defences: Sequence[Defence]) -> Table:
     keys = ["recall", "precision", "iou", "masked"]
     table = [
-        [row.title, *(shown(attack["rows"][row.name]["mask"][key]) for key in keys)] for row in rows if row.name != NONE
+        [defence.title, *(shown(attack["rows"][defence.name]["mask"][key]) for key in keys)]
+        for defence in defences
+        if defence.name != NONE
     ]
     columns = ["defence", "frame hidden (recall)", "mask on frame (precision)", "IoU", "share masked"]
     return Table(

@@ -23,8 +23,8 @@ from models.recogniser import load_recogniser
 from models.saliency_mask import MaskParameters
 from models.training.device import CPU
 from models.training.fit import FitSettings
-from models.training.pieces import Progress, TrainingSettings
 from models.training.recipe import Trained, record_of, train
+from models.training.stages import Progress, RecipeSettings
 from models.training.trunks import Trunk, read_trunk
 from tools.common import report
 from tools.common.provenance import commit_of_this_tree
@@ -44,7 +44,7 @@ class Job:
 
     trunk: Path
     work: Path
-    settings: TrainingSettings
+    settings: RecipeSettings
     input_size: int = 112
     hidden: int = 0
     dropout: float = 0.5
@@ -59,7 +59,7 @@ class Job:
 
 def recipe(
     versions: int, epochs: int, block_epochs: int, seed: int, teacher: Path | None, strangers: Path | None
-) -> TrainingSettings:
+) -> RecipeSettings:
     """The recipe that was best on validation (docs/measurements.md, "The head's recipe"), cut to what was given."""
     head = replace(
         FitSettings(epochs=epochs, seed=seed),
@@ -68,7 +68,7 @@ def recipe(
         strangers=0.5 if strangers else 0.0,
     )
     block = replace(head, epochs=block_epochs, learning_rate=1e-4) if block_epochs else None
-    return TrainingSettings(versions=versions, head=head, block=block, seed=seed)
+    return RecipeSettings(versions=versions, head=head, block=block, seed=seed)
 
 
 def fit_model(people: People, job: Job, progress: Progress | None = None) -> tuple[VGG16, Trunk, Trained]:

@@ -13,8 +13,8 @@ from models.errors import BadInput
 from models.network.vgg16 import CAFFE_INPUT, VGG16
 from models.training.adaptation import AdaptationSettings, adapt_trunk
 from models.training.device import CPU
-from models.training.pieces import TrainingSettings
 from models.training.recipe import split
+from models.training.stages import RecipeSettings
 from models.training.trunks import read_trunk, write_trunk
 from tools.faces.people import People, read_people
 from tools.training.fit_bundle import embeddings
@@ -65,7 +65,7 @@ def fit_trunk(
     once = np.ones(len(people), bool)
     if enrolled is not None:
         own = read_people(enrolled.folders, allow_single=True)
-        chosen, _ = split(own.labels, share=TrainingSettings.validation_share, seed=enrolled.seed)
+        chosen, _ = split(own.labels, share=RecipeSettings.validation_share, seed=enrolled.seed)
         own = own.subset(chosen)
         more = embeddings(own, teacher, work, threads)
         people = people.joined(own, times=enrolled.times)

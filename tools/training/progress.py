@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 import realtime.system.command_line as cli
 from models.training.fit import Record
-from models.training.pieces import Progress as Told
+from models.training.stages import Progress as Told
 
 
 @contextmanager

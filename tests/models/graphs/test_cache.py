@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.graphs import cache as module
-from models.graphs.cache import derived
+from models.graphs.cache import cached
 
 
 @pytest.fixture
@@ -28,22 +28,22 @@ def counted(content: bytes) -> tuple[Callable[[], bytes], list[int]]:
 
 def test_the_same_key_is_built_once(folder: Path) -> None:
     build, calls = counted(b"graph")
-    assert derived("kind", {"a": 1}, build) == derived("kind", {"a": 1}, build) == b"graph"
+    assert cached("kind", {"a": 1}, build) == cached("kind", {"a": 1}, build) == b"graph"
     assert len(calls) == 1
 
 
 def test_another_key_is_built_anew(folder: Path) -> None:
-    assert derived("kind", {"a": 1}, lambda: b"one") == b"one"
-    assert derived("kind", {"a": 2}, lambda: b"two") == b"two"
+    assert cached("kind", {"a": 1}, lambda: b"one") == b"one"
+    assert cached("kind", {"a": 2}, lambda: b"two") == b"two"
 
 
 def test_a_damaged_file_is_built_again(folder: Path) -> None:
-    derived("kind", {"a": 1}, lambda: b"right")
+    cached("kind", {"a": 1}, lambda: b"right")
     (path,) = folder.glob("*.bin")
     path.write_bytes(path.read_bytes()[:-1])
-    assert derived("kind", {"a": 1}, lambda: b"right") == b"right"
+    assert cached("kind", {"a": 1}, lambda: b"right") == b"right"
     build, calls = counted(b"")
-    assert derived("kind", {"a": 1}, build) == b"right"
+    assert cached("kind", {"a": 1}, build) == b"right"
     assert not calls
 
 
@@ -51,18 +51,18 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypa
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     monkeypatch.setenv("SPECTACLEAR_CACHE", str(blocked / "cache"))
-    assert derived("kind", {"a": 1}, lambda: b"graph") == b"graph"
+    assert cached("kind", {"a": 1}, lambda: b"graph") == b"graph"
 
 
 def test_a_cache_of_somebody_else_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    derived("kind", {"a": 1}, lambda: b"graph")
+    cached("kind", {"a": 1}, lambda: b"graph")
 
     def forbidden(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(module.os, "utime", forbidden)
     build, calls = counted(b"graph")
-    assert derived("kind", {"a": 1}, build) == b"graph"
+    assert cached("kind", {"a": 1}, build) == b"graph"
     assert not calls
 
 
@@ -74,7 +74,7 @@ def test_two_that_build_at_once_both_get_the_whole_content(folder: Path) -> None
         barrier.wait(timeout=10)
         return b"x" * 1_000_000
 
-    workers = [threading.Thread(target=lambda: found.append(derived("kind", {}, build))) for _ in range(2)]
+    workers = [threading.Thread(target=lambda: found.append(cached("kind", {}, build))) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -85,5 +85,5 @@ def test_two_that_build_at_once_both_get_the_whole_content(folder: Path) -> None
 
 def test_the_oldest_files_are_dropped(folder: Path) -> None:
     for index in range(module.KEPT_FILES + 5):
-        derived("kind", {"index": index}, lambda: b"graph")
+        cached("kind", {"index": index}, lambda: b"graph")
     assert len(list(folder.iterdir())) == module.KEPT_FILES

@@ -8,12 +8,11 @@ from small_training import QUICK, drawn_people, small_model
 from torch import nn
 
 from models.errors import BadInput
-from models.training import pieces as training_run
-from models.training import recipe as training
+from models.training import recipe, stages
 from models.training.features import Augmentation, to_pixels
 from models.training.fit import Examples, fit
-from models.training.pieces import TrainingSettings
 from models.training.recipe import balanced, split, train
+from models.training.stages import RecipeSettings
 
 
 def test_the_split_takes_its_share_of_everybody_and_repeats_with_its_seed() -> None:
@@ -34,9 +33,9 @@ def test_people_with_few_crops_are_repeated() -> None:
 
 def test_a_given_temperature_is_folded_in_and_none_is_found() -> None:
     crops, labels = drawn_people(3, 5)
-    settings = TrainingSettings(versions=1, least=4, head=replace(QUICK, epochs=2))
+    settings = RecipeSettings(versions=1, least=4, head=replace(QUICK, epochs=2))
 
-    def trained(temperature: float | None) -> training.Trained:
+    def trained(temperature: float | None) -> recipe.Trained:
         torch.manual_seed(0)
         return train(small_model(3), crops, labels, replace(settings, temperature=temperature))
 
@@ -48,7 +47,7 @@ def test_a_given_temperature_is_folded_in_and_none_is_found() -> None:
 
 def test_people_with_one_picture_each_are_trained_on_and_not_validated() -> None:
     crops, labels = drawn_people(3, 1)
-    settings = TrainingSettings(versions=1, least=4, zones=("eyewear",), zone_versions=1, head=replace(QUICK, epochs=2))
+    settings = RecipeSettings(versions=1, least=4, zones=("eyewear",), zone_versions=1, head=replace(QUICK, epochs=2))
     trained = train(small_model(3), crops, labels, settings)
     assert len(trained.validation) == 0
     assert trained.logits.shape == (0, 3)
@@ -59,8 +58,8 @@ def test_training_learns_drawn_people_and_a_single_portrait(tmp_path: Path) -> N
     crops, labels = drawn_people(4, 8)
     keep = np.r_[0:24, 24:25]  # the fourth person has one picture
     gentle = Augmentation(shift=0.02, degrees=2, scale=0.02, hidden=0.2)
-    fitting = replace(QUICK, epochs=80, batch=16, learning_rate=1e-3)
-    settings = TrainingSettings(versions=3, least=10, head=fitting, augmentation=gentle, glasses=0.0)
+    head = replace(QUICK, epochs=80, batch=16, learning_rate=1e-3)
+    settings = RecipeSettings(versions=3, least=10, head=head, augmentation=gentle, glasses=0.0)
     model = small_model(4)
     seen: set[str] = set()
     trained = train(
@@ -90,7 +89,7 @@ def test_the_last_block_is_kept_only_where_validation_gains(monkeypatch: pytest.
     model = small_model(3)
     before = {name: layer.weight.clone() for name, layer in model.convolutions().items()}
     block = replace(QUICK, epochs=2, learning_rate=1e-4)
-    settings = TrainingSettings(versions=1, least=1, head=replace(QUICK, epochs=15), block=block)
+    settings = RecipeSettings(versions=1, least=1, head=replace(QUICK, epochs=15), block=block)
 
     def worthless(module, train, validation, settings, **more):  # type: ignore[no-untyped-def]
         if isinstance(module[0], nn.Conv2d):
@@ -99,14 +98,14 @@ def test_the_last_block_is_kept_only_where_validation_gains(monkeypatch: pytest.
             return [{"epoch": 1.0, "loss": 0.0, "score": 0.0}]
         return fit(module, train, validation, settings, **more)
 
-    monkeypatch.setattr(training_run, "fit", worthless)
+    monkeypatch.setattr(stages, "fit", worthless)
     trained = train(model, crops, labels, settings)
     assert trained.kept == "head"
     for name, layer in model.convolutions().items():
         assert torch.equal(layer.weight, before[name])
 
-    monkeypatch.setattr(training_run, "fit", fit)
-    monkeypatch.setattr(training, "_better", lambda new, old: True)
+    monkeypatch.setattr(stages, "fit", fit)
+    monkeypatch.setattr(recipe, "_better", lambda new, old: True)
     trained = train(model, crops, labels, settings)
     assert trained.kept == "block"
     changed = {name for name, layer in model.convolutions().items() if not torch.equal(layer.weight, before[name])}
@@ -116,7 +115,7 @@ def test_the_last_block_is_kept_only_where_validation_gains(monkeypatch: pytest.
 def test_a_person_without_a_crop_is_refused() -> None:
     crops, labels = drawn_people(2, 2)
     with pytest.raises(BadInput, match="at least one crop of each of the 3 people"):
-        train(small_model(3), crops, labels, TrainingSettings())
+        train(small_model(3), crops, labels, RecipeSettings())
 
 
 def test_beside_a_further_zone_which_is_learnt_with_glasses_on_all_else_counts_twice(
@@ -124,14 +123,14 @@ def test_beside_a_further_zone_which_is_learnt_with_glasses_on_all_else_counts_t
 ) -> None:
     crops, labels = drawn_people(2, 6, size=32)
     shown: list[tuple[Examples, Examples | None]] = []
-    fitted = training_run.fit
+    fitted = stages.fit
 
     def watched(module: nn.Sequential, known: Examples, *rest: object, **more: object) -> object:
         shown.append((known, more["strangers"]))  # type: ignore[arg-type]
         return fitted(module, known, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training_run, "fit", watched)
-    settings = TrainingSettings(
+    monkeypatch.setattr(stages, "fit", watched)
+    settings = RecipeSettings(
         versions=1, zones=("eyewear", "lower_face"), zone_versions=2, head=replace(QUICK, epochs=1)
     )
     for share in (0.0, 1.0):

@@ -12,14 +12,14 @@ from tiny_nets import convolutional, named, other_classes, pictures
 
 from models.network.guided_backprop import guided_backprop
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask, scale_saliency
-from tools.attacks import ADAPTIVE, Defence, FrozenMask, Sharif
+from tools.attacks import ADAPTIVE, FrozenMask, MaskDefence, Sharif
 from tools.attacks.batch import frozen, to_levels
 from tools.attacks.defended import region_mean
 from tools.attacks.remembered import Remembered
 
 SIZE = 12
 PARAMETERS = MaskParameters(threshold=0.6, iterations=1, min_area=3, percentile=95.0)
-DEFENCE = Defence(PARAMETERS, (124, 117, 104))
+DEFENCE = MaskDefence(PARAMETERS, (124, 117, 104))
 FRAME = np.zeros((SIZE, SIZE), bool)
 FRAME[3:7, 1:11] = True
 #: loss that a change of the pixels is compared by, and which masks it holds still, differ by attack
@@ -58,7 +58,7 @@ def test_inpainting_is_the_recognisers_too():
     _, crops, _, _ = scene(2)
     mask = np.zeros((2, SIZE, SIZE), bool)
     mask[:, 4:6, 4:9] = True
-    known = Defence(MaskParameters(fill="inpaint"), (0, 0, 0))
+    known = MaskDefence(MaskParameters(fill="inpaint"), (0, 0, 0))
     pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).double()
     painted = known.filled(pixels, torch.from_numpy(mask)[:, None]).permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(painted, apply_mask(crops, mask, (0, 0, 0), "inpaint"))
@@ -73,7 +73,7 @@ def test_the_gradient_is_that_of_finite_differences(name, targeted, monkeypatch)
     chain = attack.chain(net)
     held = attack.real_mask(chain, chain.forward(batch.worn(batch.texture) / 255))
     assert held.any()
-    monkeypatch.setattr(Defence, "mask", lambda *_: held)  # the mask counts as constant
+    monkeypatch.setattr(MaskDefence, "mask", lambda *_: held)  # the mask counts as constant
     if name == "A5":
         cut = np.ones((1, SIZE, SIZE), bool)  # so does the choice of the pixels that are pushed
         monkeypatch.setattr(attack, "cut", lambda _: cut)
@@ -205,7 +205,7 @@ def test_component_splitting_pushes_only_blobs_that_would_survive():
     saliency = np.zeros((1, SIZE, SIZE), np.float32)
     saliency[0, 2:4, 2:5] = 0.9  # 6 pixels
     saliency[0, 9, 9:11] = 0.9  # 2 pixels: below min_area
-    attack = ADAPTIVE["A5"](defence=Defence(MaskParameters(0.6, 0, 3), (0, 0, 0)), share=1.0)
+    attack = ADAPTIVE["A5"](defence=MaskDefence(MaskParameters(0.6, 0, 3), (0, 0, 0)), share=1.0)
     expected = np.zeros((1, SIZE, SIZE), bool)
     expected[0, 2:4, 2:5] = True
     np.testing.assert_array_equal(attack.cut(saliency), expected)

@@ -13,7 +13,7 @@ from tools.crafting.attacked_faces import NOBODY, Attacked
 from tools.crafting.job import Settings
 from tools.evaluation.answered import Answered
 from tools.evaluation.curves import fooled, success_by_iteration
-from tools.evaluation.defences import Row
+from tools.evaluation.defences import Defence
 from tools.evaluation.measures import (
     attack_figures,
     clean_figures,
@@ -247,7 +247,7 @@ def test_a_picture_counts_from_the_step_on_that_first_fooled_and_only_if_its_png
         record |= {"first_fooled": first, "iterations": 3}
     defended = np.array([[0.1, 0.9]] * 2 + [[0.9, 0.1]] + [[0.1, 0.9]] * 2)
     answered = Answered(RAW[:, :2], defended, np.zeros((5, 2, 2), np.bool_), np.zeros((5, 0, 2)), defended)
-    success = fooled(some, answered, Row("none", "", {}, None), ("A", "B"))
+    success = fooled(some, answered, Defence("none", "", {}, None), ("A", "B"))
     assert success.tolist() == [True, True, False, True, True]
     np.testing.assert_allclose(success_by_iteration(some, success), [0.2, 0.4, 0.6, 0.6])
 
@@ -262,8 +262,8 @@ def test_over_zone_views_success_is_the_policys_known_target():
     some = replace(faces([[1.0]] * 2), targets=np.array([1, 1]))
     scores = np.array([[0.1, 0.9], [0.4, 0.6]], np.float32)  # the target is named both times, known only once
     answered = Answered(scores, scores, np.zeros((2, 2, 2), np.bool_), scores[:, None], scores)
-    row = Row("zones", "", {}, None, policy=Policy(threshold=0.8, zone_confirm=0.5), zones=("eyewear",))
-    assert fooled(some, answered, row, ("A", "B")).tolist() == [True, False]
+    defence = Defence("zones", "", {}, None, policy=Policy(threshold=0.8, zone_confirm=0.5), zones=("eyewear",))
+    assert fooled(some, answered, defence, ("A", "B")).tolist() == [True, False]
 
 
 def test_cells_show_counts_shares_and_intervals_and_blanks():

@@ -7,8 +7,8 @@ import torch
 from models.network.vgg16 import VGG16
 from models.recogniser import Recogniser
 from models.training.fit import FitSettings
-from models.training.pieces import TrainingSettings
 from models.training.recipe import train
+from models.training.stages import RecipeSettings
 from tests.tools import small_people
 from tools.training.adversary import short_attacks
 
@@ -45,7 +45,7 @@ def test_the_head_goes_on_with_the_attacked_crops_and_knows_them_better(model: V
     labels = np.arange(64, dtype=np.int64) % 4
     noise = np.random.default_rng(0).normal(25, 15, (64, 32, 32, 3))
     crops = np.clip(small_people.crops(4)[labels] * 0.8 + noise, 0, 255).astype(np.uint8)
-    settings = TrainingSettings(versions=0, least=1, glasses=0.0, head=FIT)
+    settings = RecipeSettings(versions=0, least=1, glasses=0.0, head=FIT)
     fresh = copy.deepcopy(model).requires_grad_(True)
     certainty, again = [], []
 

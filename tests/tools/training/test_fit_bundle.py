@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from models.training.pieces import TrainingSettings
+from models.training.stages import RecipeSettings
 from tools.faces.people import People
 from tools.training.fit_bundle import Job, fit_model, transfer
 
@@ -17,7 +17,7 @@ def people(*names: str) -> People:
 
 def job(folder: Path, strangers: People) -> Job:
     """One that is refused before its trunk is looked for."""
-    return Job(folder / "none.npz", folder / "work", TrainingSettings(), strangers=strangers)
+    return Job(folder / "none.npz", folder / "work", RecipeSettings(), strangers=strangers)
 
 
 def test_somebody_enrolled_is_refused_as_a_stranger(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ Progress = Callable[[str, float, Record | None], None]
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class RecipeSettings:
     """The whole recipe. ``versions`` counts the changed versions of each training crop beside the plain one,
     ``stranger_versions`` those of each stranger's crop with the plain one.
 
@@ -51,13 +51,13 @@ class TrainingSettings:
     seed: int = 0
 
 
-class TrainingRun:
+class Stages:
     """Counts what is done and knows where things are kept."""
 
     def __init__(
         self,
         model: VGG16,
-        settings: TrainingSettings,
+        settings: RecipeSettings,
         folder: Path | None,
         progress: Progress | None,
         device: torch.device,
