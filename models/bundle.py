@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import onnx
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.crop.zones import Zone, in_order
 from models.errors import BadInput
+from models.files import read_regular, whole_file
 from models.graphs.builder import read_weights
 from models.graphs.classifier import check_classifier
 from models.network.architecture import InputSpec
 from models.policy import Policy
 from models.saliency_mask import Fill, MaskParameters
+from models.yaml_core import YamlMistake, dump, load
 
 if TYPE_CHECKING:
     from models.network.vgg16 import VGG16
@@ -33,6 +34,7 @@ CLASSIFIER = "classifier.onnx"
 DESCRIPTION = "bundle.yaml"
 DEFAULT_BUNDLE = "hardened"
 _MAX_DESCRIPTION_BYTES = 4 << 20
+_MAX_DESCRIPTION_VALUES = 250_000  # 100,000 labels and what is known of them
 _MAX_CLASSIFIER_BYTES = 256 << 20
 
 
@@ -160,15 +162,6 @@ class Bundle:
         return model.eval().requires_grad_(False)
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses aliases, of which a few bytes describe a tree without end."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("an alias")
-        return super().compose_node(parent, index)
-
-
 def bundles_folder() -> Path:
     """The folder of the embedded bundles."""
     return Path(str(resources.files("models"))) / "bundles"
@@ -202,12 +195,14 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
     folder = find_bundle(bundle)
     description = folder / DESCRIPTION
     try:
-        content: Any = yaml.load(_read(description, _MAX_DESCRIPTION_BYTES), _Loader)
+        content = load(read_regular(description, _MAX_DESCRIPTION_BYTES), most=_MAX_DESCRIPTION_VALUES)
         if not isinstance(content, dict):
             raise BadInput(f"bundle {folder}: {DESCRIPTION} holds no mapping")
         whole = content.pop("checksum", None) == _checksum(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML") from error
+    except YamlMistake as error:
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML: {error}") from error
+    except TypeError as error:  # keys of two kinds beside each other
+        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML: a key that is no text") from error
     if not whole:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} was changed or damaged (its checksum differs)")
     try:
@@ -221,7 +216,7 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
             raise BadInput(f"bundle {folder}: {DESCRIPTION} names a file that is no part of a bundle: {name!r}")
     if CLASSIFIER not in info.sha256:
         raise BadInput(f"bundle {folder}: {DESCRIPTION} gives no checksum of {CLASSIFIER}")
-    weights = _read(folder / CLASSIFIER, _MAX_CLASSIFIER_BYTES)
+    weights = read_regular(folder / CLASSIFIER, _MAX_CLASSIFIER_BYTES)
     if hashlib.sha256(weights).hexdigest() != info.sha256[CLASSIFIER]:
         raise BadInput(f"bundle {folder}: {CLASSIFIER} was changed or damaged (its SHA-256 differs)")
     try:
@@ -261,20 +256,10 @@ def write_description(folder: Path, info: BundleInfo) -> Bundle:
     """Write ``bundle.yaml`` with its checksum, in one step (a reader sees the old file or the new one)."""
     content = json.loads(info.model_dump_json())
     content["checksum"] = _checksum(content)
-    partial = folder / (DESCRIPTION + ".part")
-    partial.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
-    os.replace(partial, folder / DESCRIPTION)
+    with whole_file(folder / DESCRIPTION) as file:
+        file.write(dump(content).encode())
     return Bundle(folder, info)
 
 
 def _checksum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        if path.stat().st_size > limit:
-            raise BadInput(f"bundle {path.parent}: {path.name} is larger than {limit >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"bundle {path.parent}: {path.name} cannot be read ({error.strerror})") from error

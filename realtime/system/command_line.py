@@ -27,6 +27,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
+from models import files
 from models.errors import BadInput
 from realtime.system.redact import redact, redact_all, setup_logging
 
@@ -183,33 +184,24 @@ def write_whole(path: str | Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: str | Path, *, permissions: int = 0o666) -> Iterator[BinaryIO]:
-    """A file that is written beside its place and moved there, so that a half-written one is never seen.
+    """``models.files.whole_file`` for a file that a user named.
 
-    A link is followed. What is no ordinary file (a device, a pipe) and this process's own output are written to as
+    What is no ordinary file (a device, a pipe) and this process's own output are written to as
     they are: nothing can be moved onto them. Raises ``BadInput`` for every ``OSError`` within the block.
     """
-    temporary = None
     try:
-        if _is_written_to_directly(path):
-            own = _own_output(path)
-            if own == 1:
-                sys.stdout.flush()
-            with open(os.open(path, os.O_WRONLY) if own is None else os.dup(own), "wb") as file:
+        if not _is_written_to_directly(path):
+            with files.whole_file(path, permissions=permissions) as file:
                 yield file
             return
-        target = os.path.realpath(path)
-        folder, name = os.path.split(target)
-        temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, permissions), "wb") as file:
+        own = _own_output(path)
+        if own == 1:
+            sys.stdout.flush()
+        with open(os.open(path, os.O_WRONLY) if own is None else os.dup(own), "wb") as file:
             yield file
-        os.replace(temporary, target)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput(f"cannot write {path}: {reason}; give a file in a folder that exists and is writable") from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError, ValueError):
-                os.unlink(temporary)
 
 
 def _is_written_to_directly(path: str | Path) -> bool:

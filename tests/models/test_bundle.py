@@ -127,7 +127,7 @@ def test_any_bytes_as_description_give_one_clear_error(folder: Path, content: by
 
 @pytest.mark.parametrize(
     "content",
-    ["1: x\na: y", "2026-11-27: x\na: y", "a: &a [*a]", "a: &a [x, x]\n" + "b: &b [*a, *a]\nc: [*b, *b]"],
+    ["1: x\na: y", "a: &a [*a]", "a: &a [x, x]\n" + "b: &b [*a, *a]\nc: [*b, *b]"],
 )
 def test_keys_of_other_kinds_and_aliases_in_the_description_give_one_clear_error(folder: Path, content: str) -> None:
     (folder / "bundle.yaml").write_text(content)
