@@ -261,7 +261,10 @@ class Meter:
             if not force and now < self._next_rss:
                 return
             self._next_rss = now + RSS_EVERY
-        rss = self._process.memory_info().rss
+        try:
+            rss = self._process.memory_info().rss
+        except (OSError, psutil.Error):  # no file descriptor is left: a figure must not end what it measures
+            return
         with self._lock:
             self._peak_rss = max(self._peak_rss, rss)
 

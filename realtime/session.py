@@ -23,6 +23,7 @@ from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.metrics import Meter, Summary
 from realtime.outputs.drawing.mosaic import Mosaic
 from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
+from realtime.outputs.harmless import harmless
 from realtime.outputs.recording.recordings import Recordings, recording_files
 from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.services import Services
@@ -31,6 +32,7 @@ from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_
 from realtime.settings.config import CameraConfig, Config
 from realtime.system.command_line import console, refuse_overwriting
 from realtime.system.memory import give_back_memory
+from realtime.system.open_files import allow_many_open_files
 from realtime.system.redact import redact
 from realtime.system.threads import calm_opencv
 from realtime.types import FacesInFrame, Frame
@@ -79,6 +81,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
         files = recording_files(outputs.record, [camera.name for camera in config.cameras])
         refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
+    allow_many_open_files()
     recogniser = recogniser_of(config)
     meter = Meter(recogniser.engine)
     cameras = [capture(camera) for camera in config.cameras]
@@ -116,6 +119,8 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                 for one in shows:
                     one(frame, picture)
 
+            shows = [harmless(one) for one in shows]
+            on_decision, on_verdicts = [harmless(one) for one in on_decision], [harmless(one) for one in on_verdicts]
             if config.cameras[0].every_frame:
                 when_asked(asked.set, cameras[0].stop_soon)
                 try:

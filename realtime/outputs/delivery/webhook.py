@@ -7,9 +7,12 @@ import hashlib
 import hmac
 import http.client
 import json
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -28,7 +31,8 @@ class Webhook:
         url: http or https; ``user:password@`` becomes an ``Authorization`` header.
         secret: signs each body: ``X-Spectaclear-Signature: sha256=<hex HMAC of timestamp + "." + body>``, with the
             timestamp in ``X-Spectaclear-Timestamp``.
-        timeout: seconds for connecting and for each answer.
+        timeout: seconds for connecting and for each answer, of which every byte may take its own; twice as long, and
+            the delivery is ended as a failure.
         headers: sent along.
 
     Redirects are not followed: they count as a failure. Raises ``BadInput`` for an address that is none.
@@ -64,11 +68,9 @@ class Webhook:
             signed = hmac.new(self._secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
             headers |= {"X-Spectaclear-Timestamp": moment, "X-Spectaclear-Signature": f"sha256={signed}"}
         connection = self._connection()
-        try:
+        with _ended_after(2 * self._timeout, connection):
             connection.request("POST", self._path, body, headers)
             status = connection.getresponse().status
-        finally:
-            connection.close()
         if status in _NEVER:
             raise Refused(f"the webhook answers {status}")
         if not 200 <= status < 300:
@@ -77,8 +79,47 @@ class Webhook:
     def _connection(self) -> http.client.HTTPConnection:
         if self._scheme == "https":
             context = ssl.create_default_context()
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=context)
+            return _Https(self._host, self._port, timeout=self._timeout, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+
+
+class _Https(http.client.HTTPSConnection):
+    """Holds its socket while it shakes hands, so that a handshake without end can be ended from outside."""
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]
+        self.sock = context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+        self.sock.do_handshake()
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Close ``connection`` at the end, and break it off after ``seconds``: a drip of bytes outlasts every timeout.
+
+    Raises ``TimeoutError`` where it was broken off.
+    """
+    late = threading.Event()
+
+    def break_off() -> None:
+        late.set()
+        if connection.sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # not TLS's own, which waits for an answer
+
+    timer = threading.Timer(seconds, break_off)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+        connection.close()
+    if late.is_set():  # also where what was there by then looked like an answer
+        raise TimeoutError(f"the webhook has not answered within {seconds:g} s")
 
 
 def _parts(url: str) -> tuple[str, str, int | None, str, str | None]:

@@ -103,7 +103,7 @@ class Api:
 
     async def logout(self, request: Request) -> Response:
         answer = RedirectResponse("/login" if self._access.demanded else "/", 303)
-        answer.headers["set-cookie"] = self._access.end_session()
+        answer.headers["set-cookie"] = await run_in_threadpool(self._access.end_session, request.headers)
         return answer
 
     async def static(self, request: Request) -> Response:
@@ -263,11 +263,14 @@ def _filter(request: Request) -> EventFilter:
 
 async def _body(request: Request) -> bytes:
     body = b""
-    async with asyncio.timeout(10):
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LONGEST_BODY:
-                raise HTTPException(413, "the form is too long")
+    try:
+        async with asyncio.timeout(10):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LONGEST_BODY:
+                    raise HTTPException(413, "the form is too long")
+    except TimeoutError:
+        raise HTTPException(408, "the form takes too long to arrive; send it again") from None
     return body
 
 

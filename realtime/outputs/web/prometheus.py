@@ -133,8 +133,9 @@ class Prometheus(Collector):
         yield depth
 
     def _of_process(self) -> Iterator[Metric]:
-        rss = self._process.memory_info().rss
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory", value=rss)
         yield GaugeMetricFamily("spectaclear_threads", "Threads of the process", value=threading.active_count())
-        if hasattr(self._process, "num_fds"):
-            yield GaugeMetricFamily("process_open_fds", "Open file descriptors", value=self._process.num_fds())
+        with contextlib.suppress(OSError, psutil.Error):  # /proc cannot be read: the other figures can be told
+            rss = self._process.memory_info().rss
+            yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory", value=rss)
+            if hasattr(self._process, "num_fds"):
+                yield GaugeMetricFamily("process_open_fds", "Open file descriptors", value=self._process.num_fds())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -22,14 +20,13 @@ from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.web.access import Access, Shield, is_loopback
 from realtime.outputs.web.api import Api
-from realtime.outputs.web.connection import Connection
+from realtime.outputs.web.connection import Connection, Loop
+from realtime.outputs.web.door import BACKLOG, Door
 from realtime.outputs.web.live_pictures import LivePictures, Sources
 from realtime.outputs.web.prometheus import Prometheus
 from realtime.outputs.web.streams import Viewers
 
 _log = logging.getLogger(__name__)
-_SEND_BUFFER = 256 * 1024  # bytes the system may hold per viewer; megabytes would be seconds of old pictures
-_UNREAD_MS = 20_000  # a connection that takes nothing for so long is ended by the system
 
 
 class WebPage:
@@ -67,7 +64,8 @@ class WebPage:
     ) -> None:
         self._host, self._port, self._certificate, self._patience = host, port, certificate, patience
         self.events = events
-        access = Access(host, token, secure=certificate is not None)
+        ended = None if events is None else events.store.folder / "ended-sessions"
+        access = Access(host, token, secure=certificate is not None, ended=ended)
         self.prometheus = Prometheus(sources, events, meter, senders)
         if isinstance(sources, LivePictures) and sources.on_displayed is None:
             sources.on_displayed = self.prometheus.displayed
@@ -82,7 +80,7 @@ class WebPage:
             picture_rate=picture_rate,
         )
         self._app = Shield(api.application(), access)
-        self._socket: socket.socket | None = None
+        self._socket: Door | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -98,11 +96,12 @@ class WebPage:
 
     def start(self) -> None:
         """Listen; returns when connections are accepted."""
-        self._socket = _listen(self._host, self._port)
+        # Of a viewer's connections two are endless, and a browser opens at most six.
+        self._socket = Door(self._host, self._port, most=4 * self._viewers.limit + 16)
         config = uvicorn.Config(
             self._app,
             loop="asyncio",
-            http=cast(type[asyncio.Protocol], partial(Connection, patience=self._patience)),
+            http=cast(type[asyncio.Protocol], partial(Connection, patience=self._patience, door=self._socket)),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -112,7 +111,7 @@ class WebPage:
             proxy_headers=False,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=1,
-            limit_concurrency=4 * self._viewers.limit + 16,
+            backlog=BACKLOG,
             h11_max_incomplete_event_size=16 * 1024,
             ssl_certfile=str(self._certificate[0]) if self._certificate else None,
             ssl_keyfile=str(self._certificate[1]) if self._certificate else None,
@@ -150,7 +149,8 @@ class WebPage:
 
     def _serve(self) -> None:
         try:
-            asyncio.run(self._serve_here())
+            with asyncio.Runner(loop_factory=partial(Loop, self._patience)) as runner:
+                runner.run(self._serve_here())
         except Exception:
             _log.exception("the live page has ended unexpectedly")
 
@@ -159,21 +159,3 @@ class WebPage:
         assert self._socket is not None
         self._loop = asyncio.get_running_loop()
         await self._server.serve(sockets=[self._socket])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":  # elsewhere it would let another program take the port over
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
-        listening.bind((host.strip("[]"), port))
-        listening.listen(64)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput(f"the page cannot listen on {host} port {port}: {reason}; choose another port") from None
-    return listening

@@ -1,9 +1,11 @@
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.server
 import json
 import logging
+import socket
 import threading
 import time
 
@@ -65,6 +67,27 @@ def receive():
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def dripping(beginning):
+    """An address whose answers begin like this and then come one byte at a time, for ever."""
+
+    def serve(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listening.accept()[0],), daemon=True).start()
+
+    def drip(connection):
+        with contextlib.suppress(OSError), connection:
+            connection.sendall(beginning)
+            while True:
+                connection.sendall(b"1")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.fixture
@@ -154,6 +177,21 @@ def test_nobody_there_is_no_busy_loop(open_log, receive, send):
     time.sleep(0.5)
     assert 2 <= sender.counts()["failed"] <= 12
     assert sender.waiting() == 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "beginning"),
+    [("http", b"HTTP/1.1 200 OK\r\nX-Slow: "), ("http", b"HTTP/1.1 200"), ("https", b"\x16\x03\x03\x40\x00")],
+    ids=["a header", "the status", "the handshake"],
+)
+def test_an_answer_that_drips_for_ever_is_a_failure_like_any_other(open_log, send, scheme, beginning):
+    log = open_log(deliver_to=["webhook"])
+    with dripping(beginning) as address:
+        sender = send(log, f"{scheme}://{address}/", timeout=0.15)
+        happen(log, 1)
+        until(lambda: sender.counts()["failed"] >= 2, seconds=10)
+        assert sender.waiting() == 1
+        sender.stop()
 
 
 def test_waits_double_up_to_the_longest(open_log):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import ssl
 import subprocess
 import time
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from asking_page import EVERYTHING, TOKEN, ask, log_in
 from made_up_page import MovingCameras
+from starlette.datastructures import Headers
 
 from models.errors import BadInput
 from realtime.outputs.web import WebPage
@@ -26,7 +28,7 @@ def test_on_loopback_the_page_is_open(page):
 def test_without_the_token_nothing_is_seen(besieged, path):
     for headers in ({}, {"Authorization": "Bearer wrong-wrong-wrong"}, {"Cookie": "spectaclear=99999999999.abc"}):
         answer = ask(besieged, path, **headers)
-        assert (answer.status, answer.getheader("location")) in ((401, None), (303, "/login"))
+        assert (answer.status, answer.getheader("location")) in ((401, None), (429, None), (303, "/login"))
         assert b"door" not in answer.content
         assert b"Ada" not in answer.content
 
@@ -59,8 +61,8 @@ def test_a_session_ends_with_its_time_and_with_the_token(monkeypatch):
     session = access.new_session().split(";")[0].partition("=")[2]
     assert access._right_session(session)
     assert not changed._right_session(session)
-    until, _, signature = session.partition(".")
-    assert not access._right_session(f"{int(until) + 1}.{signature}")
+    until, _, rest = session.partition(".")
+    assert not access._right_session(f"{int(until) + 1}.{rest}")
     monkeypatch.setattr(time, "time", lambda: int(until) + 1)
     assert not access._right_session(session)
 
@@ -72,6 +74,62 @@ def test_five_wrong_tokens_and_even_the_right_one_is_refused_for_a_while(served)
     assert statuses == [403] * 5
     assert (answer.status, answer.getheader("set-cookie")) == (429, None)
     assert 0 < int(answer.getheader("retry-after")) <= 60
+
+
+def test_a_bearer_that_is_locked_out_is_told_so_and_for_how_long(served):
+    page = served(token=TOKEN)
+    wrong = [ask(page, "/api/events", Authorization="Bearer wrong-wrong-wrong").status for _ in range(5)]
+    answer = ask(page, "/api/events", Authorization=f"Bearer {TOKEN}")
+    assert wrong == [401] * 4 + [429]  # the fifth is the last
+    assert (answer.status, ask(page, "/api/events").status) == (429, 401)
+    assert 0 < int(answer.getheader("retry-after")) <= 60
+    assert "try again in" in json.loads(answer.content)["error"]
+
+
+def test_a_session_that_was_logged_out_is_over_for_every_copy_of_its_cookie(served):
+    page = served(token=TOKEN)
+    ours, others = (log_in(page).getheader("set-cookie").split(";")[0] for _ in range(2))
+    assert ask(page, "/logout", "POST", Cookie=ours).status == 303
+    assert [ask(page, "/api/events", Cookie=cookie).status for cookie in (ours, others)] == [401, 200]
+
+
+def test_a_session_survives_a_restart_and_one_that_was_logged_out_does_not_come_back(tmp_path):
+    def started(ended):
+        return Access("0.0.0.0", TOKEN, ended=ended)
+
+    def session(access):
+        return {"cookie": access.new_session().split(";")[0]}
+
+    first = started(tmp_path / "ended")
+    kept, ended = session(first), session(first)
+    assert "Max-Age=0" in first.end_session(Headers(ended))
+    again = started(tmp_path / "ended")
+    assert [again.may(Headers(one), "client") for one in (kept, ended)] == [True, False]
+    assert (tmp_path / "ended").stat().st_mode & 0o077 == 0
+    without_file = session(started(None))
+    assert not started(None).may(Headers(without_file), "client")  # lest one that was logged out does
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "null", "http://\udcff"])
+def test_an_origin_that_is_none_is_another_site(page, origin):
+    answer = ask(page, "/api/events/1/acknowledge", "POST", Origin=origin.encode("utf-8", "surrogateescape"))
+    assert answer.status == 403
+    assert answer.getheader("x-content-type-options") == "nosniff"
+
+
+def test_a_handler_that_fails_is_answered_with_500_and_a_line_in_the_log(served, monkeypatch, caplog):
+    page = served()
+
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(page.events, "query", broken)
+    with caplog.at_level(logging.INFO):
+        answer = ask(page, "/api/events")
+        assert (answer.status, answer.getheader("x-frame-options")) == (500, "DENY")
+    (record,) = caplog.records
+    assert record.getMessage() == "GET /api/events failed: OSError(5, 'Input/output error')"
+    assert record.exc_info is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "camera.example"])
