@@ -28,7 +28,7 @@ from models.errors import BadInput
 from models.graphs.builder import read_weights
 from realtime.cameras.address import parse_address
 from realtime.cameras.open import is_file
-from realtime.commands.identify import MAX_PIXELS, read_photo
+from realtime.people.photo import MAX_PIXELS, read_photo
 from realtime.settings.config import Config, load_config
 from realtime.system.redact import forget_secrets, redact
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.arrays import Bytes
 from models.digest import digest_of
 from models.errors import BadInput
+from models.files import read_regular
 from models.gallery.gallery import Gallery, Person, unit
 from models.gallery.names import checked_name
 
@@ -88,22 +87,12 @@ def decode(content: bytes, where: Path) -> Gallery:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a regular file of bounded size.
+    """The content of an ordinary file of bounded size.
 
     Raises:
         BadInput: it is missing, something else than a file, too large, or unreadable.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as stream:  # one look at one file, whatever is put in its place meanwhile
-            found = os.fstat(stream.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise BadInput(f"{path}: is no file; give a gallery's .npz")
-            if found.st_size > _MAX_FILE:
-                raise BadInput(f"{path}: is larger than {_MAX_FILE >> 20} MiB; give a gallery's .npz")
-            return stream.read(_MAX_FILE + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); give a gallery's .npz") from error
+    return read_regular(path, _MAX_FILE)
 
 
 def _arrays(content: bytes, where: Path) -> dict[str, npt.NDArray[Any]]:

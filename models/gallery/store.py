@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from models.errors import BadInput
+from models.files import whole_file
 from models.gallery.file import decode, encode, read_file
 from models.gallery.gallery import Gallery
 
@@ -136,13 +138,10 @@ class GalleryStore:
 
     def _replace(self, content: bytes, former: bytes | None = None) -> None:
         """First the new state beside its place, then the former one among the states, then the step that counts."""
-        partial = self._written(self.path, content)
-        try:
+        with whole_file(self.path, permissions=0o600) as stream:
+            _write(stream, content)
             if former is not None:
                 self._keep(former)
-            os.replace(partial, self.path)
-        finally:
-            partial.unlink(missing_ok=True)
         for old in self.states()[:-STATES]:
             with suppress(OSError):
                 old.unlink()
@@ -153,27 +152,12 @@ class GalleryStore:
         self._put(self.states_folder / f"{int(states[-1].stem) + 1 if states else 1:06d}.npz", content)
 
     def _put(self, path: Path, content: bytes) -> None:
-        os.replace(self._written(path, content), path)
-
-    def _written(self, path: Path, content: bytes) -> Path:
-        """A file beside ``path`` that is on the disk, readable by its owner only."""
-        partial = path.with_name(path.name + ".part")
-        try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        return partial
+        with whole_file(path, permissions=0o600) as stream:
+            _write(stream, content)
 
 
-def check_fits(gallery: Gallery, where: Path | str, *, trunk: str, cover: str) -> None:
-    """Raises ``BadInput`` where the gallery was made with another network or with other zones hidden."""
-    for what, mine, wanted in (("network", gallery.trunk, trunk), ("cover", gallery.cover, cover)):
-        if mine != wanted:
-            raise BadInput(
-                f"{where}: was made with another {what} ({mine[:12]}, this one is {wanted[:12]}); add its people again "
-                "from their pictures: spectaclear people add NAME PICTURES"
-            )
+def _write(stream: BinaryIO, content: bytes) -> None:
+    """Onto the disk, before it takes its place."""
+    stream.write(content)
+    stream.flush()
+    os.fsync(stream.fileno())

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import time
-import warnings
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +20,7 @@ from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.drawing.overlay import Overlay, Status
+from realtime.people.photo import read_photo
 from realtime.settings.config import Config
 from realtime.system.command_line import write_whole
 from realtime.types import DetectedFace, TrackedFace
@@ -31,50 +29,7 @@ from realtime.verdicts.verdict import VerdictKeeper
 
 Decided = tuple[Decision, CropEvidence | None]
 
-MAX_BYTES = 100 << 20
-MAX_PIXELS = 100_000_000
 _AT_ONCE = 8  # faces decided on: each takes some 40 MB, and a picture of a crowd would take gigabytes
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
-
-
-def read_photo(path: Path) -> Bytes:
-    """A picture file as (H, W, 3) BGR.
-
-    Raises:
-        BadInput: it is missing, no picture, or too large.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInput(f"{path} is larger than {MAX_BYTES >> 20} MiB; give a smaller picture")
-        encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); give a picture file") from error
-    unreadable = BadInput(f"{path} is not a picture that can be read; give a JPEG, PNG, BMP, TIFF or WebP file")
-    pixels = _pixels_of(encoded.tobytes())
-    if pixels is None:
-        raise unreadable
-    if pixels > MAX_PIXELS:
-        raise BadInput(f"{path} has more than {MAX_PIXELS // 1_000_000} million pixels; give a smaller picture")
-    try:
-        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except cv2.error:
-        raise unreadable from None
-    if picture is None or picture.size == 0 or picture.shape[0] * picture.shape[1] > MAX_PIXELS:
-        raise unreadable
-    return picture.astype(np.uint8)
-
-
-def _pixels_of(encoded: bytes) -> int | None:
-    """How many pixels a picture says it has, before anything is allocated for them; None: no known picture."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(encoded), formats=FORMATS) as picture:
-                return picture.width * picture.height
-    except Image.DecompressionBombError:
-        return MAX_PIXELS + 1
-    except Exception:  # Pillow's readers let many kinds through for damaged headers
-        return None
 
 
 def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> dict[str, Any]:

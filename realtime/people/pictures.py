@@ -10,9 +10,9 @@ import numpy as np
 from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.faces.detect import FaceDetector
+from realtime.people.photo import SUFFIXES, read_photo
 from realtime.types import DetectedFace
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _PADDING = 0.25  # of the longer side: a face that touches the border is found better with some room around it
 
 
@@ -41,13 +41,11 @@ def people_of(source: Path, *, least: int = 2) -> dict[str, list[Path]]:
 
 
 def read_picture(path: Path) -> Bytes | None:
-    """(H, W, 3) uint8 BGR, turned upright as its EXIF says; None where OpenCV cannot read it."""
+    """(H, W, 3) uint8 BGR, see ``read_photo``; None where it cannot be read."""
     try:
-        content = np.fromfile(path, dtype=np.uint8)  # unlike cv2.imread: any path on Windows, and no warnings
-        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
-    except (cv2.error, OSError):
+        return read_photo(path)
+    except BadInput:
         return None
-    return None if picture is None else np.asarray(picture, dtype=np.uint8)
 
 
 def find_faces(detector: FaceDetector, bgr: Bytes) -> list[DetectedFace]:

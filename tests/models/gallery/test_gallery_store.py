@@ -13,7 +13,7 @@ from made_up import gallery, person
 
 from models.errors import BadInput
 from models.gallery.gallery import Gallery
-from models.gallery.store import STATES, GalleryStore, check_fits
+from models.gallery.store import STATES, GalleryStore
 
 
 @pytest.fixture
@@ -187,18 +187,10 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(store: GalleryStore, mo
 def test_a_folder_and_a_pipe_are_no_gallery(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(BadInput, match=r"is no file|cannot be read"):
+        with pytest.raises(BadInput, match="no ordinary file"):
             GalleryStore(path).read()
 
 
 def test_a_missing_gallery_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"none.npz: cannot be read \(No such file"):
         GalleryStore(tmp_path / "none.npz").read()
-
-
-def test_another_network_or_cover_is_refused_with_how_to_refresh() -> None:
-    people = gallery("Ann")
-    check_fits(people, "g", trunk=people.trunk, cover=people.cover)
-    for given in ({"trunk": "x" * 64, "cover": people.cover}, {"trunk": people.trunk, "cover": "x" * 32}):
-        with pytest.raises(BadInput, match=r"made with another (network|cover).*people add"):
-            check_fits(people, "g", **given)
