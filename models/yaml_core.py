@@ -18,6 +18,8 @@ import yaml
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _LONGEST_NUMBER = 400  # characters
+_QUOTE = "a value that begins with &, * or ! needs quotes"  # it may be a password: not shown
+_TAG_OR_ALIAS = re.compile(r"found undefined tag handle|did not find expected alphabetic or numeric character")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 #: What a plain scalar (one without quotes) may be, in this order; everything else is text.
@@ -63,7 +65,8 @@ def load(text: str | bytes, *, most: int, deepest: int = 20, aliases: bool = Fal
         for event in yaml.parse(text, Loader=_PARSER):
             tree.take(event)
     except yaml.MarkedYAMLError as error:
-        raise YamlMistake(str(error.problem or error.context), _line(error.problem_mark)) from None
+        problem = str(error.problem or error.context)
+        raise YamlMistake(_QUOTE if _TAG_OR_ALIAS.match(problem) else problem, _line(error.problem_mark)) from None
     except yaml.YAMLError as error:
         raise YamlMistake(" ".join(str(error).split())) from None
     except UnicodeError:
@@ -96,14 +99,14 @@ class _Tree:
         elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
             node: _List | _Mapping = _List() if isinstance(event, yaml.SequenceStartEvent) else _Mapping()
             if event.tag not in (None, "!", f"{_TAG}{node.tag}"):
-                raise YamlMistake("a tag (!)", _line(event.start_mark))
+                raise YamlMistake(_QUOTE, _line(event.start_mark))
             self._add(node.value, event)
             self._open.append(node)
             if len(self._open) > self._deepest:
                 raise YamlMistake("nested too deeply", _line(event.start_mark))
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                raise YamlMistake("an alias of nothing (*)", _line(event.start_mark))
+                raise YamlMistake(_QUOTE, _line(event.start_mark))
             self._add(self._anchors[event.anchor], event)
         elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
             self._open.pop().close()
@@ -114,8 +117,8 @@ class _Tree:
         if self._count > self._most:
             raise YamlMistake(f"more than {self._most} values", line)
         if event.anchor is not None:
-            if not self._aliases:
-                raise YamlMistake("an alias (& or *)", line)
+            if not self._aliases or value is None:  # an anchor of nothing: a password that begins with &
+                raise YamlMistake(_QUOTE, line)
             self._anchors[event.anchor] = value
         if self._open:
             merge = self._aliases and isinstance(event, yaml.ScalarEvent) and event.implicit[0] and value == "<<"
@@ -191,7 +194,7 @@ def _scalar(event: Any) -> Any:
             return value_of(text)
     if wanted is None:
         return text
-    raise YamlMistake("a tag (!)", _line(event.start_mark))
+    raise YamlMistake(_QUOTE, _line(event.start_mark))
 
 
 def _line(mark: Any) -> int | None:

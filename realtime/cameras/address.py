@@ -55,8 +55,9 @@ def parse_address(source: str) -> Address:
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     found = _HOST_PORT.fullmatch(host)
     if found is None or (found[1] and not 0 < int(found[1]) < 65536) or _misleads(host):
-        where = f"{scheme}://{HIDDEN + '@' if user_info else ''}{redact(rest)}"
-        raise BadInput(f"the address {where} names no host; give one like {scheme}://host:port/path")
+        where = redact(f"{scheme}://{HIDDEN + '@' if user_info else ''}{rest}")
+        cut = "" if "@" in rest or user_info else " (was it cut at a '#' or a space? put it in quotes)"
+        raise BadInput(f"the address {where} names no host; give one like {scheme}://host:port/path{cut}")
     if not user_info:
         url = f"{scheme}://{rest}"
         return Address(scheme, url, redact(url))

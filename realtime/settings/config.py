@@ -1,6 +1,7 @@
 """The configuration: every setting declared once, with its default, its range and what it is for.
 
-A file sets what it wants to differ; unknown keys and impossible values are refused in one line.
+A file sets what it wants to differ; unknown keys and impossible values are refused in one line. Relative paths in it
+lie beside it.
 ``load_config("webcam")`` reads a shipped file, ``load_config("my/cameras.yaml")`` one of the user's.
 """
 
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from models.crop.zones import Zone, in_order
 from models.errors import BadInput
+from realtime.settings.paths import BundlePath, FilePath, SourcePath
 from realtime.settings.yaml_file import read_model
 
 
@@ -31,7 +33,7 @@ class CameraConfig(Section):
     """One camera."""
 
     name: str = Field(default="camera", pattern=r"^\w[\w .-]{0,39}$", description="How the camera is called everywhere")
-    source: Annotated[str, BeforeValidator(_number_as_text)] = Field(
+    source: Annotated[SourcePath, BeforeValidator(_number_as_text)] = Field(
         default="0", min_length=1, description="Number of a webcam, rtsp:// or http(s):// address, file, or demo"
     )
     every_frame: bool = Field(default=False, description="Files: process every frame, however long it takes")
@@ -52,7 +54,7 @@ class DetectionConfig(Section):
     """Finding faces."""
 
     detector: Literal["mtcnn", "yunet"] = Field(default="mtcnn", description="yunet is faster and needs its file")
-    yunet_file: str | None = Field(default=None, description="The file of OpenCV's YuNet (.onnx)")
+    yunet_file: FilePath | None = Field(default=None, description="The file of OpenCV's YuNet (.onnx)")
     min_face: int = Field(default=40, ge=20, le=2000, description="Smallest face looked for, in pixels of the frame")
     working_size: int = Field(
         default=640, ge=160, le=4096, description="Longer side at which faces are looked for, pixels"
@@ -79,7 +81,7 @@ class DetectionConfig(Section):
 class RecognitionConfig(Section):
     """Naming faces."""
 
-    bundle: str | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
+    bundle: BundlePath | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
     engine: str = Field(default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, onnxruntime, torch, ...")
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: system.threads decides")
     batch: int | None = Field(
@@ -166,7 +168,7 @@ class OverlayConfig(Section):
 class RecordConfig(Section):
     """Recording to MP4."""
 
-    file: str | None = Field(default=None, description="Record what is shown to this file")
+    file: FilePath | None = Field(default=None, description="Record what is shown to this file")
     fps: float = Field(default=25.0, ge=1, le=120, description="Frames per second of the recording")
 
 
@@ -174,13 +176,13 @@ class OutputConfig(Section):
     """Where results go."""
 
     window: bool = Field(default=True, description="Show a window where there is a screen")
-    json_file: str | None = Field(default=None, description="Write the run's figures here at its end")
+    json_file: FilePath | None = Field(default=None, description="Write the run's figures here at its end")
 
 
 class EventsConfig(Section):
     """Keeping what mattered, with its evidence."""
 
-    folder: str | None = Field(default=None, description="Where events are kept; empty: none are")
+    folder: FilePath | None = Field(default=None, description="Where events are kept; empty: none are")
     max_age_days: float = Field(default=30.0, gt=0, le=3650, description="Older events are deleted")
     max_gigabytes: float = Field(default=5.0, gt=0, le=10_000, description="The oldest go when there is more")
     min_free_gigabytes: float = Field(default=1.0, ge=0, le=10_000, description="Kept free on the disk")
@@ -194,8 +196,8 @@ class WebConfig(Section):
     host: str = Field(default="127.0.0.1", min_length=1, description="Beyond loopback the page demands a token")
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one")
     token: SecretStr | None = Field(default=None, min_length=16, description="What viewers must know; ${ENV_VAR}")
-    certificate: str | None = Field(default=None, description="PEM file for https")
-    key: str | None = Field(default=None, description="PEM file of the certificate's key")
+    certificate: FilePath | None = Field(default=None, description="PEM file for https")
+    key: FilePath | None = Field(default=None, description="PEM file of the certificate's key")
 
     @model_validator(mode="after")
     def _https_takes_both(self) -> WebConfig:

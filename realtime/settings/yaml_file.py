@@ -5,22 +5,27 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from models import yaml_core
 from models.errors import BadInput
+from models.files import read_regular
 from realtime.system.redact import redact, remember_secret
 
 Model = TypeVar("Model", bound=BaseModel)
 
+#: Under this name a validator finds the folder of the file in its context, which relative paths start from.
+FOLDER = "folder"
+
 _LARGEST_FILE = 256 * 1024  # bytes
 _MOST_VALUES = 10_000  # aliases can make a small file describe a tree without end
+_CUT_BY_A_COMMENT = re.compile(rb"://[^@\s'\"]*[ \t]+#\S*@")  # rtsp://user:pass #word@host: read as rtsp://user:pass
 _PLACEHOLDER = re.compile(r"\$(\$\{)|\$\{([^}]*)\}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -38,7 +43,7 @@ def read_model(path: Path, model: type[Model], *, unused: str = "") -> Model:
     if not isinstance(values, dict):
         raise BadInput(f"{path}: found {_shown(values)} at the top, expected keys with values, such as 'cameras:'")
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context={FOLDER: path.parent})
     except ValidationError as error:
         raise BadInput(f"{path}: {explain(error, model)}") from None
 
@@ -59,52 +64,19 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         secret = bool(_node_at(schema, first["loc"]).get("writeOnly"))  # so pydantic marks a SecretStr
         found = _shown(first["input"], secret=secret)
         line = f"{key}: found {found}, expected {_allowed(schema, first['loc'])}"
+        line += "; put it in quotes" * (first["type"] == "string_type" and isinstance(first["input"], int | float))
     return line + (f" (and {more} more)" if more else "")
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, which YAML's own loader would take in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = str(getattr(key_node, "value", ""))
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def _parsed(path: Path) -> Any:
+    text = read_regular(path, _LARGEST_FILE)
+    if _CUT_BY_A_COMMENT.search(text):
+        raise BadInput(f"{path}: an address is cut at ' #', where a comment begins; put the whole address in quotes")
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadInput(f"{path}: larger than {_LARGEST_FILE // 1024} KB; this is no configuration")
-        text = path.read_text(encoding="utf-8")
-        return yaml.load(text, _Loader)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path}: is not a text file in UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise BadInput(f"{path}: is no valid YAML{where}: {_problem(error)}") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: is no valid YAML: {redact(' '.join(str(error).split()))}") from None
-    except (ValueError, LookupError, AttributeError):  # of the number, date or tag that YAML takes a value for
-        raise BadInput(f"{path}: is no valid YAML: a value that is no number or date; put it in quotes") from None
-    except RecursionError:
-        raise BadInput(f"{path}: is nested too deeply") from None
-
-
-def _problem(error: yaml.MarkedYAMLError) -> str:
-    problem = str(error.problem or error.context)
-    if re.match("found undefined alias|could not determine a constructor|found undefined tag handle", problem):
-        return "a value that begins with * or ! needs quotes"  # it may be a password: not shown
-    return redact(problem)
+        return yaml_core.load(text, most=_MOST_VALUES, aliases=True)
+    except yaml_core.YamlMistake as mistake:
+        where = f" in line {mistake.line}" if mistake.line else ""
+        raise BadInput(f"{path}: is no valid YAML{where}: {redact(mistake.problem)}") from None
 
 
 def _substituted(value: Any, path: Path, key: tuple[str, ...], count: list[int], unused: str) -> Any:

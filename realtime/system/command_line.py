@@ -17,6 +17,7 @@ import errno
 import io
 import json
 import logging
+import re
 import stat
 import sys
 import traceback
@@ -29,7 +30,7 @@ from rich.console import Console
 
 from models import files
 from models.errors import BadInput
-from realtime.system.redact import redact, redact_all, setup_logging
+from realtime.system.redact import HIDDEN, redact, redact_all, setup_logging
 
 console = Console(markup=False, emoji=False)
 """Where results for people go; ``[brackets]`` and ``:colons:`` in names stay what they are. Machine-readable results
@@ -41,6 +42,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 _ClickException: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
+
+#: Credentials of an address that is one argument with a space in it: ``rtsp://user:pass word@host``.
+_WITH_A_SPACE = re.compile(r"^(.*?://)(?=.*\s.*@).*(?=@)", re.DOTALL)
 
 #: Names of files need not be UTF-8: the odd byte is written as ``\udce9``, which JSON reads back as the same name.
 _ODD_NAMES = "backslashreplace"
@@ -127,7 +131,7 @@ def _usage_line(error: Exception) -> str:
 
 def hide_credentials_of_this_process() -> None:
     """Take passwords out of the command line that other users see in ``ps``; sources remain as given."""
-    hidden = [redact(argument) for argument in sys.argv]
+    hidden = [redact(_WITH_A_SPACE.sub(rf"\1{HIDDEN}", argument)) for argument in sys.argv]
     if hidden == sys.argv:
         return
     try:

@@ -1,13 +1,14 @@
 """Keeps credentials out of everything that is written: logs, messages, reports, process titles.
 
-Four nets, each for what the others miss:
+Five nets, each for what the others miss:
 
 1. user info of URLs in any text, also where the password holds ``@ : / ? # %`` unencoded, and of URLs that
    are percent-encoded themselves;
 2. values of query parameters whose name sounds like a secret (``token=``, ``pwd=``, ``loginpas=``, ``p=``), and what
    follows such a name in a path (``/user=admin_password=...``);
 3. passwords known from the sources that were opened (``remember_secret``), wherever they appear;
-4. ``user:password@host`` where the scheme is missing or mistyped (``rtsp:/user:password@host``).
+4. what stands before an ``@`` that is missing (``rtsp://user:password`` of a line that was cut at a ``#``);
+5. ``user:password@host`` where the scheme is missing or mistyped (``rtsp:/user:password@host``).
 
 Where a text can be read both as a credential and as a plain address, it is taken for a credential: a message
 that names a host badly is better than a password in a log.
@@ -35,6 +36,8 @@ _ENCODED_URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+%3A%2F%
 _SECRET_NAME = r"[\w.-]*(?:pass|pwd|pas|token|secret|auth|api[_-]?key|key|sig|user|usr|login|credential)[\w.-]*"
 _SECRET_VALUE = re.compile(rf"(?P<name>[?&;/](?:{_SECRET_NAME}|u|p)=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
+#: What is left of ``user:password@host`` that was cut before its ``@``: no port follows the colon, and no IPv6 address.
+_CUT_USER_INFO = re.compile(r"(?!(?:[0-9A-Fa-f]*:){2})([^\s:/?#\[\]]+):(?!\d{1,5}(?!\w))\W*\w")
 _PLAIN_WITH_QUERY = re.compile(rf"{_HOST}(?::\d{{1,5}})?(?:/[^@?#]*)?\?(?:[\w.-]+=[^&=]*)(?:&[\w.-]+=[^&=]*)*")
 _NAME_AND_COLON = re.compile(r"(?<![\w.%+~$!-])[\w.%+~$!-]+:")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -59,7 +62,8 @@ def redact(text: str) -> str:
 def _without_user_info(rest: str) -> str:
     """``user:pass@host/path`` -> ``***@host/path``; ``rest`` is what follows ``://``."""
     if "@" not in rest:
-        return rest
+        cut = _CUT_USER_INFO.match(rest)
+        return f"{cut[1]}:{HIDDEN}" if cut else rest
     before, _, address = rest.rpartition("@")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if "@" not in authority and (":" not in before or _PLAIN_WITH_QUERY.fullmatch(rest)):

@@ -31,8 +31,8 @@ def test_a_scalar_is_what_the_core_schema_says(text: str, value: object) -> None
     ("text", "problem"),
     [
         *[("a: 1\nb: 2\na: 3", "line 3: the key 'a' is given twice"), ("1: a\n'1': b", "given twice")],
-        *[("? [1]\n: 2", "a key that is a list"), ("!!python/object/apply:os.system ['x']", "a tag")],
-        *[("a: !!int x", "a tag"), ("a: !secret x", "a tag"), ("a: *b", "an alias"), ("a: &b 1", "an alias")],
+        *[("? [1]\n: 2", "a key that is a list"), ("!!python/object/apply:os.system ['x']", "or ! needs quotes")],
+        *[(f"a: {value}", "needs quotes") for value in ("!!int x", "!secret x", "!e!secret", "*b", "*.b", "&b 1")],
         *[("a\n---\nb", "line 2: a second document"), ("a: - b", "line 1"), ("\0", "control characters")],
         *[(b"\xff", "."), ("a: \udcff", "UTF-8"), ("a: " + "1" * 5000, "a number of 5000 characters")],
     ],

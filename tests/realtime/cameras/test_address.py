@@ -64,6 +64,25 @@ def test_an_address_without_host_is_bad_input(source):
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["rtsp://admin:geheim99", "rtsp://admin:ge/heim99", "http://admin:geheim99?", "rtsp://a:!geheim99", "rtsp://a:9heim99/x"],
+)  # fmt: skip
+def test_of_an_address_that_was_cut_before_its_host_the_password_is_not_shown(source):
+    """What ``rtsp://admin:geheim99 #1@192.168.1.20/x`` becomes in a shell or in YAML."""
+    with pytest.raises(BadInput, match=r"//\w+:\*\*\* names no host.*put it in quotes") as caught:
+        parse_address(source)
+    assert "heim99" not in str(caught.value)
+    assert "heim99" not in redact(f"x {source} y")
+
+
+@pytest.mark.parametrize(
+    "text", ["rtsp://cam:554/x", "http://cam:8080: refused", "rtsp://cam: gone", "rtsp://fe80::1/x", "'http://h:80'."]
+)  # fmt: skip
+def test_a_port_is_no_password(text):
+    assert redact(text) == text
+
+
 def test_a_space_in_an_address_is_bad_input():
     with pytest.raises(BadInput, match="percent-encode"):
         parse_address("rtsp://host/a b")
