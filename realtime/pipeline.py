@@ -27,6 +27,7 @@ from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.faces.find import FaceFinder
 from realtime.metrics import Meter, verdict_name
 from realtime.schedule import Schedule, key_of
+from realtime.system.service import Heart
 from realtime.types import FaceCrop, FacesInFrame, Frame
 from realtime.verdicts.agreement import VerdictRules
 from realtime.verdicts.verdict import Verdict
@@ -56,6 +57,7 @@ class Pipeline:
         finders: one per camera, by its name (each holds its camera's tracks).
         draw, show: see above; called in the camera's own display thread.
         batch: most crops per pass of the recogniser.
+        heart: beats while its threads get on.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Pipeline:
         on_decision: Sequence[OnDecision] = (),
         on_verdicts: Sequence[OnVerdicts] = (),
         batch: int = 2,
+        heart: Heart | None = None,
     ) -> None:
         self.cameras = list(cameras)
         self.board = Board([camera.name for camera in cameras], rules)
@@ -79,6 +82,7 @@ class Pipeline:
         self._schedule = Schedule(batch, within=rules.max_age)
         self._draw, self._show = draw, show
         self._on_decision, self._on_verdicts = on_decision, on_verdicts
+        self._heart = Heart() if heart is None else heart
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
@@ -130,11 +134,14 @@ class Pipeline:
             log.exception("%s failed", threading.current_thread().name)
             self._failure = error
             self._stopping.set()
+        finally:
+            self._heart.rest()
 
     def _find_faces(self) -> None:
         """Detection and tracking, camera by camera, always on the newest frame."""
         readers = {camera.name: camera.reader("faces") for camera in self.cameras}
         while readers and not self._stopping.is_set():
+            self._heart.beat()
             alone, idle = len(readers) == 1, True
             for name, reader in list(readers.items()):
                 try:
@@ -155,9 +162,11 @@ class Pipeline:
     def _decide(self) -> None:
         """The most urgent faces of all cameras, a batch at a time."""
         while not self._stopping.is_set():
+            self._heart.beat()
             if not self.board.wait_for_faces(_PATIENCE):
                 continue
             while not self._stopping.is_set():
+                self._heart.beat()
                 crops = self.board.crops()  # the newest, also while a backlog is worked off
                 self._schedule.keep_only(key_of(crop) for crop in crops)
                 chosen = self._schedule.pick(crops, time.monotonic())
@@ -179,6 +188,7 @@ class Pipeline:
         last: Frame | None = None
         ended = False
         while not ended and not self._stopping.is_set():
+            self._heart.beat()
             try:
                 frame = reader.next(_PATIENCE)
             except CameraError:  # for good: while others go on, its last picture is shown once more, as no longer live

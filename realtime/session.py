@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import queue
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from models.arrays import Bytes
 from models.errors import BadInput
@@ -34,6 +31,8 @@ from realtime.system.command_line import console, refuse_overwriting
 from realtime.system.memory import give_back_memory
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.redact import redact
+from realtime.system.service import Heart, told
+from realtime.system.signals import terminated_by_signal
 from realtime.system.threads import calm_opencv
 from realtime.types import FacesInFrame, Frame
 from realtime.verdicts.verdict import Verdict
@@ -93,7 +92,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     rules = rules_of(config)
     recordings: Recordings | None = None
     failures: list[str] = []
-    asked = threading.Event()
+    asked, heart = threading.Event(), Heart()
     with terminated_by_signal() as when_asked:
         with ExitStack() as stack:
 
@@ -116,11 +115,13 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
             draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, outputs.note)
 
             def show(frame: Frame, picture: Bytes) -> None:
+                heart.beat()
                 for one in shows:
                     one(frame, picture)
 
             shows = [harmless(one) for one in shows]
             on_decision, on_verdicts = [harmless(one) for one in on_decision], [harmless(one) for one in on_verdicts]
+            stack.enter_context(told(heart))
             if config.cameras[0].every_frame:
                 when_asked(asked.set, cameras[0].stop_soon)
                 try:
@@ -150,6 +151,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     on_decision=on_decision,
                     on_verdicts=on_verdicts,
                     batch=batch,
+                    heart=heart,
                 )
                 stack.callback(pipeline.stop)
                 when_asked(asked.set, pipeline.stop_soon)
@@ -265,40 +267,3 @@ def drawer(
 def window_wanted(*, headless: bool) -> bool:
     """Whether to open a window: not asked otherwise, and there is a screen."""
     return not headless and has_screen()
-
-
-@contextmanager
-def terminated_by_signal() -> Iterator[Callable[..., None]]:
-    """Within the block SIGTERM and Ctrl-C stop the run in good order: recordings are finished and figures written.
-
-    Gives a function that takes what stops the run; all of it is called as soon as a signal has come, in a thread of its
-    own, because a signal handler must take no lock. Further SIGTERMs say nothing new (``timeout`` sends two); a
-    second Ctrl-C interrupts at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda *stops: None
-        return
-    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()  # its put is safe in a signal handler
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def handler(number: int, stack: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, before[signal.SIGINT])
-        asked.put(True)
-
-    def when_asked(*stops: Callable[[], None]) -> None:
-        def wait() -> None:
-            if asked.get():
-                for stop in stops:
-                    stop()
-
-        threading.Thread(target=wait, name="signals", daemon=True).start()
-
-    for number in before:
-        signal.signal(number, handler)
-    try:
-        yield when_asked
-    finally:
-        asked.put(False)
-        for number, former in before.items():
-            signal.signal(number, former)

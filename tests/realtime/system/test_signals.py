@@ -1,0 +1,34 @@
+"""What ends a run in good order, in a process of its own."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import signal, sys, threading
+if "nohup" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from realtime.system.signals import terminated_by_signal
+asked = threading.Event()
+with terminated_by_signal() as when_asked:
+    when_asked(asked.set)
+    print("ready", flush=True)
+    asked.wait(1.0 if "nohup" in sys.argv else 20.0)
+print("finished", asked.is_set(), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(
+    ("name", "options", "stopped"),
+    [("SIGTERM", [], True), ("SIGHUP", [], True), ("SIGINT", [], True), ("SIGHUP", ["nohup"], False)],
+)
+def test_a_run_is_finished_when_it_is_told_to_end_also_by_a_terminal_that_is_closed(name, options, stopped):
+    run = subprocess.Popen([sys.executable, "-c", PROGRAM, *options], stdout=subprocess.PIPE, text=True)
+    with run:
+        assert run.stdout.readline() == "ready\n"
+        run.send_signal(getattr(signal, name))
+        assert run.stdout.readline() == f"finished {stopped}\n"
+    assert run.returncode == 0
