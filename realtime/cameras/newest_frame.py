@@ -119,8 +119,10 @@ class NewestFrame:
 
     def reader(self, name: str = "reader") -> FrameReader:
         """A new reader; it starts with the newest frame there is."""
+        reader = FrameReader(self, name)
         with self._changed:
-            reader = FrameReader(self, name, after=self._newest.index - 1 if self._newest is not None else -1)
+            if self._newest is not None:
+                reader._last = self._newest.index - 1
             self._readers.append(reader)
         return reader
 
@@ -154,9 +156,7 @@ class NewestFrame:
 
     # -- the readers' side of the buffer --
 
-    def wait_newer(self, last: int, timeout: float | None) -> Frame | None:
-        """For ``FrameReader``: the newest frame, if its index is above ``last``."""
-
+    def _wait_newer(self, last: int, timeout: float | None) -> Frame | None:
         def is_over() -> bool:
             return self._ended or self._stopping.is_set() or (self._newest is not None and self._newest.index > last)
 
@@ -169,8 +169,7 @@ class NewestFrame:
                 raise CameraError(self._error.cause, self._error.message, permanent=self._error.permanent)
             return None
 
-    def taken(self) -> None:
-        """For ``FrameReader``: it has taken a frame."""
+    def _taken(self) -> None:
         if self._every_frame:
             with self._changed:
                 self._changed.notify_all()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -108,7 +107,7 @@ class OutboxSender:
             _log.warning("%s refuses event %d: %s", self.target, event_id, redact(str(refusal)))
         except Exception as error:
             self._counts["failed"] += 1
-            if time.time() - created_at < self._give_up_after:
+            if self._store.now() - created_at < self._give_up_after:  # by a clock that cannot be set
                 self._note_failure(entry, event_id, error)
                 return False
             self._counts["given_up"] += 1

@@ -15,7 +15,8 @@ from rich.text import Text
 from models.errors import BadInput
 from realtime.outputs.events import export as event_export
 from realtime.outputs.events import retention
-from realtime.outputs.events.store import EventStore, unusable
+from realtime.outputs.events.database import unusable, unusable_folder
+from realtime.outputs.events.store import EventStore
 from realtime.outputs.events.types import KINDS, EventFilter, Kind
 from realtime.system.command_line import JsonFile, check_writable, console, write_json
 
@@ -38,7 +39,7 @@ def list_events(
 ) -> None:
     """Show the newest events."""
     check_writable(json_file)
-    with _opened(folder) as store:
+    with _opened(folder, write=False) as store:
         found = store.query(EventFilter(_kinds(kind), camera, person, limit=limit))
     table = Table("id", "time", "camera", "event", "acknowledged")
     for event in found:
@@ -60,7 +61,7 @@ def export(
 ) -> None:
     """Write events to a file, oldest first."""
     check_writable(json_file)
-    with _opened(folder) as store:
+    with _opened(folder, write=False) as store:
         count = event_export.export(store, out, out.suffix.lstrip("."), EventFilter(_kinds(kind), camera, person))
     write_json(json_file, {"events": count, "out": str(out)})
     console.print(f"{count} events: {out}")
@@ -92,17 +93,23 @@ def forget(
     check_writable(json_file)
     with _opened(folder) as store:
         count = retention.forget_person(store, person)
+        aside = retention.set_aside(store)
     write_json(json_file, {"deleted": count})
     console.print(Text(f"{count} events about {person} are deleted"))
+    if aside:
+        place = folder / "evidence" / "lost+found"
+        console.print(Text(f"{place}: nobody knows whom the pictures of {aside} folders show; look at them yourself"))
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[EventStore]:
-    store = EventStore(folder, owner=False)
+def _opened(folder: Path, *, write: bool = True) -> Iterator[EventStore]:
+    store = EventStore(folder, owner=False, write=write)
     try:
         yield store
     except sqlite3.DatabaseError as error:
         raise unusable(folder, error) from None
+    except OSError as error:
+        raise unusable_folder(folder, error) from None
     except UnicodeEncodeError:
         raise BadInput("a name or camera is not UTF-8; give it in a terminal that is") from None
     finally:

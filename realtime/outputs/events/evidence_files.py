@@ -2,16 +2,20 @@
 
 An event's pictures are written into ``evidence/.part-<key>/``, each file and then the folder is flushed, and one
 rename makes it ``evidence/<k>/<key>/``. Only then the event's row is written. Whatever a crash leaves behind
-is therefore either a ``.part-`` folder or a folder without a row; ``sweep`` removes both.
+is therefore either a ``.part-`` folder or a folder without a row; ``sweep`` sets both aside in ``lost+found/``. Nothing
+is erased there: a folder without a row is also what an older database that was put back does not know of.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -24,6 +28,7 @@ from realtime.outputs.events.types import PICTURES, EventSettings, FindFaces, Pe
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 _PART = ".part-"
+LOST_AND_FOUND = "lost+found"
 _BLOCKS = 6  # a pixelated face is this many blocks wide: too few for anybody to be recognised
 _SAME_FACE = 0.3  # intersection over union from which on a face found is the one that the event is about
 _MARGIN = 0.25  # of the box's size, hidden around it as well
@@ -131,17 +136,21 @@ def write_folder(root: Path, key: str, pictures: Mapping[str, bytes]) -> int:
     return sum(len(content) for content in pictures.values())
 
 
-def remove_folder(root: Path, key: str, *, overwrite: bool = False) -> None:
-    """Remove an event's pictures; with ``overwrite`` their bytes are zeroed first.
+def erase(root: Path, key: str, name: str | None = None, *, overwrite: bool = False) -> None:
+    """Erase an event's pictures, or the one of this ``name``; with ``overwrite`` their bytes are zeroed first.
 
     Overwriting is all that a program can do: a journal, a snapshot or the spare cells of an SSD may still hold
-    copies. Nothing happens where the folder is gone already.
+    copies. Nothing happens where they are gone already. Raises ``OSError``.
     """
     folder = folder_of(root, key)
-    if overwrite and folder.is_dir():
-        for file in folder.iterdir():
+    with contextlib.suppress(FileNotFoundError):  # another process has been here
+        files = [folder / PICTURES[name]] if name is not None else [*folder.iterdir()]
+        for file in files if overwrite else ():
             overwrite_file(file)
-    shutil.rmtree(folder, ignore_errors=True)
+        if name is not None:
+            files[0].unlink()
+        else:
+            shutil.rmtree(folder)
 
 
 def overwrite_file(file: Path) -> None:
@@ -166,39 +175,64 @@ def event_folders(root: Path) -> dict[str, Path]:
     }
 
 
-def sweep(root: Path, files_by_key: Mapping[str, frozenset[str]]) -> tuple[int, dict[str, frozenset[str]]]:
-    """Bring the folders in line with the rows, after a crash.
+@dataclass
+class Swept:
+    """What ``sweep`` found, by event: pictures that are missing, and pictures that no row speaks of."""
 
-    ``files_by_key``: for every event the pictures its rows speak of. Removes the pictures and folders of our own
-    making that no row speaks of, nothing that somebody else put there, and gives how many it removed, and for each
-    event the pictures that are missing.
+    set_aside: int = 0
+    missing: dict[str, frozenset[str]] = field(default_factory=dict)
+    unspoken: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+def sweep(root: Path, files_by_key: Mapping[str, frozenset[str]]) -> Swept:
+    """Bring the folders in line with the rows, after a crash or where another database was put back.
+
+    ``files_by_key``: for every event the pictures its rows speak of. Sets the folders of our own making that no row
+    speaks of aside, brings those back that a row speaks of again, and touches nothing that somebody else put there.
     """
-    removed = sum(_remove(part) for part in root.glob(f"{_PART}*") if _KEY.fullmatch(part.name[len(_PART) :]))
-    present: dict[str, set[str]] = {}
-    for key, folder in event_folders(root).items():
-        wanted = files_by_key.get(key)
-        if wanted is None:
-            removed += _remove(folder)
-            continue
-        present[key] = {name for name, file in PICTURES.items() if (folder / file).is_file()}
-        for name in present[key] - wanted:
-            (folder / PICTURES[name]).unlink()
-            removed += 1
-    missing = {key: wanted - present.get(key, set()) for key, wanted in files_by_key.items()}
-    return removed, {key: frozenset(names) for key, names in missing.items() if names}
+    swept = Swept()
+    for part in root.glob(f"{_PART}*"):
+        if _KEY.fullmatch(part.name[len(_PART) :]):
+            swept.set_aside += _move_pictures(part, _free_name(root / LOST_AND_FOUND / part.name))
+    folders = event_folders(root)
+    for key in folders.keys() - files_by_key.keys():
+        swept.set_aside += _move_pictures(folders[key], _free_name(root / LOST_AND_FOUND / key))
+    for key, wanted in files_by_key.items():
+        present = _pictures_in(folder_of(root, key))
+        if not wanted <= present and _is_folder(root / LOST_AND_FOUND / key):
+            _move_pictures(root / LOST_AND_FOUND / key, folder_of(root, key))
+            present = _pictures_in(folder_of(root, key))
+        if wanted - present:
+            swept.missing[key] = wanted - present
+        if present - wanted:
+            swept.unspoken[key] = present - wanted
+    return swept
 
 
-def _remove(folder: Path) -> bool:
-    """Remove our pictures, and the folder where nothing else is in it; says whether it is gone."""
+def _pictures_in(folder: Path) -> frozenset[str]:
+    return frozenset(name for name, file in PICTURES.items() if (folder / file).is_file())
+
+
+def _free_name(folder: Path) -> Path:
+    """``folder``, or ``folder-1`` and so on where there is one of that name."""
+    names = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(1))
+    return folder if not folder.exists() else next(name for name in names if not name.exists())
+
+
+def _move_pictures(folder: Path, to: Path) -> bool:
+    """Move our pictures, and remove the folder where nothing else is in it; says whether there were any."""
     if not _is_folder(folder):
         return False
-    for file in PICTURES.values():
-        (folder / file).unlink(missing_ok=True)
-    try:
+    found = [file for file in PICTURES.values() if (folder / file).is_file() and not (to / file).exists()]
+    if found:
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (to.parent, to):
+            name.chmod(0o700)
+    for file in found:
+        (folder / file).rename(to / file)
+    with contextlib.suppress(OSError):  # somebody else's file is in it
         folder.rmdir()
-    except OSError:
-        return False
-    return True
+    return bool(found)
 
 
 def _is_folder(path: Path) -> bool:

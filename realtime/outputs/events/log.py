@@ -14,9 +14,10 @@ from __future__ import annotations
 import logging
 import math
 import queue
+import sqlite3
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any
 from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs.events import evidence_files, retention
+from realtime.outputs.events.listeners import Listeners, Subscription
 from realtime.outputs.events.rules import EventRules, Noticed
 from realtime.outputs.events.store import EventStore
 from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
@@ -33,43 +35,13 @@ from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
 _PRUNE_EVERY = 60.0
-_LISTENER_KEEPS = 64
+_BELIEVED = 86_400.0  # seconds that the clock may have gone on while nothing ran, and be believed at once
+_LAND_EVERY = 0.25  # seconds between two tries to store what waits
 _LONGEST_REST = 1.5  # seconds that closing waits for events still in the queue; a clean shutdown has three
 _LOOKS_FOR = 0.5  # seconds of these in which saliency is still looked at: the engine must be at rest at the end
 
 #: (crop (S, S, 3) RGB, its evidence) -> the evidence with the saliency looked at, ``Recogniser.explain``
 Explain = Callable[[Bytes, CropEvidence], CropEvidence]
-
-
-class Subscription:
-    """The events of one listener, newest kept when it is slow. ``wake`` is called from the log's thread."""
-
-    def __init__(self, leave: Callable[[Subscription], None], wake: Callable[[], None] | None) -> None:
-        self._events: deque[Event] = deque(maxlen=_LISTENER_KEEPS)
-        self._arrived = threading.Condition()
-        self._leave = leave
-        self._wake = wake
-
-    def take(self, timeout: float = 0.0) -> list[Event]:
-        """Everything that arrived since the last call; waits up to ``timeout`` seconds for something."""
-        with self._arrived:
-            if timeout > 0:
-                self._arrived.wait_for(lambda: bool(self._events), timeout)
-            events = list(self._events)
-            self._events.clear()
-        return events
-
-    def close(self) -> None:
-        """Hear no more."""
-        self._leave(self)
-
-    def put(self, event: Event) -> None:
-        """For the log: hand an event over."""
-        with self._arrived:
-            self._events.append(event)
-            self._arrived.notify_all()
-        if self._wake is not None:
-            self._wake()
 
 
 class EventLog:
@@ -99,9 +71,8 @@ class EventLog:
         self._rules_lock = threading.Lock()
         self._queue: queue.Queue[PendingEvent | None] = queue.Queue(self.settings.queue_size)
         self._counts: Counter[str] = Counter()
-        self._listeners: set[Subscription] = set()
-        self._listeners_lock = threading.Lock()
-        self._next_prune = self._next_complaint = 0.0
+        self._listeners = Listeners()
+        self._next_prune = self._next_land = self._next_complaint = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="event-log", daemon=True)
         self._thread.start()
@@ -129,10 +100,7 @@ class EventLog:
 
     def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
         """Hear of every event from now on (and again when it is acknowledged)."""
-        subscription = Subscription(self._unsubscribe, wake)
-        with self._listeners_lock:
-            self._listeners.add(subscription)
-        return subscription
+        return self._listeners.subscribe(wake)
 
     def query(self, wanted: EventFilter | None = None) -> list[Event]:
         """Stored events, newest first."""
@@ -158,14 +126,14 @@ class EventLog:
         """Mark an event as seen; listeners hear of it. None if there is no such event."""
         event = self.store.acknowledge(event_id)
         if event is not None:
-            self._tell(event)
+            self._listeners.tell(event)
         return event
 
     def counts(self) -> dict[str, int]:
-        """``written``, ``put_off`` (offers that found the queue full), ``failed`` (disk), ``without_pictures``,
-        ``pruned``, ``queued``."""
+        """``written``, ``put_off`` (offers that found the queue full), ``failed`` (lost), ``without_pictures``,
+        ``pruned``, ``queued`` (also those that wait for the database)."""
         keys = ("written", "put_off", "failed", "without_pictures", "pruned")
-        return {key: self._counts[key] for key in keys} | {"queued": self._queue.qsize()}
+        return {key: self._counts[key] for key in keys} | {"queued": self._unstored()}
 
     @property
     def alive(self) -> bool:
@@ -174,16 +142,16 @@ class EventLog:
 
     def flush(self, timeout: float = 5.0, *, given_up: Callable[[], bool] = lambda: False) -> bool:
         """Wait until all that was offered is stored; False if nothing was for ``timeout``, or it was given up."""
-        end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
-        while self._queue.unfinished_tasks and time.monotonic() < end and not given_up():
+        end, left = time.monotonic() + timeout, self._unfinished()
+        while self._unfinished() and time.monotonic() < end and not given_up():
             time.sleep(0.005)
-            if self._queue.unfinished_tasks < left:
-                end, left = time.monotonic() + timeout, self._queue.unfinished_tasks
-        return not self._queue.unfinished_tasks
+            if self._unfinished() < left:
+                end, left = time.monotonic() + timeout, self._unfinished()
+        return not self._unfinished()
 
     def failures(self) -> list[str]:
-        """Once it is closed: a line where events were lost."""
-        lost = self._counts["failed"] + self._queue.qsize()
+        """Once it is closed: a line where events were lost. Those that wait in files are stored at the next start."""
+        lost = self._counts["failed"] + self._queue.qsize() + self.store.waiting.in_memory()
         return [f"{self.store.folder}: {lost} events were not stored; look at the disk"] if lost else []
 
     def close(self) -> None:
@@ -194,7 +162,17 @@ class EventLog:
         self._closing.set()
         self._thread.join(_LONGEST_REST)
         if not self._thread.is_alive():
+            self.store.waiting.spill()
+            if self.store.waiting:
+                folder = self.store.folder
+                _log.warning("%s: %d events wait to be stored at the next start", folder, len(self.store.waiting))
             self.store.close()
+
+    def _unstored(self) -> int:
+        return self._queue.qsize() + len(self.store.waiting)
+
+    def _unfinished(self) -> int:
+        return self._queue.unfinished_tasks + len(self.store.waiting)
 
     def _enqueue(self, event: PendingEvent, *, patient: bool) -> bool:
         while not self._closing.is_set():
@@ -220,28 +198,53 @@ class EventLog:
             except queue.Empty:
                 event = None
             try:
-                self._prune_sometimes()
                 if event is not None:
                     self._write(event)
-            except Exception as error:  # a full or failing disk must not end the log, let alone the pipeline
-                self._counts["failed"] += event is not None
-                self._complain("an event could not be written: %s", error)
+                self._land_sometimes()
+                self._prune_sometimes()
             finally:
                 if event is not None:
                     self._queue.task_done()
 
     def _write(self, event: PendingEvent) -> None:
-        event = self._explained(event)
-        pictures = evidence_files.render(event, self.settings, self._find_faces)
-        if retention.free_bytes(self.store) < self.settings.min_free_bytes:
-            self._counts["pruned"] += retention.prune(self.store, self.settings)
-            if retention.free_bytes(self.store) < self.settings.min_free_bytes:
-                pictures = {}
-                self._counts["without_pictures"] += 1
-                self._complain("the disk is nearly full: events are kept without pictures (%s)", event.kind)
-        stored = self.store.add(event, pictures, self.deliver_to)
-        self._counts["written"] += 1
-        self._tell(stored)
+        try:
+            event = self._explained(event)
+            pictures = self._with_room(event, evidence_files.render(event, self.settings, self._find_faces))
+            stored = self.store.add(event, pictures, self.deliver_to)
+        except Exception as error:  # whatever the disk does must not end the log, let alone the pipeline
+            self._counts["failed"] += 1
+            self._complain("an event could not be stored: %s", error)
+            return
+        self._told(stored)
+        if self.store.waiting:
+            self._complain("another program holds the database, or the disk is full: %s events wait", self._unstored())
+
+    def _told(self, stored: Sequence[Event]) -> None:
+        for event in stored:
+            self._counts["written"] += 1
+            self._counts["without_pictures"] += not event.pictures
+            self._listeners.tell(event)
+
+    def _with_room(self, event: PendingEvent, pictures: dict[str, bytes]) -> dict[str, bytes]:
+        """The pictures, where there is room for them or some can be made."""
+        size = sum(len(picture) for picture in pictures.values())
+        try:
+            if not retention.has_room(self.store, self.settings, event.kind, size):
+                self._counts["pruned"] += retention.make_room(self.store, self.settings, size)
+                if not retention.has_room(self.store, self.settings, event.kind, size):
+                    self._complain(
+                        "no room for pictures: acknowledge events, or make room; kept without: %s", event.kind
+                    )
+                    return {}
+        except (sqlite3.Error, OSError) as error:  # nothing can be counted now; writing will tell
+            _log.debug("the room for pictures is not known: %s", redact(str(error)))
+        return pictures
+
+    def _land_sometimes(self) -> None:
+        now = time.monotonic()
+        if self.store.waiting and now >= self._next_land:
+            self._told(self.store.land())
+            self._next_land = time.monotonic() + _LAND_EVERY
 
     def _explained(self, event: PendingEvent) -> PendingEvent:
         """The event with the saliency of its crop looked at, if there is time for it."""
@@ -260,22 +263,15 @@ class EventLog:
 
     def _prune_sometimes(self) -> None:
         now = time.monotonic()
-        if now >= self._next_prune:
-            self._next_prune = now + _PRUNE_EVERY
+        if now < self._next_prune:
+            return
+        self._next_prune = now + _PRUNE_EVERY
+        try:
+            # A tenth of their age: so much too early an event may go, and no more, if the clock was set wrongly.
+            self.store.tick(min(_BELIEVED, self.settings.max_age_days * 86_400 / 10))
             self._counts["pruned"] += retention.prune(self.store, self.settings)
-
-    def _tell(self, event: Event) -> None:
-        with self._listeners_lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            try:
-                listener.put(event)
-            except Exception as error:  # a listener that is going away is no reason to lose events
-                _log.debug("a listener failed: %s", error)
-
-    def _unsubscribe(self, subscription: Subscription) -> None:
-        with self._listeners_lock:
-            self._listeners.discard(subscription)
+        except (sqlite3.Error, OSError) as error:
+            self._complain("old events could not be looked for: %s", error)
 
     def _complain(self, message: str, detail: object) -> None:
         now = time.monotonic()

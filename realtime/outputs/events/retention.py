@@ -3,36 +3,62 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-import time
 from typing import Any
 
 from realtime.outputs.events import evidence_files
 from realtime.outputs.events.store import EventStore
-from realtime.outputs.events.types import PICTURES, EventSettings
+from realtime.outputs.events.types import EventSettings, Kind
 
+_log = logging.getLogger(__name__)
 _BATCH = 100
-_DISPENSABLE_FIRST = """SELECT id, bytes FROM events WHERE bytes > 0
-    ORDER BY kind IN ('suspected_attack', 'same_name_twice') AND acknowledged_at IS NULL, id LIMIT ?"""
+_MATTERS: tuple[Kind, ...] = ("suspected_attack", "same_name_twice")
+#: of the room for pictures, kept for what matters: a crowd of strangers, made on purpose, must not use it up
+_RESERVED = 0.2
 
 
 def prune(store: EventStore, settings: EventSettings, now: float | None = None) -> int:
-    """Remove what is too old, then the oldest until the size and the free disk are kept. Gives how many went.
+    """Delete events that are too old, and pictures of acknowledged events where room is needed; gives how many.
 
-    Where room is needed, attacks and shared names that nobody acknowledged go last: a crowd of strangers, made
-    on purpose, must not push the evidence out. Events without pictures stay until they are too old: they free no room.
+    ``now``: None is the store's proven time. Whatever is deleted is logged.
     """
-    horizon = (time.time() if now is None else now) - settings.max_age_days * 86400
+    horizon = (store.now() if now is None else now) - settings.max_age_days * 86400
     removed = 0
-    while old := [i for (i,) in store.rows("SELECT id FROM events WHERE wall_time < ? LIMIT ?", (horizon, _BATCH))]:
-        removed += store.remove(old)
-    removed += _free(store, _bytes_kept(store) - settings.max_bytes)
-    removed += _free(store, settings.min_free_bytes - free_bytes(store))
+    sql = "SELECT id, kind, acknowledged_at FROM events WHERE kept_since < ? ORDER BY id LIMIT ?"
+    while old := store.rows(sql, (horizon, _BATCH)):
+        open_ones = sum(kind in _MATTERS and acknowledged is None for _, kind, acknowledged in old)
+        ids = [event_id for event_id, _, _ in old]
+        removed += store.remove(ids)
+        _log.warning(
+            "%s: deleted %d events, numbers %d to %d, %d of them attacks or shared names that nobody acknowledged: "
+            "older than %g days (max_age_days)",
+            *(store.folder, len(ids), ids[0], ids[-1], open_ones, settings.max_age_days),
+        )
+    removed += make_room(store, settings)
     if removed:
         with store.lock:
             store.rows("PRAGMA incremental_vacuum")
             store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     return removed
+
+
+def make_room(store: EventStore, settings: EventSettings, size: int = 0) -> int:
+    """Delete pictures of acknowledged events, the oldest first, until ``size`` more bytes fit; gives of how many.
+
+    Rows stay, and so does everything that nobody has acknowledged: what fills the disk may be another program, and
+    only a person can say what is dispensable.
+    """
+    too_much = _bytes_kept(store) + size - settings.max_bytes
+    freed = _drop_pictures(store, too_much, "more than max_gigabytes")
+    too_little = settings.min_free_bytes + size - free_bytes(store)
+    return freed + _drop_pictures(store, too_little, "the disk has less than min_free_gigabytes left")
+
+
+def has_room(store: EventStore, settings: EventSettings, kind: Kind, size: int) -> bool:
+    """Whether the pictures of an event of this kind, of so many bytes, may be kept."""
+    most = settings.max_bytes if kind in _MATTERS else settings.max_bytes * (1 - _RESERVED)
+    return _bytes_kept(store) + size <= most and free_bytes(store) - size >= settings.min_free_bytes
 
 
 def free_bytes(store: EventStore) -> int:
@@ -56,19 +82,24 @@ def forget_person(store: EventStore, name: str) -> int:
     with store.lock:
         store.rows("VACUUM")
         store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    _log.warning("%s: deleted %d events about a person, because it was asked for", store.folder, deleted)
     return deleted
+
+
+def set_aside(store: EventStore) -> int:
+    """Folders of pictures in ``evidence/lost+found/``: nobody knows any more whom they show."""
+    folder = store.pictures / evidence_files.LOST_AND_FOUND
+    return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _forget_bystander(store: EventStore, name: str) -> None:
     seen = store.rows("SELECT id, key FROM events JOIN people ON event_id = id WHERE name = ?", (name,))
     with store.transaction() as connection:
-        for event_id, _ in seen:
+        for event_id, key in seen:
+            connection.execute("INSERT INTO erasing (key, name, overwrite) VALUES (?, 'frame', 1)", (key,))
             connection.execute("DELETE FROM pictures WHERE event_id = ? AND name = 'frame'", (event_id,))
             connection.execute("DELETE FROM people WHERE event_id = ? AND name = ?", (event_id, name))
-    for _, key in seen:
-        file = evidence_files.folder_of(store.pictures, key) / PICTURES["frame"]
-        evidence_files.overwrite_file(file)
-        file.unlink(missing_ok=True)
+    store.finish_erasing()
 
 
 def _forget_probabilities(store: EventStore, name: str) -> None:
@@ -99,15 +130,26 @@ def _bytes_kept(store: EventStore) -> int:
     return int(store.rows("SELECT coalesce(sum(bytes), 0) FROM events")[0][0])
 
 
-def _free(store: EventStore, wanted: int) -> int:
-    """Remove the most dispensable events until ``wanted`` bytes of pictures are gone."""
-    removed = 0
-    while wanted > 0 and (rows := store.rows(_DISPENSABLE_FIRST, (_BATCH,))):
+def _drop_pictures(store: EventStore, wanted: int, why: str) -> int:
+    """Delete pictures of acknowledged events until ``wanted`` bytes are free; gives of how many events."""
+    dropped = 0
+    sql = "SELECT id, key, bytes FROM events WHERE bytes > 0 AND acknowledged_at IS NOT NULL ORDER BY id LIMIT ?"
+    while wanted > 0 and (rows := store.rows(sql, (_BATCH,))):
         going = []
-        for event_id, size in rows:
+        for event_id, key, size in rows:
             if wanted <= 0:
                 break
-            going.append(event_id)
+            going.append((event_id, key))
             wanted -= size
-        removed += store.remove(going)
-    return removed
+        with store.transaction() as connection:
+            for event_id, key in going:
+                connection.execute("INSERT INTO erasing (key, overwrite) VALUES (?, 0)", (key,))
+                connection.execute("DELETE FROM pictures WHERE event_id = ?", (event_id,))
+                connection.execute("UPDATE events SET bytes = 0 WHERE id = ?", (event_id,))
+        store.finish_erasing()
+        dropped += len(going)
+        _log.warning(
+            "%s: deleted the pictures of %d acknowledged events, numbers %d to %d: %s",
+            *(store.folder, len(going), going[0][0], going[-1][0], why),
+        )
+    return dropped

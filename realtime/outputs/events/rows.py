@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.arrays import Floats
@@ -17,7 +18,7 @@ CREATE TABLE IF NOT EXISTS events (
     identity TEXT, claimed TEXT, likely TEXT,
     confidence REAL NOT NULL, raw_confidence REAL, defended_confidence REAL,
     reason TEXT NOT NULL, dissent TEXT, box TEXT NOT NULL, probabilities TEXT,
-    bytes INTEGER NOT NULL, acknowledged_at REAL);
+    bytes INTEGER NOT NULL, acknowledged_at REAL, kept_since REAL);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (wall_time);
 CREATE TABLE IF NOT EXISTS pictures (
     event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
@@ -28,18 +29,70 @@ CREATE TABLE IF NOT EXISTS people (
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE,
     target TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1), proven REAL NOT NULL, on_trial REAL, tried REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS erasing (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT, overwrite INTEGER NOT NULL);
 """
+VERSION = 2
 _NAMES = (
     *("id", "key", "kind", "camera", "track_id", "other_track_id", "wall_time", "identity", "claimed", "likely"),
     *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged_at"),
 )
+_COLUMNS_WRITTEN = ({*_NAMES} - {"id", "acknowledged_at"}) | {"box", "probabilities", "bytes", "kept_since"}
 PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
 #: What ``event_of`` reads.
 COLUMNS = f"{', '.join(_NAMES)}, box, probabilities, {PICTURES_OF}"
 
 
-def insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEvent) -> int:
-    """Write the row of an event whose pictures are in folder ``key`` and take ``size`` bytes; gives its number."""
+@dataclass(frozen=True)
+class Row:
+    """An event that is ready to be stored: ``values`` of the columns, and what stands in the other tables.
+
+    It can wait in a file, see ``text`` and ``row_of``.
+    """
+
+    values: Mapping[str, Any]
+    pictures: Sequence[str]
+    people: Sequence[str]
+    deliver_to: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """The event's."""
+        return str(self.values["key"])
+
+    def text(self) -> str:
+        """The row as a line for a file."""
+        return json.dumps(asdict(self))
+
+    def insert(self, connection: sqlite3.Connection) -> int:
+        """Write the row, its pictures' names, its people and one outbox entry for every target; gives its number."""
+        marks = ", ".join(f":{column}" for column in self.values)
+        sql = f"INSERT INTO events ({', '.join(self.values)}) VALUES ({marks})"
+        number = connection.execute(sql, dict(self.values)).lastrowid
+        assert number is not None
+        connection.executemany("INSERT INTO pictures VALUES (?, ?)", [(number, name) for name in self.pictures])
+        connection.executemany("INSERT INTO people VALUES (?, ?)", [(number, name) for name in self.people])
+        connection.executemany(
+            "INSERT INTO outbox (event_id, target, created_at) VALUES (?, ?, ?)",
+            [(number, target, self.values["kept_since"]) for target in self.deliver_to],
+        )
+        return number
+
+
+def row_of(text: str) -> Row:
+    """The row in a line that ``Row.text`` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` for another."""
+    row = Row(**json.loads(text))
+    if set(row.values) != _COLUMNS_WRITTEN:
+        raise ValueError("not the columns of an event")
+    return row
+
+
+def new_row(
+    key: str, size: int, event: PendingEvent, pictures: Sequence[str], deliver_to: Sequence[str], kept_since: float
+) -> Row:
+    """The row of an event whose pictures are in folder ``key`` and take ``size`` bytes."""
     verdict = event.subject.verdict
     assert verdict is not None  # only verdicts become events
     evidence = verdict.evidence
@@ -65,18 +118,20 @@ def insert(connection: sqlite3.Connection, key: str, size: int, event: PendingEv
         "claimed": verdict.claimed,
         "likely": verdict.likely,
         "confidence": float(verdict.confidence),
-        "raw_confidence": verdict.raw_confidence,
-        "defended_confidence": verdict.defended_confidence,
+        "raw_confidence": _number(verdict.raw_confidence),
+        "defended_confidence": _number(verdict.defended_confidence),
         "reason": verdict.reason,
         "dissent": verdict.dissent,
         "box": json.dumps(box),
         "probabilities": json.dumps(probabilities) if probabilities is not None else None,
         "bytes": size,
+        "kept_since": kept_since,
     }
-    marks = ", ".join(f":{column}" for column in values)
-    cursor = connection.execute(f"INSERT INTO events ({', '.join(values)}) VALUES ({marks})", values)
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return Row(values, list(pictures), sorted(event.people), list(deliver_to))
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _rounded(probabilities: Floats) -> list[float]:

@@ -1,15 +1,14 @@
 """The rows of the event log: SQLite in WAL mode beside the folder of evidence pictures.
 
 Invariants, also after ``kill -9`` at any moment and the recovery at the next start: every picture that a row
-speaks of has its file, and every file has its row. They hold because files are complete before their row is
-committed, and rows are gone before their files are removed.
+speaks of has its file, and every file has its row or lies in ``evidence/lost+found/``. They hold because files are
+complete before their row is committed, and what is to be erased is noted in the transaction that deletes its row.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -19,53 +18,76 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import BadInput
-from realtime.outputs.events import evidence_files
-from realtime.outputs.events.rows import COLUMNS, PICTURES_OF, SCHEMA, conditions, event_of, insert
+from realtime.outputs.events import evidence_files, recovery
+from realtime.outputs.events.database import (
+    connect,
+    connect_read_only,
+    for_its_owner_only,
+    take_lock,
+    unusable,
+    unusable_folder,
+)
+from realtime.outputs.events.rows import COLUMNS, SCHEMA, Row, conditions, event_of, new_row
 from realtime.outputs.events.types import PICTURES, Event, EventFilter, PendingEvent
+from realtime.outputs.events.waiting import Waiting
 
 _log = logging.getLogger(__name__)
-_VERSION = 1
+_OPENING = 5.0  # seconds for another program to let go of the database
+_BUSY_MS = 1000  # the same while running: whoever asks the page waits as well
 
 
 class EventStore:
     """Events on disk, for one writing process and any number of reading ones. Safe to share between threads.
 
     ``owner``: this process writes events; it takes the folder's lock and mends what a crash left behind. Without
-    it the store can be read, acknowledged and pruned while another process writes. Raises ``BadInput`` where the
-    folder cannot be used or belongs to another writer.
+    it the store can be read, acknowledged and pruned while another process writes; with ``write`` False it can be read
+    only, also on a read-only disk or in somebody else's folder. Raises ``BadInput`` where the folder cannot be used or
+    belongs to another writer.
     """
 
-    def __init__(self, folder: Path, *, owner: bool = True) -> None:
+    def __init__(self, folder: Path, *, owner: bool = True, write: bool = True) -> None:
         self.folder = folder
         self.pictures = folder / "evidence"
         self.lock = threading.RLock()
         self.recovered = 0
-        if not owner and not (folder / "events.sqlite").is_file():
-            raise BadInput(f"{folder}: there is no event log here; give the folder that a run writes its events to")
         with contextlib.ExitStack() as opened:
             try:
-                self._open(owner, opened)
+                if not owner and not (folder / "events.sqlite").is_file():
+                    raise BadInput(
+                        f"{folder}: there is no event log here; give the folder that a run writes its events to"
+                    )
+                if write:
+                    self._open(owner, opened)
+                else:
+                    self._connection = connect_read_only(folder / "events.sqlite", opened)
+                    opened.callback(self._connection.close)
+                    recovery.check_version(self._connection, folder)
             except sqlite3.DatabaseError as error:
                 raise unusable(folder, error) from None
             except OSError as error:
-                raise BadInput(f"{folder}: {error.strerror}; give a folder that can be written to") from None
+                raise unusable_folder(folder, error) from None
             self._opened = opened.pop_all()
 
     def _open(self, owner: bool, opened: contextlib.ExitStack) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.pictures.mkdir(mode=0o700, exist_ok=True)
-        self.pictures.chmod(0o700)
+        for_its_owner_only(self.pictures, 0o700)
         if owner:
-            opened.callback(_take_lock(self.folder).close)
+            opened.callback(take_lock(self.folder).close)
         database = self.folder / "events.sqlite"
         if not database.is_file() or database.stat().st_size == 0:
-            self._refuse_evidence_without_rows(at_most=0)
-        self._connection = _connect(database)
+            recovery.refuse_evidence_without_rows(self, at_most=0)
+        self._connection = connect(database, _OPENING)
         opened.callback(self._connection.close)
+        recovery.check_version(self._connection, self.folder)
         self._connection.executescript(SCHEMA)
-        self._check_version()
+        recovery.bring_up_to_date(self._connection)
+        self.clock = recovery.stored_clock(self._connection)
+        self._ticked = time.monotonic()
+        self.waiting = Waiting(self.folder / "waiting")
         if owner:
-            self._recover()
+            self.recovered = recovery.recover(self)
+            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
 
     def close(self) -> None:
         """Close the database and free the folder."""
@@ -79,32 +101,81 @@ class EventStore:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.commit()
             except BaseException:
                 self._connection.rollback()
                 raise
-            self._connection.commit()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self.lock:
             return self._connection.execute(sql, values).fetchall()
 
-    def add(self, event: PendingEvent, pictures: Mapping[str, bytes], deliver_to: Sequence[str] = ()) -> Event:
-        """Write pictures, then the row, its people and one outbox entry for every target. Raises ``OSError``."""
-        key = uuid.uuid4().hex
-        size = evidence_files.write_folder(self.pictures, key, pictures) if pictures else 0
-        try:
+    def now(self) -> float:
+        """The proven time, by which events grow old; seconds since the epoch."""
+        return self.clock.proven + time.monotonic() - self._ticked
+
+    def tick(self, step: float) -> None:
+        """Look at the clocks, and keep what they say; ``step``: see ``ProvenClock``. Raises ``sqlite3.Error``."""
+        with self.lock:
+            now = time.monotonic()
+            self.clock.step = step
+            later = self.clock.tick(time.time(), now - self._ticked)
+            self._ticked = now
             with self.transaction() as connection:
-                event_id = insert(connection, key, size, event)
-                connection.executemany("INSERT INTO pictures VALUES (?, ?)", [(event_id, name) for name in pictures])
-                connection.executemany("INSERT INTO people VALUES (?, ?)", [(event_id, n) for n in event.people])
-                connection.executemany(
-                    "INSERT INTO outbox (event_id, target, created_at) VALUES (?, ?, ?)",
-                    [(event_id, target, time.time()) for target in deliver_to],
+                if later:
+                    connection.execute("UPDATE events SET kept_since = kept_since + ?", (later,))
+                    connection.execute("UPDATE outbox SET created_at = created_at + ?", (later,))
+                connection.execute(
+                    "INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)",
+                    (self.clock.proven, self.clock.on_trial, self.clock.tried),
                 )
-        except sqlite3.Error as error:
-            evidence_files.remove_folder(self.pictures, key)
-            raise OSError(f"the event could not be stored: {error}") from error
+
+    def add(self, event: PendingEvent, pictures: Mapping[str, bytes], deliver_to: Sequence[str] = ()) -> list[Event]:
+        """Write pictures, then the row; gives the events whose rows are stored by now, oldest first.
+
+        Where the pictures cannot be written the row goes without; where the row cannot, it waits, see ``land``. Raises
+        ``OSError`` where it cannot even wait.
+        """
+        key, size = uuid.uuid4().hex, 0
+        try:
+            size = evidence_files.write_folder(self.pictures, key, pictures) if pictures else 0
+        except OSError as error:
+            away = "" if self.pictures.is_dir() else "; put the folder back"
+            _log.warning("%s: an event is kept without pictures: %s%s", self.pictures, error.strerror or error, away)
+            pictures = {}
+        with self.lock:
+            row = new_row(key, size, event, [*pictures], deliver_to, self.now())
+            if not self.waiting:
+                with contextlib.suppress(sqlite3.Error):
+                    return [self._insert(row)]
+            if not self.waiting.add(row):
+                raise OSError(f"{len(self.waiting)} events wait already")
+            return self.land()
+
+    def land(self) -> list[Event]:
+        """Store the rows that wait, as far as that can be done now; gives their events."""
+        landed: list[Event] = []
+        with self.lock:
+            if not self.waiting:
+                return landed
+            try:
+                self._connection.execute("PRAGMA busy_timeout = 0")  # the next try comes soon
+                self.waiting.land(lambda row: landed.append(self._insert(row)))
+            except (sqlite3.Error, OSError) as error:
+                _log.debug("events wait: %s", error)
+            finally:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        return landed
+
+    def _insert(self, row: Row) -> Event:
+        found = self.rows("SELECT id FROM events WHERE key = ?", (row.key,))  # stored, and then the program was killed
+        if found:
+            event_id = found[0][0]
+        else:
+            with self.transaction() as connection:
+                event_id = row.insert(connection)
         stored = self.get(event_id)
         assert stored is not None
         return stored
@@ -151,78 +222,18 @@ class EventStore:
     def remove(self, event_ids: Sequence[int], *, overwrite: bool = False) -> int:
         """Delete events: first all rows, then their pictures. Gives how many there were."""
         marks = ",".join("?" * len(event_ids))
-        keys = [key for (key,) in self.rows(f"SELECT key FROM events WHERE id IN ({marks})", event_ids)]
         with self.transaction() as connection:
-            connection.execute(f"DELETE FROM events WHERE id IN ({marks})", event_ids)
-        for key in keys:
-            evidence_files.remove_folder(self.pictures, key, overwrite=overwrite)
-        return len(keys)
-
-    def _check_version(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
-            raise BadInput(f"{self.folder}: the event log was written by a newer version; update this program")
-        self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-    def _refuse_evidence_without_rows(self, at_most: int) -> None:
-        """Lest the pictures of a database that is gone be taken for leftovers of a crash."""
-        found = len(evidence_files.event_folders(self.pictures))
-        if found > at_most:
-            raise BadInput(
-                f"{self.folder}: evidence/ holds the pictures of {found} events, and events.sqlite speaks of none; "
-                "put their database back, or give another folder"
+            connection.execute(
+                f"INSERT INTO erasing (key, overwrite) SELECT key, ? FROM events WHERE id IN ({marks})",
+                (overwrite, *event_ids),
             )
+            count = connection.execute(f"DELETE FROM events WHERE id IN ({marks})", event_ids).rowcount
+        self.finish_erasing()
+        return count
 
-    def _recover(self) -> None:
-        if not self.rows("SELECT 1 FROM sqlite_sequence WHERE name = 'events'"):  # not one event was ever committed
-            self._refuse_evidence_without_rows(at_most=1)  # a crash leaves the pictures of the one being written
-        rows = self.rows(f"SELECT key, {PICTURES_OF} FROM events")
-        wanted = {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
-        pictured = sum(bool(names) for names in wanted.values())
-        if pictured and not evidence_files.event_folders(self.pictures):  # moved away, or not mounted yet
-            raise BadInput(
-                f"{self.folder}: events.sqlite speaks of the pictures of {pictured} events, and evidence/ holds none; "
-                "put them back, or give another folder"
-            )
-        self.recovered, missing = evidence_files.sweep(self.pictures, wanted)
-        for key, names in missing.items():
-            _log.warning("event %s has lost its pictures: %s", key, ", ".join(sorted(names)))
+    def finish_erasing(self) -> None:
+        """Erase the pictures that are to be: noted with their rows' deletion, so that a crash does not keep them."""
+        for number, key, name, overwrite in self.rows("SELECT id, key, name, overwrite FROM erasing"):
+            evidence_files.erase(self.pictures, key, name, overwrite=bool(overwrite))
             with self.transaction() as connection:
-                connection.executemany(
-                    "DELETE FROM pictures WHERE name = ? AND event_id = (SELECT id FROM events WHERE key = ?)",
-                    [(name, key) for name in names],
-                )
-        if self.recovered:
-            _log.info("event log: removed %d leftovers of an interrupted run", self.recovered)
-
-
-def unusable(folder: Path, error: sqlite3.DatabaseError) -> BadInput:
-    """What to say of a database that cannot be used: whether it is in use or damaged."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extension
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return BadInput(f"{folder}: another program holds events.sqlite locked; close that program")
-    return BadInput(f"{folder}: the event log cannot be used ({error}); repair events.sqlite, or give another folder")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite gives its -wal and -shm files the permissions of the database, so this one has to be made first.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # takes effect in an empty database only
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def _take_lock(folder: Path) -> sqlite3.Connection:
-    """An exclusive lock that ends with the process and works wherever SQLite does."""
-    path = folder / "writer.lock"
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    guard = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
-    try:
-        guard.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError:
-        guard.close()
-        raise BadInput(f"{folder}: another running program writes its events here; give this one its own") from None
-    return guard
+                connection.execute("DELETE FROM erasing WHERE id = ?", (number,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from importlib import resources
 from typing import Any, cast
@@ -76,7 +77,11 @@ class Api:
         ]
         return Starlette(
             routes=[Route(path, handler, methods=methods) for path, handler, methods in routes],
-            exception_handlers={HTTPException: cast(Any, _as_json), 500: cast(Any, _failed)},
+            exception_handlers={
+                HTTPException: cast(Any, _as_json),
+                sqlite3.OperationalError: cast(Any, _busy),
+                500: cast(Any, _failed),
+            },
         )
 
     async def page(self, request: Request) -> Response:
@@ -276,6 +281,11 @@ async def _body(request: Request) -> bytes:
 
 async def _as_json(request: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    message = f"the event log cannot be used now ({error}); try again, or look at its disk"
+    return JSONResponse({"error": message}, 503, headers={"retry-after": "2"})
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -30,6 +30,9 @@ print("open", flush=True)
 for number in range(1_000_000):
     log.offer(frame(), [attack(track_id=number) if number % 3 else sighting(name="Bob", track_id=number)], 0.0)
     log.flush()
+    if number == 0:
+        print("stored", flush=True)
+    log.acknowledge(number + 1)
     if number % 5 == 4:
         retention.prune(log.store, settings)
     if number % 11 == 10:
@@ -42,11 +45,13 @@ def test_every_event_has_its_files_and_every_file_its_event_after_kill_9(tmp_pat
     folder = tmp_path / "events"
     chance = random.Random(5)
     written = leftovers = 0
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         child = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent)], stdout=subprocess.PIPE
         )
         assert child.stdout.readline() == b"open\n"
+        if kill % 2:  # the others may be killed within the first event
+            assert child.stdout.readline() == b"stored\n"
         time.sleep(chance.uniform(0.0, 0.4))
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
@@ -58,10 +63,11 @@ def test_every_event_has_its_files_and_every_file_its_event_after_kill_9(tmp_pat
         expected = set()
         for event in store.query(EventFilter(limit=10_000)):
             written = max(written, event.id)
-            assert set(event.pictures) >= set(PICTURES) - {"frame"}
+            assert set(event.pictures) >= set(PICTURES) - {"frame"} or not event.pictures  # for want of room
             expected |= {store.picture_path(event.id, name) for name in event.pictures}
-        assert {path for path in store.pictures.rglob("*") if path.is_file()} == expected
+        found = {path for path in store.pictures.rglob("*") if path.is_file()}
+        assert {path for path in found if "lost+found" not in path.parts} == expected
         assert all(path.stat().st_size > 60 for path in expected)
         store.close()
-    assert written >= KILLS, "the child was killed before it did anything"
-    print(f"{KILLS} kills, {written} events, {leftovers} leftovers removed")
+    assert written >= KILLS // 2, "the child was killed before it did anything"
+    print(f"{KILLS} kills, {written} events, {leftovers} leftovers set aside")

@@ -71,17 +71,29 @@ def test_events_that_closing_had_no_time_for_are_told_and_those_that_it_waits_fo
         assert (told == "") if patient else ("events were not stored" in told)
 
 
-def test_a_failing_disk_is_counted_and_the_log_goes_on(open_log, monkeypatch):
-    log = open_log()
+def test_on_a_disk_that_takes_no_pictures_the_row_is_stored_all_the_same(open_log, monkeypatch, caplog):
+    log = open_log(deliver_to=["webhook"])
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
         broken.setattr(evidence_files, "write_folder", full)
-        assert stored(log, attack(track_id=1)) == []
-    assert len(stored(log, attack(track_id=2))) == 1
-    assert log.counts()["failed"] == 1
+        assert [event.pictures for event in stored(log, attack(track_id=1))] == [()]
+    assert len(stored(log, attack(track_id=2))[0].pictures) == 5
+    assert (log.counts()["failed"], log.counts()["without_pictures"]) == (0, 1)
+    assert log.store.rows("SELECT event_id FROM outbox") == [(1,), (2,)]
+    assert "an event is kept without pictures: No space left on device" in caplog.text
+
+
+def test_while_the_folder_of_evidence_is_away_rows_are_stored_and_delivered(open_log, caplog):
+    log = open_log(deliver_to=["webhook"])
+    log.store.pictures.rename(log.store.folder / "elsewhere")
+    assert [event.pictures for event in stored(log, attack(track_id=1))] == [()]
+    assert "put the folder back" in caplog.text
+    (log.store.folder / "elsewhere").rename(log.store.pictures)
+    assert len(stored(log, attack(track_id=2))[0].pictures) == 5
+    assert log.store.rows("SELECT event_id FROM outbox") == [(1,), (2,)]
 
 
 def test_below_the_floor_of_free_disk_the_event_is_kept_without_pictures(open_log):

@@ -7,6 +7,7 @@ import pytest
 from sightings import attack, damage, stored
 
 from models.errors import BadInput
+from realtime.outputs.events import retention
 from realtime.outputs.events import store as event_store
 from realtime.outputs.events.store import EventStore
 
@@ -25,7 +26,7 @@ def files(folder):
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def test_leftovers_of_a_crash_are_removed_and_lost_pictures_are_noticed(folder):
+def test_leftovers_of_a_crash_are_set_aside_and_lost_pictures_are_noticed(folder):
     pictures = folder / "evidence"
     kept, damaged = sorted(pictures.glob("*/*"))
     part, without_row = pictures / (".part-" + "0" * 32), pictures / "00" / ("0" * 32)
@@ -37,9 +38,34 @@ def test_leftovers_of_a_crash_are_removed_and_lost_pictures_are_noticed(folder):
     assert again.recovered == 2
     assert not part.exists()
     assert not without_row.exists()
+    assert [file.read_bytes() for file in (pictures / "lost+found").rglob("frame.jpg")] == [b"x", b"x"]
     assert sorted(len(event.pictures) for event in again.query()) == [4, 5]
     assert len(list(kept.iterdir())) == 5
     again.close()
+
+
+def test_an_older_database_loses_no_picture_and_the_newer_one_finds_them_all_again(open_log):
+    log = open_log()
+    stored(log, attack(track_id=1))
+    log.close()
+    folder = log.store.folder
+    older = (folder / "events.sqlite").read_bytes()
+    log = open_log()
+    for number in range(2, 5):
+        stored(log, attack(track_id=number))
+    log.close()
+    newer, before = (folder / "events.sqlite").read_bytes(), files(folder / "evidence")
+    (folder / "events.sqlite").write_bytes(older)
+    for _ in range(2):
+        again = EventStore(folder)
+        assert [len(event.pictures) for event in again.query()] == [5]
+        again.close()
+    assert len(files(folder / "evidence")) == len(before)
+    (folder / "events.sqlite").write_bytes(newer)
+    again = EventStore(folder)
+    assert [len(event.pictures) for event in again.query()] == [5, 5, 5, 5]
+    again.close()
+    assert files(folder / "evidence") == before
 
 
 def test_a_folder_of_evidence_that_is_away_is_missed_and_not_forgotten(folder):
@@ -55,12 +81,26 @@ def test_a_folder_of_evidence_that_is_away_is_missed_and_not_forgotten(folder):
     assert files(evidence) == before
 
 
-def test_a_picture_whose_row_was_forgotten_is_removed(folder):
+def test_a_picture_that_no_row_speaks_of_is_spoken_of_again(folder):
     with contextlib.closing(sqlite3.connect(folder / "events.sqlite")) as connection, connection:
         connection.execute("DELETE FROM pictures WHERE name = 'frame'")
     again = EventStore(folder)
-    assert again.recovered == 2
-    assert list(folder.rglob("frame.jpg")) == []
+    assert [len(event.pictures) for event in again.query()] == [5, 5]
+    again.close()
+
+
+def test_what_was_being_erased_when_the_program_was_killed_is_erased_at_the_next_start(open_log, monkeypatch):
+    log = open_log()
+    for number in (1, 2):
+        stored(log, attack(track_id=number, claimed="Ada" if number == 1 else "Cyd", likely=None))
+    with monkeypatch.context() as killed:
+        killed.setattr(EventStore, "finish_erasing", lambda _: None)
+        retention.forget_person(log.store, "Ada")
+    log.close()
+    assert len(list(log.store.pictures.glob("??/*"))) == 2
+    again = EventStore(log.store.folder)
+    assert len(list(again.pictures.glob("??/*"))) == 1
+    assert not (again.pictures / "lost+found").exists()
     again.close()
 
 
@@ -115,11 +155,14 @@ def test_evidence_whose_database_is_gone_is_refused_and_kept(folder, left):
     again.close()
 
 
-def test_a_crash_within_the_very_first_event_is_cleared_away(tmp_path):
+def test_a_crash_within_the_very_first_event_does_not_keep_the_log_from_opening(tmp_path):
     EventStore(tmp_path).close()
-    (tmp_path / "evidence" / "00" / ("0" * 32)).mkdir(parents=True)
+    left = tmp_path / "evidence" / "00" / ("0" * 32)
+    left.mkdir(parents=True)
+    (left / "frame.jpg").write_bytes(b"x")
     again = EventStore(tmp_path)
     assert again.recovered == 1
+    assert not left.exists()
     again.close()
 
 
