@@ -1,6 +1,6 @@
 // Everything about one event, in a dialog.
 import { fetchJson, find, make, percent } from "./dom.js";
-import { KINDS, picture, steps } from "./events.js";
+import { KINDS, picture, steps } from "./evidence.js";
 
 const dialog = find("#detail");
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });

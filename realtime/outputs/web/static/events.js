@@ -1,9 +1,8 @@
 // The list of events: what is stored, and what happens now; filters, a person's history, acknowledging.
 import { fetchJson, find, icon, make, percent, timeOf } from "./dom.js";
 import { openDetail } from "./detail.js";
+import { KINDS, picture, steps } from "./evidence.js";
 
-export const KINDS = { suspected_attack: "Suspected attack", known: "Known", unknown: "Unknown", same_name_twice: "Same name twice" };
-export const STEPS = { before: "Before", saliency: "Saliency", mask: "Mask", after: "After" };
 const MOST = 200; // cards kept in the page
 const shown = new Map();
 const form = find("#filters");
@@ -125,15 +124,6 @@ function card(event, fresh) {
     attack ? steps(event) : null,
     actions(event));
   return item;
-}
-
-export function steps(event) {
-  return make("ul", { class: "steps" }, ...Object.entries(STEPS).filter(([name]) => event.pictures.includes(name)).map(([name, title]) =>
-    make("li", {}, make("figure", {}, picture(event, name, title), make("figcaption", {}, title)))));
-}
-
-export function picture(event, name, title) {
-  return make("img", { src: `/api/events/${event.id}/${name}`, alt: `${title}: ${event.text}`, class: name, loading: "lazy", decoding: "async", width: 112, height: 112 });
 }
 
 function sentence(event) {
