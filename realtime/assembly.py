@@ -19,8 +19,6 @@ from realtime.faces.motion import MotionGate
 from realtime.faces.quality import QualityLimits
 from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
-from realtime.outputs.delivery.mqtt import Mqtt
-from realtime.outputs.delivery.webhook import Webhook
 from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.settings.config import Config, DetectionConfig
@@ -150,7 +148,7 @@ def rules_of(config: Config) -> VerdictRules:
 
 def service_settings(config: Config) -> ServiceSettings:
     """What the configuration asks for beside the pipeline: events, messages to others, the live page."""
-    events, hook, broker, web = config.events, config.webhook, config.mqtt, config.web
+    events, web = config.events, config.web
     certificate = (Path(web.certificate), Path(web.key)) if web.certificate and web.key else None
     return ServiceSettings(
         folder=None if events.folder is None else Path(events.folder),
@@ -161,17 +159,7 @@ def service_settings(config: Config) -> ServiceSettings:
             pixelate_others=events.pixelate_others,
         ),
         find_faces=_bystander_finder(config) if events.folder is not None and events.pixelate_others else None,
-        webhook=None if hook.url is None else Webhook(hook.url, secret=_revealed(hook.secret)),
-        mqtt=None
-        if broker.host is None
-        else Mqtt(
-            broker.host,
-            broker.port,
-            topic=broker.topic,
-            user=broker.user,
-            password=_revealed(broker.password),
-            tls=broker.tls,
-        ),
+        deliveries={name: section.open() for name, section in config.deliveries().items()},
         page=PageSettings(web.host, web.port, _revealed(web.token), certificate) if web.enabled else None,
     )
 

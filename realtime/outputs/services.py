@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from models.arrays import Bytes
 from realtime.cameras.states import CameraStatus
 from realtime.metrics import Meter
-from realtime.outputs.delivery.mqtt import Mqtt
+from realtime.outputs.delivery.delivery import Delivery
 from realtime.outputs.delivery.outbox import OutboxSender
-from realtime.outputs.delivery.webhook import Webhook
 from realtime.outputs.events.feed import EventFeed
 from realtime.outputs.events.log import EventLog, Explain
 from realtime.outputs.events.types import EventSettings, FindFaces
@@ -37,14 +36,13 @@ class PageSettings:
 class ServiceSettings:
     """What of all this a run wants. ``folder`` None: no events are kept, and nothing is delivered.
 
-    ``find_faces``: a detector of the event log's own, for ``pixelate_others``.
+    ``find_faces``: a detector of the event log's own, for ``pixelate_others``. ``deliveries``: see their registry.
     """
 
     folder: Path | None = None
     events: EventSettings = field(default_factory=EventSettings)
     find_faces: FindFaces | None = None
-    webhook: Webhook | None = None
-    mqtt: Mqtt | None = None
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     page: PageSettings | None = None
 
 
@@ -96,16 +94,12 @@ class Services:
         self.close()
 
     def _open_events(self, settings: ServiceSettings, folder: Path, explain: Explain | None, stack: ExitStack) -> None:
-        targets = {"webhook": settings.webhook, "mqtt": settings.mqtt}
-        wanted = {name: target for name, target in targets.items() if target is not None}
-        log = EventLog(
-            folder, settings.events, deliver_to=list(wanted), explain=explain, find_faces=settings.find_faces
-        )
+        names, find_faces = list(settings.deliveries), settings.find_faces
+        log = EventLog(folder, settings.events, deliver_to=names, explain=explain, find_faces=find_faces)
         stack.callback(log.close)
-        for target in wanted.values():
-            if isinstance(target, Mqtt):
-                stack.callback(target.close)
-            sender = target.sender(log.store)
+        for name, delivery in settings.deliveries.items():
+            stack.callback(delivery.close)
+            sender = OutboxSender(log.store, name, delivery.deliver)
             stack.callback(sender.stop)
             sender.start()
             self._senders.append(sender)

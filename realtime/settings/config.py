@@ -7,22 +7,20 @@ lie beside it.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_model, model_validator
 
 from models.crop.zones import Zone, in_order
 from models.errors import BadInput
+from realtime.outputs.delivery.delivery import DeliverySection
+from realtime.outputs.delivery.registry import DELIVERIES
 from realtime.settings.paths import BundlePath, FilePath, SourcePath
+from realtime.settings.section import Section
 from realtime.settings.yaml_file import read_model
-
-
-class Section(BaseModel):
-    """Common to all sections: no unknown key, no silent conversion, nothing changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def _number_as_text(value: Any) -> Any:
@@ -207,26 +205,8 @@ class WebConfig(Section):
         return self
 
 
-class WebhookConfig(Section):
-    """Posting every event to an address."""
-
-    url: str | None = Field(default=None, description="http(s) address; ${ENV_VAR} for credentials")
-    secret: SecretStr | None = Field(default=None, description="Signs the posts (HMAC-SHA256)")
-
-
-class MqttConfig(Section):
-    """Publishing every event to an MQTT broker."""
-
-    host: str | None = Field(default=None, description="The broker; needs the extra mqtt")
-    port: int = Field(default=1883, ge=1, le=65535, description="The broker's port")
-    topic: str = Field(default="spectaclear", min_length=1, description="Events go below this topic")
-    user: str | None = Field(default=None, description="For the broker")
-    password: SecretStr | None = Field(default=None, description="For the broker; ${ENV_VAR}")
-    tls: bool = Field(default=False, description="Encrypt the connection (brokers use port 8883 then)")
-
-
-class Config(Section):
-    """Everything."""
+class Sections(Section):
+    """Everything but the deliveries of events, which stand in their registry."""
 
     cameras: list[CameraConfig] = Field(default_factory=lambda: [CameraConfig()], min_length=1, max_length=64)
     detection: DetectionConfig = DetectionConfig()
@@ -240,29 +220,55 @@ class Config(Section):
     output: OutputConfig = OutputConfig()
     events: EventsConfig = EventsConfig()
     web: WebConfig = WebConfig()
-    webhook: WebhookConfig = WebhookConfig()
-    mqtt: MqttConfig = MqttConfig()
 
     @model_validator(mode="after")
-    def _messages_come_from_events(self) -> Config:
-        if (self.webhook.url or self.mqtt.host) and not self.events.folder:
-            raise ValueError("webhook and mqtt send stored events; give events.folder")
+    def _messages_come_from_events(self) -> Self:
+        if self.deliveries() and not self.events.folder:
+            raise ValueError(f"{' and '.join(self.deliveries())}: only stored events are sent; give events.folder")
         return self
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Config:
+    def _names_differ(self) -> Self:
         names = [camera.name for camera in self.cameras]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"cameras: {names.count(name)} cameras are named '{name}'; give each its own name")
         return self
 
-    def with_source(self, source: str, *, every_frame: bool | None = None) -> Config:
+    def deliveries(self) -> dict[str, DeliverySection]:
+        """The sections of those deliveries that are asked for, by name."""
+        sections = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: section
+            for name, section in sections.items()
+            if isinstance(section, DeliverySection) and section.asked_for
+        }
+
+    def with_source(self, source: str, *, every_frame: bool | None = None) -> Self:
         """This configuration with one camera: ``source`` with the first camera's other settings."""
         changes: dict[str, Any] = {"source": source}
         if every_frame is not None:
             changes["every_frame"] = every_frame
         return self.model_copy(update={"cameras": [self.cameras[0].model_copy(update=changes)]})
+
+
+def config_model() -> type[Config]:
+    """The model of a configuration: its sections, and one for every delivery that the registry has now."""
+    return _with_sections(tuple(DELIVERIES.items()))
+
+
+@cache
+def _with_sections(deliveries: tuple[tuple[str, type[DeliverySection]], ...]) -> type[Config]:
+    sections: dict[str, Any] = {name: (section, section()) for name, section in deliveries}
+    return cast("type[Config]", create_model("Config", __base__=Sections, __doc__="Everything.", **sections))
+
+
+if TYPE_CHECKING:
+
+    class Config(Sections):
+        """Everything."""
+else:
+    Config = config_model()
 
 
 def load_config(path: str | Path | None = None, *, sources: bool = True) -> Config:
@@ -274,7 +280,7 @@ def load_config(path: str | Path | None = None, *, sources: bool = True) -> Conf
     """
     if path is None:
         return Config()
-    return read_model(find_config(path), Config, unused="" if sources else "cameras.*.source")
+    return read_model(find_config(path), config_model(), unused="" if sources else "cameras.*.source")
 
 
 def find_config(name: str | Path) -> Path:

@@ -8,10 +8,32 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import Field, SecretStr
+
 from models.errors import BadInput
-from realtime.outputs.delivery.outbox import OutboxSender
-from realtime.outputs.events.store import EventStore
+from realtime.outputs.delivery.delivery import DeliverySection
 from realtime.system.redact import remember_secret
+
+
+class MqttConfig(DeliverySection):
+    """Publishing every event to an MQTT broker."""
+
+    host: str | None = Field(default=None, description="The broker; needs the extra mqtt")
+    port: int = Field(default=1883, ge=1, le=65535, description="The broker's port")
+    topic: str = Field(default="spectaclear", min_length=1, description="Events go below this topic")
+    user: str | None = Field(default=None, description="For the broker")
+    password: SecretStr | None = Field(default=None, description="For the broker; ${ENV_VAR}")
+    tls: bool = Field(default=False, description="Encrypt the connection (brokers use port 8883 then)")
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether there is a broker."""
+        return self.host is not None
+
+    def open(self) -> Mqtt:
+        """The connection to the broker. Raises ``BadInput``."""
+        password = None if self.password is None else self.password.get_secret_value()
+        return Mqtt(self.host or "", self.port, topic=self.topic, user=self.user, password=password, tls=self.tls)
 
 
 class Mqtt:
@@ -50,10 +72,6 @@ class Mqtt:
         self._client: Any = None
         if password:
             remember_secret(password)
-
-    def sender(self, store: EventStore, **options: Any) -> OutboxSender:
-        """The thread that empties the outbox ``"mqtt"`` through this."""
-        return OutboxSender(store, "mqtt", self.deliver, **options)
 
     def deliver(self, event: dict[str, Any]) -> None:
         """Publish one event and wait until the broker has it. Raises an exception where it has not."""

@@ -15,14 +15,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from realtime.outputs.delivery.delivery import Refused
 from realtime.outputs.events.store import EventStore
 from realtime.system.redact import redact
 
 _log = logging.getLogger(__name__)
-
-
-class Refused(Exception):
-    """The target answers that it will never take this one."""
 
 
 class OutboxSender:

@@ -16,12 +16,29 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from pydantic import Field, SecretStr
+
 from models.errors import BadInput
-from realtime.outputs.delivery.outbox import OutboxSender, Refused
-from realtime.outputs.events.store import EventStore
+from realtime.outputs.delivery.delivery import DeliverySection, Refused
 from realtime.system.redact import redact, remember_secret
 
 _NEVER = (400, 405, 410, 413, 415, 422)  # the receiver says that this request is wrong, not that it is unwell
+
+
+class WebhookConfig(DeliverySection):
+    """Posting every event to an address."""
+
+    url: str | None = Field(default=None, description="http(s) address; ${ENV_VAR} for credentials")
+    secret: SecretStr | None = Field(default=None, description="Signs the posts (HMAC-SHA256)")
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether there is an address."""
+        return self.url is not None
+
+    def open(self) -> Webhook:
+        """The webhook. Raises ``BadInput``."""
+        return Webhook(self.url or "", secret=None if self.secret is None else self.secret.get_secret_value())
 
 
 class Webhook:
@@ -55,10 +72,6 @@ class Webhook:
             if value:
                 remember_secret(value)
 
-    def sender(self, store: EventStore, **options: Any) -> OutboxSender:
-        """The thread that empties the outbox ``"webhook"`` through this."""
-        return OutboxSender(store, "webhook", self.deliver, **options)
-
     def deliver(self, event: dict[str, Any]) -> None:
         """Post one event. Raises ``Refused``, or another exception where it may work later."""
         body = json.dumps(event, ensure_ascii=False).encode()
@@ -75,6 +88,9 @@ class Webhook:
             raise Refused(f"the webhook answers {status}")
         if not 200 <= status < 300:
             raise ConnectionError(f"the webhook answers {status}")
+
+    def close(self) -> None:
+        """Nothing stays open between two events."""
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._scheme == "https":

@@ -56,7 +56,7 @@ def test_frames_that_were_not_displayed_are_told_by_camera_and_reason():
 
 def test_what_a_webhook_does_not_take_is_seen_in_the_metrics(tmp_path):
     webhook = Webhook("http://127.0.0.1:9/")  # nobody listens there
-    settings = ServiceSettings(tmp_path / "events", ROOMY, webhook=webhook, page=PageSettings(port=0))
+    settings = ServiceSettings(tmp_path / "events", ROOMY, deliveries={"webhook": webhook}, page=PageSettings(port=0))
     with Services(settings, statuses) as services:
         for number in range(3):
             services.events.offer(frame(wall_time=time.time()), [attack(track_id=number)], 0.0)
@@ -79,7 +79,7 @@ def test_what_a_webhook_does_not_take_is_seen_in_the_metrics(tmp_path):
 def test_closing_is_quick_and_leaves_no_thread_behind_though_the_webhook_does_not_answer(tmp_path):
     before = set(threading.enumerate())
     settings = ServiceSettings(
-        tmp_path / "events", ROOMY, webhook=Webhook("http://192.0.2.1/"), page=PageSettings(port=0)
+        tmp_path / "events", ROOMY, deliveries={"webhook": Webhook("http://192.0.2.1/")}, page=PageSettings(port=0)
     )
     services = Services(settings, statuses)
     services.events.offer(frame(), [], 0.0)

@@ -128,7 +128,8 @@ def test_secrets_reach_the_parts_that_need_them_and_no_representation(tmp_path):
     assert "hunter2" not in repr(config)
     settings = service_settings(config)
     assert settings.page.token == "hunter2-hunter2-hunter2"
-    assert (settings.webhook._secret, settings.mqtt._password) == ("hunter2", "hunter2")
+    webhook, mqtt = (settings.deliveries[name] for name in ("webhook", "mqtt"))
+    assert (webhook._secret, mqtt._password) == ("hunter2", "hunter2")
 
 
 def test_credentials_come_from_the_environment(tmp_path, monkeypatch):

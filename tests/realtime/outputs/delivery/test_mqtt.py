@@ -12,6 +12,7 @@ from sightings import attack, frame
 
 from models.errors import BadInput
 from realtime.outputs.delivery.mqtt import Mqtt
+from realtime.outputs.delivery.outbox import OutboxSender
 
 
 class Broker(socketserver.ThreadingTCPServer):
@@ -73,7 +74,7 @@ def broker():
 def test_events_are_published_and_confirmed(open_log, broker):
     server, log = broker(), open_log(deliver_to=["mqtt"])
     target = Mqtt(*server.server_address)
-    sender = target.sender(log.store, poll=0.02)
+    sender = OutboxSender(log.store, "mqtt", target.deliver, poll=0.02)
     sender.start()
     log.offer(frame(camera="yard/1+"), [attack()], 0.0)
     end = time.monotonic() + 5

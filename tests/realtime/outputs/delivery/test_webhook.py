@@ -95,7 +95,7 @@ def send(open_log):
     senders = []
 
     def started(log, url, **options):
-        sender = Webhook(url, **options).sender(log.store, **QUICK)
+        sender = OutboxSender(log.store, "webhook", Webhook(url, **options).deliver, **QUICK)
         senders.append(sender)
         sender.start()
         return sender
@@ -204,7 +204,8 @@ def test_waits_double_up_to_the_longest(open_log):
 def test_an_entry_is_given_up_after_its_time(open_log, receive):
     log, server = open_log(deliver_to=["webhook"]), receive(*[500] * 100)
     happen(log, 1)
-    sender = Webhook(f"http://{server.url}/").sender(log.store, give_up_after=0.0, **QUICK)
+    deliver = Webhook(f"http://{server.url}/").deliver
+    sender = OutboxSender(log.store, "webhook", deliver, give_up_after=0.0, **QUICK)
     sender.start()
     until(lambda: sender.counts()["given_up"] == 1)
     sender.stop()
