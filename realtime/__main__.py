@@ -1,4 +1,4 @@
-"""``python -m realtime demo | run | check | identify | events``: the command line."""
+"""``python -m realtime demo | run | check | identify | events | config``: the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from pydantic import SecretStr
 
 from models.errors import BadInput
+from realtime.commands import config as config_cli
 from realtime.outputs.events import commands as events_cli
 from realtime.settings.config import CameraConfig, Config, load_config
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recognition that notices adversarial glasses.")
 
 app.add_typer(events_cli.app, name="events")
+app.add_typer(config_cli.app, name="config")
 
 LONGEST = 1e9  # seconds, thirty years
 

@@ -57,13 +57,13 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "extra_forbidden":
         line = f"{key}: unknown key; {_known_keys(schema, first['loc'])}"
     elif first["type"] == "missing":
-        line = f"{key}: missing; expected {_allowed(schema, first['loc'])}"
+        line = f"{key}: missing; expected {allowed(schema, first['loc'])}"
     elif first["type"] in ("value_error", "assertion_error"):
         line = (f"{key}: " if key else "") + first["msg"].removeprefix("Value error, ")
     else:
         secret = bool(_node_at(schema, first["loc"]).get("writeOnly"))  # so pydantic marks a SecretStr
         found = _shown(first["input"], secret=secret)
-        line = f"{key}: found {found}, expected {_allowed(schema, first['loc'])}"
+        line = f"{key}: found {found}, expected {allowed(schema, first['loc'])}"
         line += "; put it in quotes" * (first["type"] == "string_type" and isinstance(first["input"], int | float))
     return line + (f" (and {more} more)" if more else "")
 
@@ -140,7 +140,8 @@ def _known_keys(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> s
     return f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(known)}"
 
 
-def _allowed(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+def allowed(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+    """What the schema allows at ``location``, in words: ``a whole number from 1 to 64``."""
     node = _node_at(schema, location)
     if "enum" in node or "const" in node:
         return f"one of {', '.join(str(option) for option in node.get('enum', [node.get('const')]))}"

@@ -38,7 +38,7 @@ def moments(film: Path, seconds: list[float]) -> list[Bytes]:
 
 @app.command()
 def main(
-    out: Annotated[Path, typer.Option("--out", help="The picture (.png).")] = Path("docs/live_view.png"),
+    out: Annotated[Path, typer.Option("--out", help="The picture (.png).")] = Path("docs/pictures/live_view.png"),
     act_seconds: Annotated[float, typer.Option("--act-seconds", min=2, help="Length of an act.")] = 8.0,
     at: Annotated[float, typer.Option("--at", min=0, max=1, help="Which moment of each act, as a share.")] = 0.85,
     json_file: cli.JsonFile = None,

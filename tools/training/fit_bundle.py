@@ -60,7 +60,7 @@ class Job:
 def recipe(
     versions: int, epochs: int, block_epochs: int, seed: int, teacher: Path | None, strangers: Path | None
 ) -> RecipeSettings:
-    """The recipe that was best on validation (docs/measurements.md, "The head's recipe"), cut to what was given."""
+    """The recipe that was best on validation (docs/lab_notes: the head's recipe), cut to what was given."""
     head = replace(
         FitSettings(epochs=epochs, seed=seed),
         distillation=4.0 if teacher else 0.0,
