@@ -60,7 +60,9 @@ def settings(section: str, model: type[BaseModel]) -> list[Setting]:
     rows = []
     for name, field in model.model_fields.items():
         if model_in(field.annotation) is None:
-            takes = allowed(schema, (name,)) + (", or empty" if field.get_default(call_default_factory=True) is None else "")
+            takes = allowed(schema, (name,)) + (
+                ", or empty" if field.get_default(call_default_factory=True) is None else ""
+            )
             rows.append(Setting(section, name, takes, _default(field), field.description or ""))
     return rows
 

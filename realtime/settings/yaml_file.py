@@ -119,7 +119,9 @@ def _node_at(schema: Mapping[str, Any], location: tuple[int | str, ...]) -> Mapp
     node: Mapping[str, Any] = schema
     for part in location:
         node = _resolved(schema, node)
-        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        others = node.get("additionalProperties")  # of a mapping from names to models
+        of_any_name = others if isinstance(others, dict) else {}
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, of_any_name)
     return _resolved(schema, node)
 
 

@@ -1,6 +1,6 @@
 """Writes ``docs/configuration.md`` from the schema in ``realtime/settings/config.py``.
 
-    python -m tools.maintain.configuration_page
+python -m tools.maintain.configuration_page
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ HEAD = """\
 
 <!-- Written by python -m tools.maintain.configuration_page from realtime/settings/config.py: change it there. -->
 
-A configuration is a YAML file; `--config FILE` reads it. Write down what you want to differ, and leave the rest away. An unknown key, a
-value outside its range or a key given twice is refused in one line that names file, key, what was found and what is allowed.
+A configuration is a YAML file; `--config FILE` reads it. Write down what you want to differ, and leave the rest away.
+An unknown key, a value outside its range or a key given twice is refused in one line that names file, key, what was
+found and what is allowed.
 
 ```sh
 python -m realtime config example > cameras.yaml     # everything, with its default and what it is for
@@ -34,7 +35,8 @@ python -m realtime config check cameras.yaml         # right, or what is wrong a
 python -m realtime config show --config cameras.yaml --changed   # what it changes; passwords are hidden
 ```
 
-`${NAME}` in a value stands for the environment variable of that name; `$${` is a plain `${`. Options of the command line go before the file.
+`${NAME}` in a value stands for the environment variable of that name; `$${` is a plain `${`. Options of the command
+line go before the file.
 Shipped files can be given by name: SHIPPED.
 
 Words such as *crop*, *view* and *saliency* are explained in [the glossary](defence.md#glossary).
@@ -52,7 +54,10 @@ def page() -> str:
         rows = settings(section, model)
         if rows:
             parts.append("\n| key | takes | default | what it is for |\n|---|---|---|---|\n")
-            parts += [f"| `{one.key}` | {_cell(one.takes)} | {_value(one.default)} | {_cell(one.description)} |\n" for one in rows]
+            parts += [
+                f"| `{one.key}` | {_cell(one.takes)} | {_value(one.default)} | {_cell(one.description)} |\n"
+                for one in rows
+            ]
     return "".join(parts)
 
 

@@ -50,7 +50,9 @@ class NumberSpec(Part):
 class TableSpec(Part):
     """One table. A cell that begins with ``=`` is looked up, ``=PATH as SHOWN, SHOWN`` gives several cells."""
 
-    file: str = Field(description="The file of docs/benchmarks that cells are looked up in; '=FILE: PATH' names another")
+    file: str = Field(
+        description="The file of docs/benchmarks that cells are looked up in; '=FILE: PATH' names another"
+    )
     columns: list[str] = Field(min_length=2)
     shown: list[str] = Field(default=["value"], description="How a looked-up cell is shown that does not say it")
     each: list[dict[str, str]] = Field(default=[{}], description="Each row for every one of these; $key is replaced")
@@ -98,7 +100,7 @@ def shown(figure: Any, how: str) -> str:
     """A figure as the text of a cell.
 
     Args:
-        figure: a share (``share``, ``low``, ``high``, ``n``), a mean (``mean`` or ``value`` with the same), or a scalar.
+        figure: a share (``share``, ``low``, ``high``, ``n``), a mean (``mean`` or ``value`` with these), or a scalar.
         how: ``value``, ``interval`` (95 %; over people where the figure has that one), ``n``, or a format
             such as ``{:.1f} s``.
 
@@ -145,7 +147,9 @@ def markdown(spec: TableSpec, figures: Figures) -> str:
         for words in spec.each:
             row = [cell for text in declared for cell in cells(string.Template(text).substitute(words), spec, figures)]
             if len(row) != len(spec.columns):
-                raise BadInput(f"{DECLARED}: {len(row)} cells for {len(spec.columns)} columns in {' | '.join(declared)}")
+                raise BadInput(
+                    f"{DECLARED}: {len(row)} cells for {len(spec.columns)} columns in {' | '.join(declared)}"
+                )
             rows.append(row)
     rule = ["---", *["--:" if _is_number(cell) else "---" for cell in rows[0][1:]]]
     return "\n".join("| " + " | ".join(row) + " |" for row in (spec.columns, rule, *rows))
@@ -190,7 +194,9 @@ def unused(root: Path) -> set[str]:
 
 @app.command()
 def main(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where a document is out of date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a document is out of date.")
+    ] = False,
     root: Annotated[Path, typer.Option("--root", help="The repository.")] = ROOT,
     json_file: cli.JsonFile = None,
 ) -> None:
