@@ -9,11 +9,14 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from realtime.people.crops import prepare
+from realtime.people.preparation import REPORT
+
+_SHOWN = 20  # names of pictures without a crop
 
 app = typer.Typer(add_completion=False, help="Cut canonical face crops out of a folder per person.")
 
@@ -35,6 +38,16 @@ def main(
     cli.console.print(f"{report['kept']} of {report['pictures']} pictures kept, {report['people']} people, in {target}")
     for reason, count in report["reasons"].items():
         cli.console.print(f"  {count} x {reason}")
+    print_left_out(report)
+
+
+def print_left_out(report: dict[str, Any]) -> None:
+    """By name what gave no crop, and why: the first twenty, the others are in ``prepare.json``."""
+    lost = [*report["skipped"], *report["dropped"]]
+    for each in lost[:_SHOWN]:
+        cli.console.print(f"  {Path(each['person'], each['picture'])}: {each['reason']}")
+    if len(lost) > _SHOWN:
+        cli.console.print(f"  and {len(lost) - _SHOWN} more, all named in {REPORT}")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.drawing.overlay import Overlay, Status
 from realtime.people.photo import read_photo
+from realtime.people.pictures import find_faces, find_turned
 from realtime.settings.config import Config
 from realtime.system.command_line import write_whole
 from realtime.types import DetectedFace, TrackedFace
@@ -43,7 +44,8 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
         BadInput: the file is no picture, or it shows no face.
     """
     picture = read_photo(path)
-    faces = detector_of(config.detection).detect(picture)
+    detector = detector_of(config.detection)
+    faces = find_faces(detector, picture) or find_turned(detector, picture)[0]
     if not faces:
         raise BadInput(
             f"{path}: no face was found; give a picture with a face of at least {config.detection.min_face} pixels, "

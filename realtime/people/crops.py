@@ -21,10 +21,12 @@ from rich.progress import track
 from models.arrays import Bytes
 from models.crop.pose import template
 from models.errors import BadInput
+from models.files import inside, read_regular
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
-from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
-from realtime.people.preparation import REPORT, Outcome, earlier_outcomes, summary
+from realtime.people.photo import MAX_BYTES, decode_photo
+from realtime.people.pictures import choose_face, find_faces, find_turned, left_out, people_of
+from realtime.people.preparation import REPORT, Outcome, crop_name, earlier_outcomes, summary
 from realtime.system.command_line import write_json, write_whole
 
 _SMALLEST_EYE_DISTANCE = 12.0  # pixels; below that a face of the crop's 39 (at 112) is mostly invented
@@ -42,6 +44,9 @@ def crop_of(
 ) -> tuple[Bytes | None, str, int]:
     """(crop (size, size, 3) RGB or None, remark or reason for None, number of faces found)."""
     faces = find_faces(detector, bgr)
+    turned = 0
+    if not faces and not keep_undetected:
+        faces, turned = find_turned(detector, bgr)
     if not faces:
         if keep_undetected:
             return crop_face(bgr, nominal_landmarks(bgr.shape), size), "no face found, nominal geometry used", 0
@@ -51,6 +56,8 @@ def crop_of(
     if distance < _SMALLEST_EYE_DISTANCE:
         return None, f"face too small ({distance:.0f} pixels between the eyes)", len(faces)
     remark = "" if len(faces) == 1 else f"{len(faces)} faces, kept the large one near the middle"
+    if turned:
+        remark = "stood on its head, turned" if turned == 180 else "lay on its side, turned"
     return crop_face(bgr, face.landmarks, size), remark, len(faces)
 
 
@@ -75,6 +82,7 @@ def prepare(
     if target.resolve().is_relative_to(source.resolve()):
         raise BadInput(f"{target}: lies in the source; give a folder outside of {source}")
     people = people_of(source, least=1 if allow_single else 2)
+    skipped = left_out(source)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +95,7 @@ def prepare(
     complete = False
 
     def write() -> dict[str, Any]:
-        report = summary(how, [*done.values(), *rest.values()], complete=complete)
+        report = summary(how, [*done.values(), *rest.values()], complete=complete, skipped=skipped)
         write_json(target / REPORT, report)
         return report
 
@@ -130,15 +138,15 @@ def _one(
     earlier: Outcome | None,
 ) -> Outcome:
     try:
-        digest = hashlib.sha256(picture.read_bytes()).hexdigest()[:32]
-    except OSError as error:
-        return Outcome(person, picture.name, False, f"unreadable ({error.strerror})", "")
-    path = _crop_path(target, person, picture.name)
-    if earlier is not None and earlier.digest == digest and (path.exists() or not earlier.kept):
-        return earlier
-    bgr = read_picture(picture)
-    if bgr is None:
-        return Outcome(person, picture.name, False, "not a readable picture", digest)
+        content = read_regular(picture, MAX_BYTES)
+        digest = hashlib.sha256(content).hexdigest()[:32]
+        path = _crop_path(target, person, picture.name)
+        if earlier is not None and earlier.digest == digest and (path.exists() or not earlier.kept):
+            return earlier
+        bgr = decode_photo(content, "the file")
+    except BadInput as error:
+        reason = str(error).removeprefix(f"{picture}: ").removeprefix("the file ").partition(";")[0]
+        return Outcome(person, picture.name, False, reason, "")
     crop, reason, faces = crop_of(bgr, detector, size, keep_undetected=keep_undetected)
     if crop is not None:
         done, png = cv2.imencode(".png", crop[..., ::-1])
@@ -152,13 +160,15 @@ def _one(
 
 
 def _crop_path(target: Path, person: str, picture: str) -> Path:
-    return target / person / f"{picture}.png"
+    return inside(target, person, crop_name(picture))
 
 
 def _delete(target: Path, outcome: Outcome) -> None:
-    """Delete the crop, and the person's folder where nothing else is in it."""
+    """Delete the crop, and the person's folder where nothing else is in it; nothing that a link leads to elsewhere."""
     if outcome.kept:
         path = _crop_path(target, outcome.person, outcome.picture)
+        if path.parent.is_symlink():
+            return
         path.unlink(missing_ok=True)
         with suppress(OSError):  # not empty, or gone already
             path.parent.rmdir()

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from models.arrays import Bytes
 from models.errors import BadInput
 from models.files import read_regular
+from realtime.people.cut_short import is_cut_short
 
 MAX_BYTES: Final = 100 << 20
 MAX_PIXELS: Final = 100_000_000
@@ -25,6 +27,7 @@ SUFFIXES: Final = frozenset(
 )
 _BY_OPENCV: Final = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
 _BY_PILLOW: Final = ("GIF", "JPEG2000", "HEIF", "AVIF")
+_BEHIND: Final = (128, 128, 128)  # behind what is transparent
 _KINDS: Final = "give a JPEG, PNG, WebP, HEIC, AVIF, JPEG 2000, GIF, TIFF or BMP file"
 
 
@@ -40,9 +43,16 @@ def read_photo(path: Path) -> Bytes:
 def decode_photo(content: bytes, name: str) -> Bytes:
     """The same of a file's content; ``name`` is what messages call it.
 
+    What is transparent shows a neutral grey, not what happens to lie beneath. Deep pictures (10, 12 or 14 bits in
+    16, or numbers from 0 to 1) are brought to 8 bits by the bits that they use.
+
     Raises:
-        BadInput: it is no picture, too large, or cut short.
+        BadInput: it is no picture, too large, cut short, or wholly transparent.
     """
+    if not content:
+        raise BadInput(f"{name} is empty (0 bytes); copy it again")
+    if is_cut_short(content):
+        raise BadInput(f"{name} is cut short (truncated): its end is missing; copy it again")
     _know_heif()
     try:
         with warnings.catch_warnings():
@@ -50,7 +60,7 @@ def decode_photo(content: bytes, name: str) -> Bytes:
             with Image.open(io.BytesIO(content), formats=(*_BY_OPENCV, *_BY_PILLOW)) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise _too_many_pixels(name)
-                found = _by_opencv(content) if picture.format in _BY_OPENCV else _by_pillow(picture)
+                found = _by_opencv(content) if _is_for_opencv(picture) else _by_pillow(picture, name)
     except BadInput:
         raise
     except Image.DecompressionBombError:
@@ -62,13 +72,39 @@ def decode_photo(content: bytes, name: str) -> Bytes:
     return found
 
 
+def _is_for_opencv(picture: Image.Image) -> bool:
+    return (
+        picture.format in _BY_OPENCV
+        and picture.mode != "F"
+        and "A" not in picture.getbands()
+        and "transparency" not in picture.info
+    )
+
+
 def _by_opencv(content: bytes) -> Bytes | None:
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    return None if picture is None else picture.astype(np.uint8)
+    picture: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return None if picture is None else _in_eight_bits(picture)
 
 
-def _by_pillow(picture: Image.Image) -> Bytes:
+def _in_eight_bits(picture: npt.NDArray[Any]) -> Bytes:
+    if picture.dtype == np.uint16:
+        used = next((bits for bits in (8, 10, 12, 14) if picture.max() < 1 << bits), 16)
+        return np.asarray(picture >> (used - 8), np.uint8)
+    if picture.dtype != np.uint8:
+        picture = np.nan_to_num(picture.astype(np.float32), posinf=0.0, neginf=0.0)
+        picture = (picture * (255 if picture.max() <= 1 else 1)).round().clip(0, 255)
+    return np.asarray(picture, np.uint8)
+
+
+def _by_pillow(picture: Image.Image, name: str) -> Bytes:
     upright: Any = ImageOps.exif_transpose(picture)
+    if upright.mode == "F":  # numbers of 32 bits, which OpenCV refuses to colour
+        return np.repeat(_in_eight_bits(np.asarray(upright))[..., None], 3, axis=-1)
+    if "A" in upright.getbands() or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+        if upright.getextrema()[3][1] == 0:
+            raise BadInput(f"{name} is wholly transparent: it shows nothing; save it without transparency")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, _BEHIND), upright)
     return np.ascontiguousarray(np.asarray(upright.convert("RGB"), np.uint8)[..., ::-1])
 
 

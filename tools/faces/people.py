@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,8 +82,8 @@ class People:
 
 
 def shown_name(folder: str) -> str:
-    """What a person is called on screen: ``Eileen_Collins`` becomes "Eileen Collins"."""
-    return " ".join(folder.replace("_", " ").split())
+    """What a person is called on screen: ``Eileen_Collins`` becomes "Eileen Collins", in Unicode's composed form."""
+    return " ".join(unicodedata.normalize("NFC", folder).replace("_", " ").split())
 
 
 def read_people(

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import skimage.data
 from models.crop.pose import template
 from models.errors import BadInput
 from realtime.faces.detect import MtcnnDetector
-from realtime.people.crops import nominal_landmarks, prepare
+from realtime.people.crops import crop_of, nominal_landmarks, prepare
+from realtime.people.pictures import find_faces
 from realtime.types import DetectedFace
 from tools.faces.people import read_people
 
@@ -72,11 +74,109 @@ def test_what_was_dropped_is_reported_with_its_reason(source: Path, tmp_path: Pa
     assert {(d["picture"], d["reason"]) for d in report["dropped"]} == {
         ("nobody.jpg", "no face found"),
         ("tiny.png", "face too small (7 pixels between the eyes)"),
-        ("broken.jpg", "not a readable picture"),
-        ("empty.jpg", "not a readable picture"),
+        ("broken.jpg", "is cut short (truncated): its end is missing"),
+        ("empty.jpg", "is empty (0 bytes)"),
     }
+    assert report["skipped"] == [
+        {"person": "Ada", "picture": "notes.txt", "reason": ".txt is no kind of picture that is read"}
+    ]
     assert report["reasons"]["2 faces, kept the large one near the middle"] == 1
     assert json.loads((tmp_path / "out" / "prepare.json").read_text())["kept"] == report["kept"] == 5
+
+
+class Upright(Painted):
+    """Finds a face only where a blue bar lies above it, as the hair lies above a face."""
+
+    def detect(self, bgr: np.ndarray) -> list[DetectedFace]:
+        found = []
+        for face in super().detect(bgr):
+            x1, y1, x2, _ = (round(float(edge)) for edge in face.box)
+            above = bgr[max(0, y1 - 12) : max(0, y1 - 2), x1:x2]
+            if above.size and (above[..., 0] > 200).mean() > 0.5:
+                found.append(face)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("how", "remark"),
+    [
+        (cv2.ROTATE_180, "stood on its head, turned"),
+        (cv2.ROTATE_90_CLOCKWISE, "lay on its side, turned"),
+        (cv2.ROTATE_90_COUNTERCLOCKWISE, "lay on its side, turned"),
+    ],
+)
+@pytest.mark.parametrize("enlarged", [1, 7])
+def test_a_picture_that_was_never_turned_upright_gives_an_upright_crop(how: int, remark: str, enlarged: int) -> None:
+    canvas = np.full((160, 200, 3), 128, dtype=np.uint8)
+    canvas[30:120, 40:130] = (0, 0, 255)
+    canvas[30:75, 40:130, 1] = 40  # the upper half is another red
+    canvas[15:30, 40:130] = (255, 0, 0)
+    canvas = cv2.resize(canvas, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_NEAREST)
+    upright, nothing, _ = crop_of(canvas, Upright(), 64)
+    turned, said, _ = crop_of(np.ascontiguousarray(cv2.rotate(canvas, how)), Upright(), 64)
+    assert (nothing, said) == ("", remark)
+    assert upright is not None
+    assert turned is not None
+    assert np.abs(upright.astype(int) - turned).mean() < 4
+
+
+def test_a_small_face_in_a_large_photograph_is_found_in_its_part() -> None:
+    class Shrinks(Painted):
+        """Sees no face whose side is below 20 pixels once the picture's longer side is 640."""
+
+        def detect(self, bgr: np.ndarray) -> list[DetectedFace]:
+            scale = min(1.0, 640 / max(bgr.shape[:2]))
+            return [face for face in super().detect(bgr) if (face.box[2] - face.box[0]) * scale >= 20]
+
+    canvas = np.full((1500, 4000, 3), 128, dtype=np.uint8)
+    for x, y in ((940, 100), (3900, 1430)):  # across two parts' edge, and in the last corner
+        canvas[y : y + 60, x : x + 60] = (0, 0, 255)
+    found = sorted(face.box.tolist() for face in find_faces(Shrinks(), canvas))
+    assert found == [[940, 100, 1000, 160], [3900, 1430, 3960, 1490]]
+    crop, _, count = crop_of(canvas, Shrinks(), 64)
+    assert crop is not None
+    assert count == 2
+    assert (crop[4:-4, 4:-4, 0] > 200).all()
+
+
+@pytest.mark.parametrize("person", ["..", ".", "../victim", "/"])
+def test_a_record_that_names_what_lies_outside_deletes_nothing(source: Path, tmp_path: Path, person: str) -> None:
+    prepare(source, tmp_path / "out", detector=Painted())
+    for victim in (tmp_path / "x.jpg.png", tmp_path / "out" / "x.jpg.png", tmp_path / "victim" / "x.jpg.png"):
+        victim.parent.mkdir(exist_ok=True)
+        victim.write_bytes(b"mine")
+    record = json.loads((tmp_path / "out" / "prepare.json").read_text())
+    record["outcomes"].append({**record["outcomes"][0], "person": person, "picture": "x.jpg"})
+    (tmp_path / "out" / "prepare.json").write_text(json.dumps(record))
+    prepare(source, tmp_path / "out", detector=Painted())
+    assert len(list(tmp_path.rglob("x.jpg.png"))) == 3
+
+
+def test_nothing_is_deleted_through_a_link(source: Path, tmp_path: Path) -> None:
+    prepare(source, tmp_path / "out", detector=Painted())
+    (tmp_path / "out" / "Ada").rename(tmp_path / "elsewhere")
+    (tmp_path / "out" / "Ada").symlink_to(tmp_path / "elsewhere")
+    shutil.rmtree(source / "Ada")
+    prepare(source, tmp_path / "out", detector=Painted())
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".jpg", "ä" * 125 + ".jpg", "new\nline.jpg", "-dash.jpg", "[b]%s'\".jpg"])
+def test_any_name_that_a_picture_may_have_gives_a_crop(source: Path, tmp_path: Path, name: str) -> None:
+    picture(source / "Ada" / "2.jpg", (40, 30, 90)).rename(source / "Ada" / name)
+    assert prepare(source, tmp_path / "out", detector=Painted())["kept"] == 5
+    assert len(list((tmp_path / "out" / "Ada").iterdir())) == 3
+    people = read_people([tmp_path / "out"])
+    assert all(people.photographs)
+    (source / "Ada" / name).unlink()
+    prepare(source, tmp_path / "out", detector=Painted())
+    assert len(list((tmp_path / "out" / "Ada").iterdir())) == 2
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(source: Path, tmp_path: Path) -> None:
+    os.mkfifo(source / "Ada" / "pipe.jpg")
+    report = prepare(source, tmp_path / "out", detector=Painted())
+    assert [(s["picture"], s["reason"]) for s in report["skipped"]] == [("pipe.jpg", "no ordinary file")]
 
 
 def test_a_second_run_looks_only_at_what_is_new_or_changed(source: Path, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -6,7 +7,7 @@ import pytest
 
 from models.crop.pose import template
 from models.errors import BadInput
-from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
+from realtime.people.pictures import choose_face, find_faces, left_out, people_of, read_picture
 from realtime.types import DetectedFace
 
 
@@ -19,6 +20,43 @@ def test_people_are_the_folders_and_only_pictures_count(tmp_path: Path) -> None:
         "Ada": ["1.webp", "2.bmp"],
         "Grace": ["a.jpg", "b.PNG"],
     }
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
+
+
+def test_what_storage_and_desktops_put_there_is_nobody(tmp_path: Path) -> None:
+    touch(tmp_path, "Ada/1.jpg", "Ada/._1.jpg", "Ada/Thumbs.db", "@eaDir/1.jpg", "lost+found/1.jpg", "#recycle/1.jpg")
+    touch(tmp_path, "$RECYCLE.BIN/1.jpg", "System Volume Information/1.jpg", "__MACOSX/1.jpg", ".stfolder/1.jpg")
+    assert people_of(tmp_path, least=1) == {"Ada": [tmp_path / "Ada" / "1.jpg"]}
+    assert left_out(tmp_path) == []
+
+
+def test_what_is_passed_over_is_named_with_its_reason(tmp_path: Path) -> None:
+    touch(tmp_path, "Ada/1.jpg", "Ada/raw.CR2", "Ada/noext", "Ada/more/2.jpg", "lonely.png")
+    assert left_out(tmp_path) == [
+        ("", "lonely.png", "lies in no person's folder"),
+        ("Ada", "more", "a folder in a person's folder"),
+        ("Ada", "noext", "a name without ending is no kind of picture that is read"),
+        ("Ada", "raw.CR2", ".cr2 is no kind of picture that is read"),
+    ]
+    with pytest.raises(BadInput, match=r"holds 1 picture, .* \(3 other files there are of no kind that is read\)"):
+        people_of(tmp_path)
+
+
+def test_a_name_in_two_unicode_forms_is_one_person(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "José") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    touch(tmp_path, f"{composed}/1.jpg", f"{decomposed}/2.jpg")
+    assert {person: [p.name for p in paths] for person, paths in people_of(tmp_path).items()} == {
+        composed: ["2.jpg", "1.jpg"]
+    }
+    touch(tmp_path, f"{decomposed}/1.jpg")
+    with pytest.raises(BadInput, match="two folders are named José and hold a picture of this name"):
+        people_of(tmp_path)
 
 
 @pytest.mark.parametrize(
