@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.arrays import load_arrays
 from models.bundle import load_bundle
 from models.errors import BadInput
 from models.files import whole_file
@@ -33,6 +34,7 @@ TORCHVISION_INPUT = InputSpec(
     channel_order="RGB",
 )
 VGGFACE_INPUT = InputSpec(mean=(93.5940, 104.7624, 129.1863), channel_order="BGR")
+_MOST_BYTES = 1 << 30  # a whole VGG16 in float32, with its head, takes 530 MiB
 _TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 
 
@@ -104,9 +106,8 @@ def write_trunk(path: str | Path, model: VGG16) -> None:
 
 def _read_npz(path: Path) -> Trunk:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:  # TypeError: a single array
+        found = load_arrays(path, most=_MOST_BYTES, only=_shapes())
+    except (OSError, ValueError, TypeError, MemoryError) as error:  # TypeError: numpy's, of a header that is none
         raise BadInput(f"trunk {path}: not a readable .npz ({error})") from error
     return _checked(found, CAFFE_INPUT, path)
 
@@ -121,6 +122,8 @@ def _read_bundle(folder: Path) -> Trunk:
 
 
 def _read_state_dict(path: Path) -> Trunk:
+    if _unpacked_size(path) > _MOST_BYTES:
+        raise BadInput(f"trunk {path}: larger than {_MOST_BYTES >> 20} MiB, more than any VGG16 takes")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged or unsafe files
@@ -131,7 +134,7 @@ def _read_state_dict(path: Path) -> Trunk:
     for spec, names in _layouts():
         if f"{names[0]}.weight" in tensors:
             found = {
-                f"{ours}.{kind}": tensors[f"{theirs}.{kind}"].detach().float().numpy()
+                f"{ours}.{kind}": _plain(tensors[f"{theirs}.{kind}"], f"{theirs}.{kind}", path)
                 for ours, theirs in zip(CONVOLUTION_NAMES, names, strict=True)
                 for kind in ("weight", "bias")
                 if f"{theirs}.{kind}" in tensors
@@ -140,6 +143,24 @@ def _read_state_dict(path: Path) -> Trunk:
     raise BadInput(
         f"trunk {path}: neither torchvision's vgg16 nor a VGG-Face conversion (keys like {list(tensors)[:2]})"
     )
+
+
+def _unpacked_size(path: Path) -> int:
+    """Bytes of the file, or of what is packed in it."""
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return max(size, sum(info.file_size for info in archive.infolist()))
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):  # older than torch 1.6, or no such file
+        return size
+
+
+def _plain(tensor: torch.Tensor, key: str, path: Path) -> npt.NDArray[np.float32]:
+    """A tensor's numbers; one number that is spread over a large shape (stride 0) is not written out."""
+    usual = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+    if not usual or tensor.is_complex() or tensor.numel() > tensor.untyped_storage().nbytes():
+        raise BadInput(f"trunk {path}: {key} is no plain tensor (sparse, quantised, or without its numbers)")
+    return np.asarray(tensor.detach().float().numpy(), dtype=np.float32)
 
 
 def _layouts() -> list[tuple[InputSpec, list[str]]]:
@@ -151,16 +172,22 @@ def _layouts() -> list[tuple[InputSpec, list[str]]]:
     ]
 
 
+def _shapes() -> dict[str, tuple[int, ...]]:
+    """The shape of each array of a trunk."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, layer in VGG16(classes=1, input_size=32, hidden=1).convolutions().items():
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = tuple(layer.weight.shape), (layer.out_channels,)
+    return shapes
+
+
 def _checked(found: Mapping[str, npt.NDArray[np.generic]], spec: InputSpec, path: Path) -> Trunk:
     arrays: dict[str, npt.NDArray[np.float32]] = {}
-    for name, layer in VGG16(classes=1, input_size=32, hidden=1).convolutions().items():
-        for kind, expected in (("weight", tuple(layer.weight.shape)), ("bias", (layer.out_channels,))):
-            key = f"{name}.{kind}"
-            if key not in found:
-                raise BadInput(f"trunk {path}: lacks {key}")
-            if found[key].shape != expected:
-                raise BadInput(f"trunk {path}: {key} has shape {found[key].shape}, wanted {expected}")
-            if found[key].dtype.kind not in "fiu" or not np.isfinite(found[key]).all():
-                raise BadInput(f"trunk {path}: {key} holds what is no number")
-            arrays[key] = np.ascontiguousarray(found[key], dtype=np.float32)
+    for key, expected in _shapes().items():
+        if key not in found:
+            raise BadInput(f"trunk {path}: lacks {key}")
+        if found[key].shape != expected:
+            raise BadInput(f"trunk {path}: {key} has shape {found[key].shape}, wanted {expected}")
+        if found[key].dtype.kind not in "fiu" or not np.isfinite(found[key]).all():
+            raise BadInput(f"trunk {path}: {key} holds what is no number")
+        arrays[key] = np.ascontiguousarray(found[key], dtype=np.float32)
     return Trunk(arrays=arrays, spec=spec, source=path.name)

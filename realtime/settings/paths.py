@@ -20,7 +20,7 @@ def _beside(text: str, info: ValidationInfo) -> str:
         path = Path(text).expanduser()
     except RuntimeError as error:  # ~somebody, who has no home here
         raise ValueError(f"{text} cannot be found ({error}); give a path without ~") from None
-    return os.path.normpath(info.context[FOLDER] / path)
+    return os.path.normpath(Path(info.context[FOLDER], path))
 
 
 def _source(text: str, info: ValidationInfo) -> str:

@@ -1,6 +1,7 @@
 """Trunk files of three lineages, and files that are none."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,55 @@ def test_pickled_code_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(BadInput):
         read_trunk(tmp_path / "bad.pth")
     assert not Path("should-not-exist").exists()
+
+
+_KEY = "features.0.weight"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {_KEY: torch.zeros(1, dtype=torch.float16).expand(10**6, 10**6)},
+        {_KEY: torch.zeros(4, 4).to_sparse()},
+        {_KEY: torch.zeros(4, 4, device="meta")},
+        {_KEY: torch.zeros(64, 3, 3, 3, dtype=torch.complex64)},
+    ],
+    ids=["stride 0", "sparse", "meta", "complex"],
+)
+def test_tensors_that_are_no_plain_numbers_are_named(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    torch.save(state, tmp_path / "odd.pth")
+    with pytest.raises(BadInput, match=r"features\.0\.weight is no plain tensor|not a plain state dict"):
+        read_trunk(tmp_path / "odd.pth")
+
+
+def archive(path: Path, shape: tuple[int, ...], zeros: int) -> None:
+    """An ``.npz`` whose one array says that it has ``shape``, and holds so many packed zeros."""
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("block1_conv1.weight.npy", "w") as file,
+    ):
+        np.lib.format.write_array_header_1_0(file, {"descr": "|i1", "fortran_order": False, "shape": shape})
+        for _ in range(zeros >> 20):
+            file.write(bytes(1 << 20))
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.training.trunks._MOST_BYTES", 2 << 20)
+    archive(tmp_path / "bomb.npz", (4 << 20,), 4 << 20)
+    assert (tmp_path / "bomb.npz").stat().st_size < 10_000
+    with pytest.raises(BadInput, match="its arrays take more than 2 MiB"):
+        read_trunk(tmp_path / "bomb.npz")
+    (tmp_path / "bomb.npz").rename(tmp_path / "bomb.pth")
+    with pytest.raises(BadInput, match="larger than 2 MiB"):
+        read_trunk(tmp_path / "bomb.pth")
+
+
+def test_an_array_that_claims_more_than_its_file_holds_is_refused(tmp_path: Path) -> None:
+    archive(tmp_path / "claim.npz", (10**14,), 0)
+    with pytest.raises(BadInput, match="claims the shape"):
+        read_trunk(tmp_path / "claim.npz")
 
 
 def test_a_trunk_is_written_whole_and_only_under_a_name_that_can_be_read_again(tmp_path: Path) -> None:
