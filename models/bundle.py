@@ -1,5 +1,6 @@
 """A bundle: a folder with one copy of the weights (``classifier.onnx``) and what they mean (``bundle.yaml``).
 
+Where the weights give embeddings, the people are in ``gallery.npz`` and others, to compare with, in ``cohort.npz``.
 Loading verifies a checksum of each file, limits their sizes, parses YAML safely and unpickles nothing, so a
 bundle from a stranger can be opened.
 """
@@ -7,134 +8,82 @@ bundle from a stranger can be opened.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.crop.zones import Zone, in_order
+from models.arrays import Floats
+from models.bundle_info import (
+    CLASSIFIER,
+    COHORT,
+    DESCRIPTION,
+    GALLERY,
+    BundleInfo,
+    DefenceInfo,
+    EmbeddingInfo,
+    PolicyInfo,
+    TrunkInfo,
+    bundles_folder,
+    embedded_bundles,
+    find_bundle,
+    read_description,
+    write_description,
+)
+from models.crop.zones import cover_of
 from models.errors import BadInput
 from models.files import read_regular, whole_file
+from models.gallery.cohort import decode_cohort, encode_cohort
+from models.gallery.file import decode, encode, read_file
+from models.gallery.gallery import Gallery
 from models.graphs.builder import read_weights
 from models.graphs.classifier import check_classifier
-from models.network.architecture import InputSpec
-from models.policy import Policy
-from models.saliency_mask import Fill, MaskParameters
-from models.yaml_core import YamlMistake, dump, load
 
 if TYPE_CHECKING:
     from models.network.vgg16 import VGG16
 
-CLASSIFIER = "classifier.onnx"
-DESCRIPTION = "bundle.yaml"
-DEFAULT_BUNDLE = "hardened"
-_MAX_DESCRIPTION_BYTES = 4 << 20
-_MAX_DESCRIPTION_VALUES = 250_000  # 100,000 labels and what is known of them
+__all__ = [
+    "Bundle",
+    "BundleInfo",
+    "DefenceInfo",
+    "EmbeddingInfo",
+    "PolicyInfo",
+    "TrunkInfo",
+    "bundles_folder",
+    "find_bundle",
+    "load_bundle",
+    "write_bundle",
+    "write_description",
+    "write_people",
+]
+
+TRUNK = "trunk.txt"
 _MAX_CLASSIFIER_BYTES = 256 << 20
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Level = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class TrunkInfo(_Strict):
-    """Where the convolutions come from and what they expect."""
-
-    source: str = Field(description="file or lineage of the convolutions")
-    mean: tuple[Level, Level, Level] = Field(description="subtracted, on 0-255, in channel_order")
-    scale: tuple[Factor, Factor, Factor] = Field(default=(1.0, 1.0, 1.0), description="multiplied after the mean")
-    channel_order: Literal["RGB", "BGR"]
-
-    @property
-    def spec(self) -> InputSpec:
-        return InputSpec(mean=self.mean, scale=self.scale, channel_order=self.channel_order)
-
-
-class DefenceInfo(_Strict):
-    """The saliency mask's parameters, see ``models.saliency_mask.MaskParameters``."""
-
-    threshold: float = Field(gt=0, le=1)
-    iterations: int = Field(ge=0, le=64)
-    min_area: int = Field(ge=0)
-    percentile: float = Field(default=99.0, gt=0, le=100)
-    kernel: int = Field(default=3, ge=1, le=31)
-    fill: Fill = "mean"
-    record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
-
-    @model_validator(mode="after")
-    def _usable(self) -> DefenceInfo:
-        self.parameters  # noqa: B018 (raises what they refuse)
-        return self
-
-    @property
-    def parameters(self) -> MaskParameters:
-        return MaskParameters(**self.model_dump(exclude={"record"}))
-
-
-class PolicyInfo(_Strict):
-    """When a name is believed, see ``models.policy.Policy``."""
-
-    threshold: float = Field(default=0.8, gt=0, lt=1)
-    confirm: float = Field(default=0.5, ge=0, lt=1)
-    zone_threshold: float = Field(default=0.8, gt=0, lt=1)
-    zone_confirm: float = Field(default=0.5, ge=0, lt=1)
-    zone_dissent: float = Field(default=0.1, ge=0, lt=1)
-    further_confirm: float = Field(default=0.5, ge=0, lt=1)
-    zones: Annotated[tuple[Zone, ...], AfterValidator(in_order)] = Field(
-        default=(), description="hidden one at a time in views of their own"
-    )
-    record: dict[str, Any] = Field(default_factory=dict, description="how the zone's values were found")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> PolicyInfo:
-        if self.zones and not self.zone_dissent <= self.zone_confirm <= self.zone_threshold:
-            raise ValueError(
-                f"zone_dissent {self.zone_dissent:g}, zone_confirm {self.zone_confirm:g} and zone_threshold"
-                f" {self.zone_threshold:g} must not fall in this order"
-            )
-        return self
-
-    @property
-    def policy(self) -> Policy:
-        return Policy(**self.model_dump(exclude={"zones", "record"}))
-
-
-class BundleInfo(_Strict):
-    """The content of ``bundle.yaml`` without its own checksum."""
-
-    format: Literal[1] = 1
-    name: str = Field(min_length=1, max_length=100)
-    labels: tuple[str, ...] = Field(min_length=2, max_length=100_000)
-    input_size: int = Field(ge=32, le=1024)
-    hidden: int = Field(ge=1)
-    trunk: TrunkInfo
-    defence: DefenceInfo
-    policy: PolicyInfo = PolicyInfo()
-    calibration: dict[str, Any] = Field(default_factory=dict, description="temperature is folded into the weights")
-    training: dict[str, Any] = Field(default_factory=dict, description="the record of the training")
-    sha256: dict[str, str] = Field(default_factory=dict, description="of every other file of the bundle")
-
-    @property
-    def network(self) -> dict[str, int]:
-        """The network's sizes."""
-        return {"classes": len(self.labels), "input_size": self.input_size, "hidden": self.hidden}
+_MAX_PEOPLE_BYTES = 64 << 20
 
 
 class Bundle:
-    """A bundle on disk whose files have been verified."""
+    """A bundle on disk whose files have been verified.
 
-    def __init__(self, folder: Path, info: BundleInfo) -> None:
+    Attributes:
+        gallery: the people that faces are compared with; None in a closed set.
+        cohort: (1 + V, C, D) other people's embeddings, whole and with each view's zone hidden; None in a closed set.
+    """
+
+    def __init__(
+        self, folder: Path, info: BundleInfo, *, gallery: Gallery | None = None, cohort: Floats | None = None
+    ) -> None:
         self.folder = folder
         self.info = info
+        if info.embedding is not None:
+            views = info.embedding.views
+            gallery = gallery or Gallery((), self.checksum, self.cover, views)
+            cohort = np.zeros((1 + len(views), 0, info.embedding.width), np.float32) if cohort is None else cohort
+        self.gallery = gallery
+        self.cohort = cohort
 
     @property
     def classifier_path(self) -> Path:
@@ -142,8 +91,46 @@ class Bundle:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the weights: the key of everything derived from them."""
+        """SHA-256 of the weights: the key of everything derived from them, and a gallery's ``trunk``."""
         return self.info.sha256[CLASSIFIER]
+
+    @property
+    def cover(self) -> str:
+        """A gallery's ``cover``: names what its views hide, pixel by pixel."""
+        views = () if self.info.embedding is None else self.info.embedding.views
+        return cover_of(views, self.info.input_size)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Whom it knows."""
+        return self.info.labels if self.gallery is None else self.gallery.labels
+
+    @property
+    def accepted_int8(self) -> list[str]:
+        """The 8-bit engines of which the bundle holds a measurement that they cost no accuracy."""
+        record = self.info.calibration.get("int8")
+        found = record.get("accepted") if isinstance(record, dict) else None
+        return [str(name) for name in found] if isinstance(found, list) else []
+
+    def check_gallery(self, gallery: Gallery, where: str = "gallery") -> None:
+        """Whether these people can be known by this bundle.
+
+        Raises:
+            BadInput: they were enrolled with another trunk, or with other views; or the bundle knows a closed set.
+        """
+        if self.info.embedding is None:
+            raise BadInput(f"{where}: bundle {self.info.name} knows a closed set of people, to which none can be added")
+        if gallery.trunk != self.checksum:
+            raise BadInput(
+                f"{where}: was made with another trunk ({gallery.trunk[:12]}) than that of bundle {self.info.name}"
+                f" ({self.checksum[:12]}); add its people again from their pictures, or take the bundle that it is of"
+            )
+        if gallery.cover != self.cover or gallery.views != self.info.embedding.views:
+            raise BadInput(
+                f"{where}: was made for other views ({', '.join(gallery.views) or 'none'}) than those of bundle"
+                f" {self.info.name} ({', '.join(self.info.embedding.views) or 'none'}); add its people again from their"
+                " pictures"
+            )
 
     def torch_model(self) -> VGG16:
         """The network with the weights of ``classifier.onnx``, in evaluation mode, without gradients on weights.
@@ -162,63 +149,47 @@ class Bundle:
         return model.eval().requires_grad_(False)
 
 
-def bundles_folder() -> Path:
-    """The folder of the embedded bundles."""
-    return Path(str(resources.files("models"))) / "bundles"
-
-
-def find_bundle(bundle: str | Path | None) -> Path:
-    """None = the embedded default, a plain name = an embedded bundle, anything else = a path.
-
-    Raises:
-        BadInput: there is no such folder.
-    """
-    if bundle is None:
-        bundle = DEFAULT_BUNDLE
-    embedded = bundles_folder() / str(bundle)
-    if Path(str(bundle)).name == str(bundle) and (embedded / DESCRIPTION).is_file():
-        return embedded
-    folder = Path(bundle)
-    if not folder.is_dir():
-        names = ", ".join(sorted(p.name for p in bundles_folder().iterdir() if (p / DESCRIPTION).is_file())) or "none"
-        raise BadInput(f"bundle {bundle}: no such folder; embedded bundles: {names}")
-    return folder
-
-
 def load_bundle(bundle: str | Path | None = None) -> Bundle:
     """Find, verify and read a bundle.
+
+    Args:
+        bundle: see ``find_bundle``; or a file of people (a gallery), or a folder with a ``gallery.npz`` and no
+            ``bundle.yaml``. Such people run on the trunk they were enrolled with: that of an embedded bundle, or of
+            the one that ``trunk.txt`` beside the file names (its name, or its folder from there).
 
     Raises:
         BadInput: a file is missing, too large, unreadable or has another checksum, or the graph is not the one
             that is described; names the file.
     """
-    folder = find_bundle(bundle)
-    description = folder / DESCRIPTION
-    try:
-        content = load(read_regular(description, _MAX_DESCRIPTION_BYTES), most=_MAX_DESCRIPTION_VALUES)
-        if not isinstance(content, dict):
-            raise BadInput(f"bundle {folder}: {DESCRIPTION} holds no mapping")
-        whole = content.pop("checksum", None) == _checksum(content)
-    except YamlMistake as error:
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML: {error}") from error
-    except TypeError as error:  # keys of two kinds beside each other
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} is not valid YAML: a key that is no text") from error
-    if not whole:
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} was changed or damaged (its checksum differs)")
-    try:
-        info = BundleInfo.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = " ".join(".".join(str(part) for part in first["loc"]).split())  # a key may hold line breaks
-        raise BadInput(f"bundle {folder}: {DESCRIPTION}: {where}: {first['msg']}") from error
-    for name in info.sha256:
-        if name != CLASSIFIER:
-            raise BadInput(f"bundle {folder}: {DESCRIPTION} names a file that is no part of a bundle: {name!r}")
-    if CLASSIFIER not in info.sha256:
-        raise BadInput(f"bundle {folder}: {DESCRIPTION} gives no checksum of {CLASSIFIER}")
-    weights = read_regular(folder / CLASSIFIER, _MAX_CLASSIFIER_BYTES)
-    if hashlib.sha256(weights).hexdigest() != info.sha256[CLASSIFIER]:
-        raise BadInput(f"bundle {folder}: {CLASSIFIER} was changed or damaged (its SHA-256 differs)")
+    path = find_bundle(bundle)
+    if path.is_dir() and (path / GALLERY).is_file() and not (path / DESCRIPTION).exists():
+        path = path / GALLERY
+    if path.is_dir():
+        return _load(path, read_description(path))
+    people = decode(read_file(path), path)
+    base = _trunk_of(people, path)
+    base.check_gallery(people, str(path))
+    return Bundle(base.folder, base.info, gallery=people, cohort=base.cohort)
+
+
+def _trunk_of(people: Gallery, path: Path) -> Bundle:
+    """The bundle on which these people are known."""
+    note = path.with_name(TRUNK)
+    if note.is_file():
+        named = read_regular(note, 4096).decode(errors="replace").strip()
+        return load_bundle(named if (bundles_folder() / named).is_dir() else path.parent / named)
+    found = [(folder, read_description(folder)) for folder in embedded_bundles()]
+    for folder, info in found:
+        if info.sha256.get(CLASSIFIER) == people.trunk:
+            return _load(folder, info)
+    raise BadInput(
+        f"{path}: its people were enrolled with a trunk ({people.trunk[:12]}) that is not here; add them again from"
+        f" their pictures, or name the folder of the bundle they were enrolled with in {note}"
+    )
+
+
+def _load(folder: Path, info: BundleInfo) -> Bundle:
+    weights = _verified(folder, info, CLASSIFIER, _MAX_CLASSIFIER_BYTES)
     try:
         proto = onnx.ModelProto.FromString(weights)
     except Exception as error:  # protobuf's own kinds
@@ -227,11 +198,39 @@ def load_bundle(bundle: str | Path | None = None) -> Bundle:
         check_classifier(proto, **info.network, spec=info.trunk.spec)
     except (BadInput, ValueError) as error:  # numpy's, of tensors that are not whole
         raise BadInput(f"bundle {folder}: {CLASSIFIER} does not fit {DESCRIPTION}: {error}") from error
-    return Bundle(folder, info)
+    people = cohort = None
+    if GALLERY in info.sha256:
+        people = decode(_verified(folder, info, GALLERY, _MAX_PEOPLE_BYTES), folder / GALLERY)
+    if COHORT in info.sha256:
+        cohort = _read_cohort(folder, info)
+    bundle = Bundle(folder, info, gallery=people, cohort=cohort)
+    if people is not None:
+        bundle.check_gallery(people, f"bundle {folder}: {GALLERY}")
+    return bundle
+
+
+def _read_cohort(folder: Path, info: BundleInfo) -> Floats:
+    try:
+        cohort = decode_cohort(_verified(folder, info, COHORT, _MAX_PEOPLE_BYTES))
+    except ValueError as error:
+        raise BadInput(f"bundle {folder}: {COHORT} {error}") from error
+    embedding = info.embedding
+    if embedding is None or (cohort.shape[0], cohort.shape[2]) != (1 + len(embedding.views), embedding.width):
+        raise BadInput(f"bundle {folder}: {COHORT} is of other views or another width than {DESCRIPTION} says")
+    return cohort
+
+
+def _verified(folder: Path, info: BundleInfo, name: str, limit: int) -> bytes:
+    content = read_regular(folder / name, limit)
+    if hashlib.sha256(content).hexdigest() != info.sha256[name]:
+        raise BadInput(f"bundle {folder}: {name} was changed or damaged (its SHA-256 differs)")
+    return content
 
 
 def write_bundle(folder: Path, model: VGG16, info: BundleInfo) -> Bundle:
     """Export ``model`` and write the folder; ``info.sha256`` is filled in. Replaces a bundle of the same name.
+
+    A bundle with an embedding knows nobody yet: ``write_people``.
 
     Raises:
         BadInput: the exported graph differs from torch, or the folder cannot be written; an earlier bundle stays.
@@ -244,22 +243,31 @@ def write_bundle(folder: Path, model: VGG16, info: BundleInfo) -> Bundle:
             new = Path(name)
             export_classifier(model, new / CLASSIFIER)
             digest = hashlib.sha256((new / CLASSIFIER).read_bytes()).hexdigest()
-            written = write_description(new, info.model_copy(update={"sha256": {CLASSIFIER: digest}}))
+            written = info.model_copy(update={"sha256": {CLASSIFIER: digest}})
+            write_description(new, written)
             for file in (CLASSIFIER, DESCRIPTION):
                 os.replace(new / file, folder / file)
-        return Bundle(folder, written.info)
+        return Bundle(folder, written)
     except OSError as error:
         raise BadInput(f"bundle {folder}: cannot be written ({error.strerror})") from error
 
 
-def write_description(folder: Path, info: BundleInfo) -> Bundle:
-    """Write ``bundle.yaml`` with its checksum, in one step (a reader sees the old file or the new one)."""
-    content = json.loads(info.model_dump_json())
-    content["checksum"] = _checksum(content)
-    with whole_file(folder / DESCRIPTION) as file:
-        file.write(dump(content).encode())
-    return Bundle(folder, info)
+def write_people(bundle: Bundle, gallery: Gallery, cohort: Floats, info: BundleInfo | None = None) -> Bundle:
+    """Write the people whom a bundle comes with, and its cohort (1 + V, C, D), into its folder.
 
+    ``info``: a new description of the same network, with how the people were found; checksums are filled in.
 
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    Raises:
+        BadInput: the gallery was made with another trunk or cover, or the folder cannot be written.
+    """
+    bundle.check_gallery(gallery)
+    sums = dict(bundle.info.sha256)
+    try:
+        for name, content in ((GALLERY, encode(gallery)), (COHORT, encode_cohort(cohort))):
+            with whole_file(bundle.folder / name) as stream:
+                stream.write(content)
+            sums[name] = hashlib.sha256(content).hexdigest()
+        write_description(bundle.folder, (info or bundle.info).model_copy(update={"sha256": sums}))
+    except OSError as error:
+        raise BadInput(f"bundle {bundle.folder}: cannot be written ({error.strerror})") from error
+    return load_bundle(bundle.folder)

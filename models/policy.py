@@ -74,6 +74,8 @@ class _View:
 
 
 def _view(name: str, probabilities: Floats) -> _View:
+    if len(probabilities) == 0:  # a gallery without people
+        return _View(name, -1, 0.0)
     best = int(np.argmax(probabilities))
     return _View(name, best, float(probabilities[best]))
 
@@ -140,6 +142,8 @@ def final_probabilities(evidence: CropEvidence, policy: Policy) -> Floats:
     """
     if not evidence.zones:
         return evidence.defended
+    if len(evidence.labels) == 0:
+        return evidence.raw
     contested = evidence.views[0][int(np.argmax(evidence.raw))] <= policy.zone_dissent
     return wearer_probabilities(evidence, policy) if contested else evidence.raw
 

@@ -12,10 +12,13 @@ import numpy as np
 
 from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle
-from models.crop.zones import Looks, Zone, every_look
+from models.crop.zones import ViewSelection, Zone, every_view
 from models.engines import Engine, make_engine
 from models.engines.base import OneAtATime
+from models.errors import BadInput
 from models.evidence import CropEvidence, Evidence
+from models.gallery.gallery import Gallery, unit
+from models.heads import ClosedSet, GalleryHead, Head, head_of
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
 
@@ -23,13 +26,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _AT_ONCE = 32  # crops of which views are held at a time
-
-
-def softmax(logits: Floats) -> Floats:
-    """(N, K) -> (N, K) probabilities."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    probabilities: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
 
 
 class _Stages:
@@ -63,10 +59,24 @@ class Recogniser:
         self.mask_parameters: MaskParameters = bundle.info.defence.parameters
         self.zones: tuple[Zone, ...] = bundle.info.policy.zones
         self._engine: Engine = OneAtATime(engine)
+        self._head: ClosedSet | GalleryHead = head_of(bundle)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.bundle.info.labels
+        return self._head.labels
+
+    @property
+    def gallery(self) -> Gallery | None:
+        """The people whom faces are compared with; None: a closed set, trained into the network."""
+        return self._head.gallery if isinstance(self._head, GalleryHead) else None
+
+    def use_gallery(self, gallery: Gallery) -> None:
+        """Know these people from now on. May be called while other threads decide: each decision is by one gallery.
+
+        Raises:
+            BadInput: the gallery was made with another trunk or cover; the one before stays.
+        """
+        self._head = GalleryHead(gallery, self.bundle)
 
     @property
     def input_size(self) -> int:
@@ -81,13 +91,38 @@ class Recogniser:
     def fill_rgb(self) -> tuple[int, int, int]:
         return self.bundle.info.trunk.spec.fill_rgb
 
-    def torch_model(self) -> nn.Module:
-        """(N, 3, S, S) float RGB in [0, 1] -> logits (N, K), a fresh copy: for white-box attacks and audits."""
-        return self.bundle.torch_model()
+    def torch_model(self, view: Zone | None = None, *, nobody: bool = False) -> nn.Module:
+        """(N, 3, S, S) float RGB in [0, 1] -> logits (N, K), a fresh copy: for white-box attacks and audits.
+
+        Args:
+            view: compare with the gallery's rows of the view with this zone hidden (None: of whole faces). Hiding its
+                pixels is the caller's. In a closed set all views have one network.
+            nobody: with a gallery one logit more, nobody's: a softmax over K + 1 then gives the probabilities that
+                the recogniser gives. Without it the cohort is left out.
+        """
+        return self._head.network(self.bundle.torch_model(), view, nobody=nobody)
+
+    def embed(self, crops: Bytes, views: bool = True) -> Floats:
+        """(N, S, S, 3) uint8 -> (N, 1 + V, D) of unit length: the whole faces, and the gallery's V views of them.
+
+        Raises:
+            BadInput: the recogniser has no gallery.
+        """
+        crops = self._checked(crops)
+        if self.gallery is None or self.bundle.info.embedding is None:
+            raise BadInput(f"bundle {self.bundle.info.name}: knows a closed set of people and embeds no faces")
+        zones = self.bundle.info.embedding.views if views else ()
+        parts = [crops[first : first + _AT_ONCE] for first in range(0, len(crops) or 1, _AT_ONCE)]
+        return np.concatenate([self._embedded(part, zones) for part in parts])
+
+    def _embedded(self, crops: Bytes, zones: tuple[Zone, ...]) -> Floats:
+        selection = every_view(zones, len(crops))
+        outputs = unit(self._engine.outputs(crops, selection))
+        return np.concatenate([outputs[: len(crops), None], selection.scattered(outputs[len(crops) :])], axis=1)
 
     def classify(self, crops: Bytes) -> Floats:
-        """(N, S, S, 3) uint8 -> probabilities (N, K) float32, undefended."""
-        return softmax(self._engine.logits(self._checked(crops)))
+        """(N, S, S, 3) uint8 -> probabilities (N, K) float32, undefended. With a gallery the rest to 1 is nobody's."""
+        return self._head.probabilities(self._engine.outputs(self._checked(crops)))
 
     def defend(
         self,
@@ -105,7 +140,7 @@ class Recogniser:
                 helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
                 saliency and an empty mask.
             held: quick: per crop the further zones' views (V - 1, K) that a recent look at the same person gave and
-                that still hold; None: look now.
+                that still hold; None, or of another number of people: look now.
             stage_ms: filled with the milliseconds of ``saliency`` (with the classification of the crops and their
                 zone views; quick: ``classify`` for these), ``mask`` and ``reclassify``.
         """
@@ -113,43 +148,50 @@ class Recogniser:
         stages = _Stages(stage_ms)
         if quick and self.zones:
             return self._defend_alarms(crops, held or [None] * len(crops), stages)
-        looks = every_look(self.zones, len(crops))
-        logits, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile, looks)
+        head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
+        selection = every_view(zones, len(crops))
+        outputs, saliency = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
         stages.end("saliency")
-        raw, views = softmax(logits[: len(crops)]), looks.scattered(softmax(logits[len(crops) :]))
-        mask, masked_crops, defended = self._masked(crops, saliency, raw, stages)
-        return Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
+        raw, views = head.probabilities(outputs[: len(crops)]), _views(head, selection, outputs[len(crops) :])
+        mask, masked_crops, defended = self._masked(head, crops, saliency, raw, stages)
+        return Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones)
 
     def explain(self, crop: Bytes, found: CropEvidence) -> CropEvidence:
         """Look at the saliency that a quick decision on ``crop`` (S, S, 3) left out.
 
         Gives ``found`` with saliency, mask, masked crop and the probabilities after it; what was decided on stays.
         """
-        crops, stages = self._checked(crop[None]), _Stages(None)
-        _, saliency = self._engine.logits_and_saliency(crops, self.mask_parameters.percentile)
-        mask, masked_crops, defended = self._masked(crops, saliency, found.raw[None], stages)
+        head, crops, stages = self._head, self._checked(crop[None]), _Stages(None)
+        _, saliency = self._engine.outputs_and_saliency(crops, head.rows, self.mask_parameters.percentile)
+        mask, masked_crops, defended = self._masked(head, crops, saliency, found.raw[None], stages)
+        if head.labels != found.labels:  # others are enrolled by now: names follow the evidence, not the gallery
+            defended = found.raw[None]
         return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
     def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
-        looked = np.ones((len(crops), len(self.zones)), np.bool_)
+        head, zones = self._head, self.zones
+        further = (len(zones) - 1, len(head.labels))
+        held = [None if views is None or views.shape != further else views for views in held]
+        looked = np.ones((len(crops), len(zones)), np.bool_)
         looked[[views is not None for views in held], 1:] = False
-        looks = Looks(self.zones, looked)
-        logits = self._engine.logits(crops, looks)
-        raw, views = softmax(logits[: len(crops)]), looks.scattered(softmax(logits[len(crops) :]))
-        for number, further in enumerate(held):
-            if further is not None:
-                views[number, 1:] = further
+        selection = ViewSelection(zones, looked)
+        outputs = self._engine.outputs(crops, selection)
+        raw, views = head.probabilities(outputs[: len(crops)]), _views(head, selection, outputs[len(crops) :])
+        for number, kept in enumerate(held):
+            if kept is not None:
+                views[number, 1:] = kept
         saliency = np.zeros(crops.shape[:3], np.float32)
         mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
-        found = Evidence(self.labels, raw, saliency, mask, masked_crops, defended, views, self.zones)
+        found = Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones)
         stages.end("classify")
         alarms = [i for i, one in enumerate(found) if decide(one, self.policy).state == "suspected_attack"]
         if alarms:
-            _, saliency[alarms] = self._engine.logits_and_saliency(crops[alarms], self.mask_parameters.percentile)
+            percentile = self.mask_parameters.percentile
+            _, saliency[alarms] = self._engine.outputs_and_saliency(crops[alarms], head.rows, percentile)
             stages.end("saliency")
             mask[alarms], masked_crops[alarms], defended[alarms] = self._masked(
-                crops[alarms], saliency[alarms], raw[alarms], stages
+                head, crops[alarms], saliency[alarms], raw[alarms], stages
             )
         return found
 
@@ -158,7 +200,7 @@ class Recogniser:
         crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
         self.defend(crop, quick=True)
         if self.zones:  # without them that was the whole defence
-            self._engine.logits_and_saliency(crop, self.mask_parameters.percentile)
+            self._engine.outputs_and_saliency(crop, self._head.rows, self.mask_parameters.percentile)
 
     def view(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> (N, V, K): probabilities with one zone hidden each, of any number of crops."""
@@ -167,10 +209,12 @@ class Recogniser:
         return np.concatenate([self._view(part) for part in parts])
 
     def _view(self, crops: Bytes) -> Floats:
-        looks = every_look(self.zones, len(crops))
-        return looks.scattered(softmax(self._engine.logits(looks.views(crops, self.fill_rgb))))
+        selection = every_view(self.zones, len(crops))
+        return _views(self._head, selection, self._engine.outputs(selection.views(crops, self.fill_rgb)))
 
-    def _masked(self, crops: Bytes, saliency: Floats, raw: Floats, stages: _Stages) -> tuple[Bools, Bytes, Floats]:
+    def _masked(
+        self, head: Head, crops: Bytes, saliency: Floats, raw: Floats, stages: _Stages
+    ) -> tuple[Bools, Bytes, Floats]:
         """The mask, the crops under it, and the probabilities of these."""
         mask = saliency_to_mask(saliency, self.mask_parameters)
         masked_crops = apply_mask(crops, mask, self.fill_rgb, self.mask_parameters.fill)
@@ -178,7 +222,7 @@ class Recogniser:
         defended = raw.copy()  # nothing masked, nothing to classify again
         touched = mask.any(axis=(1, 2))
         if touched.any():
-            defended[touched] = softmax(self._engine.logits(masked_crops[touched]))
+            defended[touched] = head.probabilities(self._engine.outputs(masked_crops[touched]))
         stages.end("reclassify")
         return mask, masked_crops, defended
 
@@ -193,10 +237,21 @@ class Recogniser:
         return np.ascontiguousarray(crops)
 
 
+def _views(head: Head, selection: ViewSelection, outputs: Floats) -> Floats:
+    """The network's outputs (M, D) of the selected views -> probabilities (N, V, K), zeros where nobody looked."""
+    ends = np.cumsum(selection.looked.sum(axis=0))[:-1]
+    parts = np.split(outputs, ends) if selection.zones else []
+    found = [head.probabilities(part, zone) for part, zone in zip(parts, selection.zones, strict=True)]
+    return selection.scattered(np.concatenate([np.zeros((0, len(head.labels)), np.float32), *found]))
+
+
 def load_recogniser(
     bundle: str | Path | None = None, engine: str = "auto", *, threads: int | None = None, strict: bool = False
 ) -> Recogniser:
-    """Open a bundle (None = the embedded default) with an engine, see ``models.engines.base.make_engine``.
+    """Open a bundle (None = the embedded default) with an engine, see ``models.engines.registry.make_engine``.
+
+    ``bundle`` may also be a file of people (a gallery), or a folder that holds one: it runs on the trunk it was made
+    with (``models.bundle.load_bundle``).
 
     Raises:
         BadInput: the bundle is missing or damaged, or there is no such engine.

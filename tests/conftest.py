@@ -24,6 +24,14 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_small_bundle(tmp_path_factory.mktemp("bundle") / "small")
 
 
+@pytest.fixture(scope="session")
+def small_gallery_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The same with a gallery in the place of a closed set."""
+    from small_bundle import make_small_gallery_bundle
+
+    return make_small_gallery_bundle(tmp_path_factory.mktemp("bundle") / "gallery")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What tests derive from a bundle goes to a folder of their own, not to the user's cache."""

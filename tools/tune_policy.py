@@ -7,6 +7,9 @@ at which what it names is wrong on at most ``--misnamed`` of either; ``zone_diss
 ``--alarmed`` of the clean faces (with innocent glasses among them) are taken for an attack, and the final name is
 wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
+
+Where a gallery decides, strangers do: ``threshold`` and ``zone_confirm`` are one quantile of what the raw view and the
+zone's view give strangers at most, the lowest at which a share ``--named`` of them is known at most.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ from tools.faces.splits import CALIBRATED, Half, held_out, unseen
 app = typer.Typer(add_completion=False, help="Calibrate the policy over zone views on validation faces.")
 ENOUGH = 100  # faces, to see rates of a few percent
 STEP = 0.01
+LEVEL = 0.0025  # of the strangers, between two quantiles that are tried
 FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives most names less than that
 
 
@@ -56,6 +60,7 @@ class Rates:
     alarmed: float = 0.02
     cost: float = 0.01
     vetoed: float = 0.03
+    named: float | None = None  # of strangers, by a single picture; in the place of ``impersonated``
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,12 @@ def main(
     alarmed: Annotated[float, typer.Option(min=0, max=1)] = Rates.alarmed,
     cost: Annotated[float, typer.Option(min=0, max=1)] = Rates.cost,
     vetoed: Annotated[float, typer.Option(min=0, max=1)] = Rates.vetoed,
+    named: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Strangers known at most; 0.01 where a gallery decides.")
+    ] = None,
+    every_stranger: Annotated[
+        bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
+    ] = False,
     write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
@@ -109,11 +120,19 @@ def main(
     innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
     others, used = None, ()
     if strangers is not None:
-        folk = unseen(read_people([strangers], allow_single=True, aligned=True), [recogniser], Half.calibration)
+        folk = unseen(
+            read_people([strangers], allow_single=True, aligned=True),
+            [recogniser],
+            None if every_stranger else Half.calibration,
+        )
         chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
         crops, used = at_size(folk.crops[chosen], recogniser.input_size), folk.names
         others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
-    rates = Rates(impersonated, misnamed, alarmed, cost, vetoed)
+    if others is not None and named is None and recogniser.gallery is not None:
+        named = 0.01
+    if named is not None and others is None:
+        raise BadInput("--named: strangers decide; give --strangers FOLDER")
+    rates = Rates(impersonated, misnamed, alarmed, cost, vetoed, named)
     policy = calibrated(recogniser.policy, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
@@ -146,13 +165,19 @@ def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int
 
 
 def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | None, rates: Rates) -> Policy:
-    """The policy whose zone thresholds keep the rates on these faces; ``threshold`` and ``confirm`` are kept."""
+    """The policy whose zone thresholds keep the rates on these faces; ``confirm`` is kept, and ``threshold`` where
+    strangers do not decide."""
     known = [clean, innocent]
     faces = [*known, *([others] if others is not None else [])]
-    confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
     misnamed = [np.where(_named_wrongly(views), views.zones[:, 0].max(axis=1), 0) for views in faces]
-    threshold = max(confirm, *(_lowest(one, rates.misnamed) for one in misnamed))
-    policy = replace(start, zone_confirm=confirm, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
+    threshold = max(_lowest(one, rates.misnamed) for one in misnamed)
+    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
+    if rates.named is None or others is None:
+        confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
+        policy = replace(start, zone_confirm=confirm, zone_threshold=max(threshold, confirm))
+    else:
+        policy = by_strangers(start, others, rates.named)
+    confirm = policy.zone_confirm
     tried = [replace(policy, zone_dissent=one) for one in _steps(confirm)]
     kept = [one for one in tried if _alarms(one, known) <= rates.alarmed and _cost(one, clean) <= rates.cost]
     policy = kept[-1] if kept else policy
@@ -161,6 +186,23 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     allowed = _alarms(policy, known) + rates.vetoed
     tried = [replace(policy, further_confirm=one) for one in _steps(1)]
     return [one for one in tried if _alarms(one, known) <= allowed][-1]
+
+
+def by_strangers(start: Policy, others: Views, share: float) -> Policy:
+    """The policy with the lowest ``threshold`` and ``zone_confirm``, both of one quantile of what strangers get, that
+    knows at most ``share`` of the strangers."""
+    raw, zone = others.raw.max(axis=1), others.zones[:, 0].max(axis=1)
+    for level in np.arange(0.5, 1, LEVEL):
+        asked, confirm = (float(np.clip(np.quantile(one, level), STEP, 1 - STEP)) for one in (raw, zone))
+        policy = replace(
+            start,
+            threshold=round(asked, 4),
+            zone_confirm=round(confirm, 4),
+            zone_threshold=max(start.zone_threshold, round(confirm, 4)),
+        )
+        if [state for state, _ in _states(policy, others)].count("known") <= share * len(others.labels):
+            break
+    return policy
 
 
 def _steps(end: float) -> list[float]:

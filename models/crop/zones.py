@@ -15,6 +15,7 @@ is wider. Whatever one worn thing shows, at least one view of the cover never sa
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -95,6 +96,11 @@ def outlines_of(zones: Sequence[Zone], size: int) -> str:
     return digest_of(zone_mask(zone, size) for zone in zones)
 
 
+def cover_of(zones: Sequence[Zone], size: int) -> str:
+    """Names a series of views by what hides in each: zones, their order and their pixels."""
+    return hashlib.sha256(" ".join([str(size), *zones, outlines_of(zones, size)]).encode()).hexdigest()
+
+
 def checked_zones(names: Sequence[str]) -> tuple[Zone, ...]:
     """The names as zones.
 
@@ -129,7 +135,7 @@ def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
 
 
 @dataclass(frozen=True)
-class Looks:
+class ViewSelection:
     """Which crops of a batch are looked at with which zone hidden: ``looked`` (N, V) bool.
 
     Raises:
@@ -167,9 +173,9 @@ class Looks:
         return spread.swapaxes(0, 1)
 
 
-def every_look(zones: tuple[Zone, ...], count: int) -> Looks:
+def every_view(zones: tuple[Zone, ...], count: int) -> ViewSelection:
     """All of so many crops with each of the zones hidden."""
-    return Looks(zones, np.ones((count, len(zones)), np.bool_))
+    return ViewSelection(zones, np.ones((count, len(zones)), np.bool_))
 
 
 def _window(corner: str) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""Ways to run the network behind one protocol: torch is the reference, ONNX Runtime the default."""
+"""Engines run a bundle's network on face crops; which ones exist is in ``models.engines.registry``."""
 
-from models.engines.base import Engine, make_engine
+from models.engines.base import Engine
+from models.engines.registry import ENGINES, make_engine
 
-__all__ = ["Engine", "make_engine"]
+__all__ = ["ENGINES", "Engine", "make_engine"]

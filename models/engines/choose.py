@@ -1,88 +1,89 @@
 """``engine: auto``: the fastest engine here, measured once per machine, bundle and versions.
 
-An 8-bit engine takes part only where the bundle says that it was measured and cost no accuracy: its name is in
-``calibration.int8.accepted``, written by ``tools.precision``.
+Which engines take part is said in ``models.engines.registry``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import os
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from importlib import metadata
+from typing import Protocol
 
 import numpy as np
 
 from models.bundle import Bundle
-from models.crop.zones import every_look
+from models.crop.zones import every_view
 from models.engines import graphs
-from models.engines.base import Engine, make_engine
+from models.engines.base import Engine
 from models.errors import BadInput
 from models.graphs.cache import cached
 
+
+class MakeEngine(Protocol):
+    """``models.engines.registry.make_engine``."""
+
+    def __call__(self, name: str, bundle: Bundle, *, threads: int | None = None) -> Engine: ...
+
+
 log = logging.getLogger(__name__)
 
-DEFAULT = "onnxruntime"
-_OTHERS = ("openvino",)
 _REPEATS = 5
 _CLEARLY = 0.9  # another engine must need less than this share of the default's time
 
 
-def fastest_engine(bundle: Bundle, *, threads: int | None = None) -> str:
+def fastest_engine(
+    bundle: Bundle, default: str, others: Sequence[str], make: MakeEngine, *, threads: int | None = None
+) -> str:
     """The name of an engine; measured at the first start (about two seconds), then read from the cache.
 
-    Where there is no choice nothing is measured.
+    Where there are no ``others`` nothing is measured.
     """
-    installed = [name for name in _OTHERS if importlib.util.find_spec(name) is not None]
-    accepted = accepted_int8(bundle)
-    others = installed + [name for base in (DEFAULT, *installed) if (name := f"{base}-int8") in accepted]
     if not others:
-        return DEFAULT
+        return default
     key = {
         "bundle": bundle.checksum,
         "zones": bundle.info.policy.zones,
         "code": graphs.code(),
-        "engines": others,
+        "engines": list(others),
         "threads": threads,
         "cores": os.cpu_count(),
         "machine": platform.machine(),
         "processor": _processor(),
-        "versions": {name: _version(name) for name in ("onnxruntime", "onnxruntime-gpu", *installed)},
+        "versions": {name: _version(name) for name in ("onnxruntime", "onnxruntime-gpu", "openvino")},
     }
-    measured = cached("engine", key, lambda: json.dumps(_measure(bundle, others, threads)).encode())
+    names = [default, *others]
+    measured = cached("engine", key, lambda: json.dumps(_measure(bundle, names, make, threads)).encode())
     seconds: dict[str, float] = json.loads(measured)
     fastest = min(seconds, key=seconds.__getitem__)
-    return fastest if seconds[fastest] < _CLEARLY * seconds[DEFAULT] else DEFAULT
+    return fastest if seconds[fastest] < _CLEARLY * seconds[default] else default
 
 
-def accepted_int8(bundle: Bundle) -> list[str]:
-    """The 8-bit engines of which the bundle holds a measurement that they cost no accuracy."""
-    record = bundle.info.calibration.get("int8")
-    found = record.get("accepted") if isinstance(record, dict) else None
-    return [str(name) for name in found] if isinstance(found, list) else []
+def _measure(bundle: Bundle, names: Sequence[str], make: MakeEngine, threads: int | None) -> dict[str, float]:
+    """Median seconds of a defended pass and of a classification of one crop with its zone views, in turn.
 
-
-def _measure(bundle: Bundle, others: list[str], threads: int | None) -> dict[str, float]:
-    """Median seconds of a defended pass and of a classification of one crop with its zone views, in turn."""
-    engines: dict[str, Engine] = {DEFAULT: make_engine(DEFAULT, bundle, threads=threads)}
-    for name in others:
+    An engine that does not work here is left out, except the first, the default.
+    """
+    engines: dict[str, Engine] = {names[0]: make(names[0], bundle, threads=threads)}
+    for name in names[1:]:
         try:
-            engines[name] = make_engine(name, bundle, threads=threads)
+            engines[name] = make(name, bundle, threads=threads)
         except BadInput as error:
             log.info("engine auto: %s is left out: %s", name, error)
     size = bundle.info.input_size
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-    looks = every_look(bundle.info.policy.zones, 1)
+    selection, rows = every_view(bundle.info.policy.zones, 1), graphs.some_rows(bundle)
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     for repeat in range(_REPEATS + 1):
         for name, engine in engines.items():
             started = time.perf_counter()
-            engine.logits_and_saliency(crop, bundle.info.defence.percentile)
-            engine.logits(crop, looks)
+            engine.outputs_and_saliency(crop, rows, bundle.info.defence.percentile)
+            engine.outputs(crop, selection)
             if repeat:  # the first run allocates
                 seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(values) for name, values in seconds.items()}

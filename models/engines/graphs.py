@@ -9,8 +9,10 @@ from typing import Literal
 
 import onnx
 
+from models.arrays import Floats
 from models.bundle import Bundle
 from models.crop.zones import Zone, outlines_of
+from models.digest import digest_of
 from models.errors import BadInput
 from models.graphs import builder as onnx_graph
 from models.graphs import defended as defended_graph
@@ -24,16 +26,22 @@ from models.network import architecture
 Precision = Literal["float32", "int8"]
 
 
-def defended_pass(bundle: Bundle, style: Style, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
-    """The defended pass; ``style`` and ``zones`` (views that share its first blocks) are for float32 only."""
+def defended_pass(
+    bundle: Bundle, style: Style, precision: Precision, zones: Sequence[Zone] = (), *, cosines: bool = False
+) -> bytes:
+    """The defended pass; ``style`` and ``zones`` (views that share its first blocks) are for float32 only.
+
+    ``cosines``: the saliency is that of the best cosine with the input ``gallery``, not of the largest output.
+    """
     if precision == "int8":
-        return _int8(bundle, defended=True)
+        return _int8(bundle, defended=True, cosines=cosines)
 
     def build() -> bytes:
-        return _serialised(defended_graph.defended_graph(_classifier(bundle), spec, style=style, zones=zones))
+        graph = defended_graph.defended_graph(_classifier(bundle), spec, style=style, zones=zones, cosines=cosines)
+        return _serialised(graph)
 
     spec = bundle.info.trunk.spec
-    return cached("defended", {**_key(bundle, zones), "style": style}, build)
+    return cached("defended", {**_key(bundle, zones), "style": style, "cosines": cosines}, build)
 
 
 def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
@@ -64,17 +72,25 @@ def int8_ranges(bundle: Bundle) -> dict[str, float]:
                 f"bundle {bundle.folder}: calibration.int8.ranges is no mapping of names to numbers"
             ) from error
 
+    rows = some_rows(bundle)
+
     def build() -> bytes:
         crops = int8_crops.portrait_crops(bundle.info.input_size)
         graph = _classifier(bundle)
-        ranges = int8_graph.measure_ranges(graph, bundle.info.trunk.spec, crops)
+        ranges = int8_graph.measure_ranges(graph, bundle.info.trunk.spec, crops, rows)
         last_block = [layer.output for layer in defended_graph.chain_of(graph) if layer.kind == "Relu"][-4:]
         for name in last_block:
             ranges[name] *= int8_crops.HEADROOM
         return json.dumps(ranges).encode()
 
-    found: dict[str, float] = json.loads(cached("ranges", _key(bundle), build))
+    key = _key(bundle) | {"rows": None if rows is None else digest_of([rows])}
+    found: dict[str, float] = json.loads(cached("ranges", key, build))
     return found
+
+
+def some_rows(bundle: Bundle) -> Floats | None:
+    """Rows to measure with, the same whoever is in the gallery: the cohort's whole faces; None for a closed set."""
+    return None if bundle.cohort is None else bundle.cohort[0]
 
 
 def _key(bundle: Bundle, zones: Sequence[Zone] = ()) -> dict[str, object]:
@@ -84,15 +100,14 @@ def _key(bundle: Bundle, zones: Sequence[Zone] = ()) -> dict[str, object]:
     return {"bundle": bundle.checksum, "spec": spec, "zones": [*zones, pixels], "code": code()}
 
 
-def _int8(bundle: Bundle, *, defended: bool) -> bytes:
+def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
     ranges = int8_ranges(bundle)
 
     def build() -> bytes:
-        return _serialised(
-            int8_graph.int8_graph(_classifier(bundle), bundle.info.trunk.spec, ranges, defended=defended)
-        )
+        spec = bundle.info.trunk.spec
+        return _serialised(int8_graph.int8_graph(_classifier(bundle), spec, ranges, defended=defended, cosines=cosines))
 
-    return cached("int8", {**_key(bundle), "ranges": ranges, "defended": defended}, build)
+    return cached("int8", {**_key(bundle), "ranges": ranges, "defended": defended, "cosines": cosines}, build)
 
 
 def code() -> str:

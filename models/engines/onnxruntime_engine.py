@@ -9,7 +9,7 @@ import onnxruntime
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.crop.zones import Looks, Zone
+from models.crop.zones import ViewSelection, Zone
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.engines.providers import Device, open_session
@@ -45,32 +45,36 @@ class OnnxRuntimeEngine:
             self._settings["device"] = "cpu"  # what is loaded later stays there
         self.name = f"onnxruntime {onnxruntime.__version__} ({self._classifier.provider}, {precision})"
 
-    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
-        if looks and not self._shares:
-            crops, looks = looks.and_crops(crops, self._fill_rgb), None
+    def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
+        if selection and not self._shares:
+            crops, selection = selection.and_crops(crops, self._fill_rgb), None
         if len(crops) == 0:
-            return np.zeros((0, len(self._bundle.info.labels)), np.float32)
+            return np.zeros((0, self._bundle.info.width), np.float32)
         runner = self._classifier
-        if looks and looks.zones != runner.zones:
-            graph = classifier(self._bundle, self._precision, looks.zones)
-            runner = self._classifier = _Runner(open_session(graph, **self._settings), looks.zones)
-        (logits,) = runner.run(["logits"], crops, looks)
-        return logits
+        if selection and selection.zones != runner.zones:
+            graph = classifier(self._bundle, self._precision, selection.zones)
+            runner = self._classifier = _Runner(open_session(graph, **self._settings), selection.zones)
+        (outputs,) = runner.run(["logits"], crops, selection)
+        return outputs
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
+    def outputs_and_saliency(
+        self, crops: Bytes, rows: Floats | None, percentile: float, selection: ViewSelection | None = None
+    ) -> tuple[Floats, Floats]:
         if len(crops) == 0:
-            return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
-        if looks and not self._shares:
-            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
+            return self.outputs(crops), np.zeros(crops.shape[:3], np.float32)
+        if selection and not self._shares:
+            return with_views_apart(self, crops, rows, percentile, selection, self._fill_rgb)
         runner = self._defended
-        if runner is None or (looks and looks.zones != runner.zones):
+        if runner is None or (selection and selection.zones != runner.zones):
             style: Style = "blocked" if self._classifier.provider == _CPU else "plain"
-            zones = looks.zones if looks else ()
-            graph = defended_pass(self._bundle, style, self._precision, zones)
+            zones = selection.zones if selection else ()
+            graph = defended_pass(self._bundle, style, self._precision, zones, cosines=rows is not None)
             runner = self._defended = _Runner(open_session(graph, **self._settings), zones)
-        kept = np.array([kept_values(crops.shape[1], percentile)], np.int64)
-        wanted = ["saliency", "logits", *(["views"] if looks else [])]
-        saliency, *of_crops_and_views = runner.run(wanted, crops, looks, kept=kept)
+        inputs: dict[str, Any] = {"kept": np.array([kept_values(crops.shape[1], percentile)], np.int64)}
+        if rows is not None:
+            inputs["gallery"] = rows
+        wanted = ["saliency", "logits", *(["views"] if selection else [])]
+        saliency, *of_crops_and_views = runner.run(wanted, crops, selection, **inputs)
         return np.concatenate(of_crops_and_views), saliency
 
 
@@ -83,16 +87,18 @@ class _Runner:
         self.provider: str = session.get_providers()[0]
         self._crops: dict[tuple[int, ...], Any] = {}  # OrtValues on the device by a batch's shape
 
-    def run(self, outputs: list[str], crops: Bytes, looks: Looks | None = None, **inputs: Any) -> list[Floats]:
+    def run(
+        self, outputs: list[str], crops: Bytes, selection: ViewSelection | None = None, **inputs: Any
+    ) -> list[Floats]:
         """The outputs.
 
         Raises:
-            ValueError: ``looks`` at other zones than the graph has views for.
+            ValueError: ``selection`` at other zones than the graph has views for.
         """
-        if looks and looks.zones != self.zones:
-            raise ValueError(f"a graph with views of {self.zones} was asked for {looks.zones}")
+        if selection and selection.zones != self.zones:
+            raise ValueError(f"a graph with views of {self.zones} was asked for {selection.zones}")
         for number, zone in enumerate(self.zones):
-            inputs[f"{zone}.of"] = looks.of(number) if looks else np.zeros(0, np.int64)
+            inputs[f"{zone}.of"] = selection.of(number) if selection else np.zeros(0, np.int64)
         if self.provider == _CPU:
             results: list[Floats] = self._session.run(outputs, {"crops": crops, **inputs})
             return results

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.crop.zones import Looks
+from models.crop.zones import ViewSelection
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput, first_line
@@ -46,23 +46,28 @@ class OpenVinoEngine:
         self._defended: Any = None
         self.name = f"openvino {self._version} (CPU, {precision})"
 
-    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
-        crops = looks.and_crops(crops, self._fill_rgb) if looks else crops
+    def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
+        crops = selection.and_crops(crops, self._fill_rgb) if selection else crops
         if len(crops) == 0:
-            return np.zeros((0, len(self._bundle.info.labels)), np.float32)
+            return np.zeros((0, self._bundle.info.width), np.float32)
         results = self._classifier.infer({"crops": crops})
-        logits: Floats = np.array(results[0])
-        return logits
+        outputs: Floats = np.array(results[0])
+        return outputs
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
-        if looks:
-            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
+    def outputs_and_saliency(
+        self, crops: Bytes, rows: Floats | None, percentile: float, selection: ViewSelection | None = None
+    ) -> tuple[Floats, Floats]:
+        if selection:
+            return with_views_apart(self, crops, rows, percentile, selection, self._fill_rgb)
         if len(crops) == 0:
-            return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
+            return self.outputs(crops), np.zeros(crops.shape[:3], np.float32)
         if self._defended is None:
-            self._defended = self._compiled(defended_pass(self._bundle, "plain", self._precision))
-        kept = np.array([kept_values(crops.shape[1], percentile)], np.int64)
-        results = self._defended.infer({"crops": crops, "kept": kept})
+            graph = defended_pass(self._bundle, "plain", self._precision, cosines=rows is not None)
+            self._defended = self._compiled(graph)
+        inputs: dict[str, Any] = {"crops": crops, "kept": np.array([kept_values(crops.shape[1], percentile)], np.int64)}
+        if rows is not None:
+            inputs["gallery"] = rows
+        results = self._defended.infer(inputs)
         return np.array(results["logits"]), np.array(results["saliency"])
 
     def _compiled(self, graph: bytes) -> Any:

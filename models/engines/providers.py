@@ -34,12 +34,6 @@ _QUIET = 3  # errors only
 _SILENT, _USUAL = 4, 2  # of the logger that all sessions share: fatal errors only, and ONNX Runtime's own default
 
 
-def device_of(engine: str) -> Device:
-    """``onnxruntime`` -> auto, ``onnxruntime-cuda`` -> cuda and so on."""
-    devices: dict[str, Device] = {"cpu": "cpu", "int8": "cpu", "cuda": "cuda", "tensorrt": "tensorrt"}
-    return devices.get(engine.removeprefix("onnxruntime-"), "auto")
-
-
 def nvidia_driver() -> bool:
     """Whether an NVIDIA driver is installed: without it no CUDA session can work, and trying costs seconds."""
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.crop.zones import Looks
+from models.crop.zones import ViewSelection
 from models.engines.base import with_views_apart
+from models.network.gallery_net import GalleryNet
 from models.network.guided_backprop import guided_backprop
 from models.saliency_mask import scale_saliency
 
@@ -23,24 +25,27 @@ class TorchEngine:
         self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self.name = f"torch {torch.__version__.split('+')[0]} (CPU)"
 
-    def logits(self, crops: Bytes, looks: Looks | None = None) -> Floats:
-        crops = looks.and_crops(crops, self._fill_rgb) if looks else crops
+    def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
+        crops = selection.and_crops(crops, self._fill_rgb) if selection else crops
         with torch.inference_mode():
-            logits: Floats = self.model(_pixels(crops)).numpy()
-        return logits
+            outputs: Floats = self.model(_pixels(crops)).numpy()
+        return outputs
 
-    def logits_and_saliency(self, crops: Bytes, percentile: float, looks: Looks | None = None) -> tuple[Floats, Floats]:
-        if looks:
-            return with_views_apart(self, crops, percentile, looks, self._fill_rgb)
+    def outputs_and_saliency(
+        self, crops: Bytes, rows: Floats | None, percentile: float, selection: ViewSelection | None = None
+    ) -> tuple[Floats, Floats]:
+        if selection:
+            return with_views_apart(self, crops, rows, percentile, selection, self._fill_rgb)
         if len(crops) == 0:
-            return self.logits(crops), np.zeros(crops.shape[:3], np.float32)
-        logits: list[torch.Tensor] = []
-        handle = self.model.register_forward_hook(lambda module, inputs, output: logits.append(output.detach()))
+            return self.outputs(crops), np.zeros(crops.shape[:3], np.float32)
+        scored: nn.Module = self.model if rows is None else GalleryNet(self.model, torch.from_numpy(rows))
+        outputs: list[torch.Tensor] = []
+        handle = self.model.register_forward_hook(lambda module, inputs, output: outputs.append(output.detach()))
         try:
-            gradient = guided_backprop(self.model, _pixels(crops))
+            gradient = guided_backprop(scored, _pixels(crops))
         finally:
             handle.remove()
-        return logits[0].numpy(), scale_saliency(gradient.permute(0, 2, 3, 1).numpy(), percentile)
+        return outputs[0].numpy(), scale_saliency(gradient.permute(0, 2, 3, 1).numpy(), percentile)
 
 
 def _pixels(crops: Bytes) -> torch.Tensor:

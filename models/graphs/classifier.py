@@ -31,7 +31,10 @@ def weight_shapes(*, classes: int, input_size: int, hidden: int) -> dict[str, tu
 
 
 def add_layers(graph: GraphBuilder, spec: InputSpec) -> None:
-    """From ``crops`` uint8 (N, S, S, 3) RGB to ``logits`` (N, K): the ops; weights and biases are to be added."""
+    """From ``crops`` uint8 (N, S, S, 3) RGB to ``logits`` (N, D): the ops; weights and biases are to be added.
+
+    ``logits`` is the output's name whatever it is, everybody's logit or an embedding.
+    """
     x, index, names = add_normalisation(graph, spec), 0, iter(CONVOLUTION_NAMES)
     for count, _ in architecture.BLOCKS:
         for _ in range(count):
@@ -72,7 +75,7 @@ def check_classifier(proto: onnx.ModelProto, *, classes: int, input_size: int, h
     if list(graph.input) != [begin]:
         raise BadInput(f"it does not take crops of {input_size} x {input_size}")
     if list(graph.output) != [end]:
-        raise BadInput(f"it does not give the logits of {classes} people")
+        raise BadInput(f"it does not give {classes} numbers for each crop")
     if list(graph.node) != wanted.nodes:
         raise BadInput("its layers are not those of a VGG16 with this input")
     stored = {tensor.name: tensor for tensor in graph.initializer}

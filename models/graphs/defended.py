@@ -1,7 +1,7 @@
 """One ONNX graph for the defended pass: uint8 crops in, logits and finished saliency out.
 
 The graph is the bundle's own classifier with its guided backward pass written out behind it as ordinary
-ops, from the largest logit down to the pixels, so that one session run replaces a torch forward and an
+ops, from the top score down to the pixels, so that one session run replaces a torch forward and an
 autograd backward. It equals ``models.network.guided_backprop`` and ``models.saliency_mask.scale_saliency``; the
 single steps and what makes them fast are in ``models.graphs.guided_steps``.
 """
@@ -26,6 +26,8 @@ from models.network.architecture import InputSpec
 from models.saliency_mask import rank_of_percentile
 
 Style = Literal["blocked", "plain"]
+#: An embedding counts as at least this long, as in ``torch.nn.functional.normalize``.
+SHORTEST = 1e-12
 
 
 def kept_values(side: int, percentile: float) -> int:
@@ -34,7 +36,12 @@ def kept_values(side: int, percentile: float) -> int:
 
 
 def defended_graph(
-    classifier: onnx.ModelProto, spec: InputSpec, *, style: Style = "blocked", zones: Sequence[Zone] = ()
+    classifier: onnx.ModelProto,
+    spec: InputSpec,
+    *,
+    style: Style = "blocked",
+    zones: Sequence[Zone] = (),
+    cosines: bool = False,
 ) -> onnx.ModelProto:
     """The classifier's graph extended by its guided backward pass and by views with a zone hidden.
 
@@ -43,11 +50,13 @@ def defended_graph(
         spec: the trunk's input.
         style: "blocked" for ONNX Runtime's CPU kernels, "plain" for everything else; equal results.
         zones: hidden one at a time, see ``models.graphs.views.add_views``.
+        cosines: the saliency is that of the best cosine with the rows of the input ``gallery`` (K, D), not that of
+            the largest of ``logits``.
 
     Returns:
         A model with inputs ``crops`` (N, S, S, 3) uint8 and ``kept`` (1,) int64, see ``kept_values``, and
-        outputs ``logits`` (N, K) and ``saliency`` (N, S, S) float32 in [0, 1]; with zones also their inputs
-        and the output ``views``.
+        outputs ``logits`` (N, D) and ``saliency`` (N, S, S) float32 in [0, 1]; with zones also their inputs
+        and the output ``views``, with cosines the input ``gallery``.
 
     Raises:
         BadInput: the classifier is no plain chain of Conv, Relu, MaxPool, Flatten and Gemm.
@@ -58,7 +67,7 @@ def defended_graph(
     graph = GraphBuilder()
     backward = (BlockedSteps if style == "blocked" else PlainSteps)(graph, side)
     _forward(backward, classifier, layers)
-    gradient = _head_backward(graph, layers)
+    gradient = _head_backward(graph, layers, cosines=cosines)
     gradient = _trunk_backward(backward, layers, weights, gradient)
     write_saliency(graph, gradient, side, spec)
     if zones:
@@ -69,6 +78,7 @@ def defended_graph(
         [
             helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", side, side, 3]),
             helper.make_tensor_value_info("kept", TensorProto.INT64, [1]),
+            *([rows_input(classes)] if cosines else []),
             *inputs_of(zones),
         ],
         [
@@ -138,18 +148,41 @@ def _forward(steps: PlainSteps, classifier: onnx.ModelProto, layers: list[Layer]
     graph.initialisers.extend(classifier.graph.initializer)
 
 
-def _head_backward(graph: GraphBuilder, layers: list[Layer]) -> str:
-    """Guided gradient of the largest logit with respect to the last pooling's output (N, C, s, s)."""
-    pool, _, _, relu, last = layers[-5:]
-    first = layers[-3]
-    top = graph.op("ArgMax", ["logits"], "top", axis=1, keepdims=0)
-    gradient = graph.op("Gather", [last.weight, top], "d_hidden", axis=0)
-    gradient = graph.op("Relu", [gradient], "d_hidden.relu")
+def _head_backward(graph: GraphBuilder, layers: list[Layer], *, cosines: bool) -> str:
+    """Guided gradient of the top score with respect to the last pooling's output (N, C, s, s)."""
+    pool, first, relu = layers[-5], layers[-3], layers[-2]
+    gradient = graph.op("Relu", [hidden_gradient(graph, layers, cosines=cosines)], "d_hidden.relu")
     active = graph.op("Greater", [relu.output, "zero"], "hidden.active")
     gradient = graph.op("Where", [active, gradient, "zero"], "d_hidden.guided")
     gradient = graph.op("MatMul", [gradient, first.weight], "d_flat")
     shape = graph.constant("pooled_shape", [0, pool.channels, pool.side, pool.side], np.int64)
     return graph.op("Reshape", [gradient, shape], "d_pooled")
+
+
+def hidden_gradient(graph: GraphBuilder, layers: Sequence[Layer], *, cosines: bool) -> str:
+    """Gradient of the top score with respect to the hidden layer (N, H): of the largest logit, or of the best cosine.
+
+    That of a cosine c with a row r at the embedding e is (r - c e / |e|) / |e|.
+    """
+    last = layers[-1]
+    if not cosines:
+        top = graph.op("ArgMax", ["logits"], "top", axis=1, keepdims=0)
+        return graph.op("Gather", [last.weight, top], "d_hidden", axis=0)
+    axis = graph.constant("score_axis", [1], np.int64)
+    length = graph.op("ReduceL2", ["logits", axis], "length.exact", keepdims=1)
+    length = graph.op("Max", [length, graph.constant("shortest", SHORTEST)], "length")
+    unit = graph.op("Div", ["logits", length], "embedding")
+    cosine = graph.op("Gemm", [unit, "gallery"], "cosines", transB=1)
+    top = graph.op("ArgMax", [cosine], "top", axis=1, keepdims=0)
+    best = graph.op("ReduceMax", [cosine, axis], "top.cosine", keepdims=1)
+    row = graph.op("Gather", ["gallery", top], "top.row", axis=0)
+    across = graph.op("Sub", [row, graph.op("Mul", [unit, best], "along")], "across")
+    return graph.op("MatMul", [graph.op("Div", [across, length], "d_outputs"), last.weight], "d_hidden")
+
+
+def rows_input(width: int) -> onnx.ValueInfoProto:
+    """The gallery's rows (K, D) of unit length, which ``cosines`` reads."""
+    return helper.make_tensor_value_info("gallery", TensorProto.FLOAT, ["K", width])
 
 
 def _trunk_backward(

@@ -21,10 +21,17 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from models.arrays import Bytes
+from models.arrays import Bytes, Floats
 from models.errors import BadInput
 from models.graphs.builder import GraphBuilder, add_normalisation, finish, quantise, read_weights
-from models.graphs.defended import chain_of, defended_graph, kept_values, write_saliency
+from models.graphs.defended import (
+    chain_of,
+    defended_graph,
+    hidden_gradient,
+    kept_values,
+    rows_input,
+    write_saliency,
+)
 from models.graphs.guided_steps import BlockedSteps, Layer
 from models.network.architecture import InputSpec
 
@@ -40,14 +47,18 @@ _TINY = 1e-20
 _WEIGHT_LEVELS = 63
 
 
-def measure_ranges(classifier: onnx.ModelProto, spec: InputSpec, crops: Bytes) -> dict[str, float]:
+def measure_ranges(
+    classifier: onnx.ModelProto, spec: InputSpec, crops: Bytes, rows: Floats | None = None
+) -> dict[str, float]:
     """The ranges of every tensor that is quantised, from face crops (N, S, S, 3); some 30 are enough.
+
+    ``rows`` (K, D): of a gallery that the network's embeddings are compared with; None: its outputs are the scores.
 
     An activation's range is the geometric mean of its largest value and of the largest 99.99 % quantile: a
     little clipped, for finer steps. A gradient's is the quantile.
     """
     side = crops.shape[1]
-    graph = defended_graph(classifier, spec, style="plain")
+    graph = defended_graph(classifier, spec, style="plain", cosines=rows is not None)
     layers = chain_of(classifier)
     forward = {layer.output: layer.output for layer in layers if layer.kind == "Relu"}
     trunk = layers[: len(layers) - 4]
@@ -62,7 +73,8 @@ def measure_ranges(classifier: onnx.ModelProto, spec: InputSpec, crops: Bytes) -
     largest: dict[str, list[float]] = {}
     quantiles: dict[str, list[float]] = {}
     for crop in crops:
-        values = dict(zip(names, session.run(names, {"crops": crop[None], "kept": kept}), strict=True))
+        inputs = {"crops": crop[None], "kept": kept, **({} if rows is None else {"gallery": rows})}
+        values = dict(zip(names, session.run(names, inputs), strict=True))
         top = float(values["d_pooled"].max())
         values["pixels"] = np.abs(values[layers[0].input])
         for key, name in [("pixels", "pixels"), *forward.items(), *backward.items()]:
@@ -78,7 +90,7 @@ def measure_ranges(classifier: onnx.ModelProto, spec: InputSpec, crops: Bytes) -
 
 
 def int8_graph(
-    classifier: onnx.ModelProto, spec: InputSpec, ranges: Ranges, *, defended: bool = True
+    classifier: onnx.ModelProto, spec: InputSpec, ranges: Ranges, *, defended: bool = True, cosines: bool = False
 ) -> onnx.ModelProto:
     """The classifier (``defended=False``) or the defended pass, with inputs and outputs as in ``defended_graph``.
 
@@ -98,8 +110,9 @@ def int8_graph(
     inputs = [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", side, side, 3])]
     outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])]
     if defended:
-        write_saliency(net.graph, net.backward(), side, spec)
+        write_saliency(net.graph, net.backward(cosines=cosines), side, spec)
         inputs.append(helper.make_tensor_value_info("kept", TensorProto.INT64, [1]))
+        inputs += [rows_input(classes)] if cosines else []
         outputs.append(helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["N", side, side]))
     return finish(net.graph, inputs, outputs, "int8")
 
@@ -160,10 +173,10 @@ class _Int8:
                 weight = self.graph.constant(layer.weight, self.weights[layer.weight])
                 x = self.graph.op("Gemm", [x, weight, self._bias(layer)], name, transB=1)
 
-    def backward(self) -> str:
-        """Guided gradient of the largest logit with respect to the pixels (N, 3, S, S), up to a factor per image."""
+    def backward(self, *, cosines: bool = False) -> str:
+        """Guided gradient of the top score with respect to the pixels (N, 3, S, S), up to a factor per image."""
         trunk = list(self.layers[:-4])
-        x = self._head_backward(trunk[-1])
+        x = self._head_backward(trunk[-1], cosines=cosines)
         index = len(trunk) - 1
         while index > 0:
             layer, before = trunk[index], trunk[index - 1]
@@ -185,10 +198,9 @@ class _Int8:
             index -= 1
         return self.steps.to_pixels(x, self.weights[trunk[0].weight])
 
-    def _head_backward(self, pool: Layer) -> str:
-        graph, (first, relu, last) = self.graph, self.layers[-3:]
-        top = graph.op("ArgMax", ["logits"], "top", axis=1, keepdims=0)
-        x = graph.op("Relu", [graph.op("Gather", [last.weight, top], "d_hidden", axis=0)], "d_hidden.relu")
+    def _head_backward(self, pool: Layer, *, cosines: bool) -> str:
+        graph, (first, relu) = self.graph, self.layers[-3:-1]
+        x = graph.op("Relu", [hidden_gradient(graph, self.layers, cosines=cosines)], "d_hidden.relu")
         active = graph.op("Greater", [relu.output, "zero"], "hidden.active")
         x = graph.op("MatMul", [graph.op("Where", [active, x, "zero"], "d_hidden.guided"), first.weight], "d_flat")
         axis = graph.constant("feature_axis", [1], np.int64)

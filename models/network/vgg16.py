@@ -22,7 +22,8 @@ __all__ = [
     "make_trunk",
 ]
 
-MAX_HEAD_PARAMETERS = 3_000_000
+MAX_HEAD_PARAMETERS = 4_000_000
+_CHOSEN_PARAMETERS = 3_000_000  # of the hidden layer's width where none is given
 MIN_INPUT_SIZE = 32  # five poolings leave nothing of a smaller picture
 
 
@@ -79,10 +80,10 @@ def make_head(features: int, classes: int, *, hidden: int, dropout: float) -> nn
 
 
 class VGG16(nn.Module):
-    """The recogniser's network: (N, 3, S, S) float RGB in [0, 1] -> logits (N, K).
+    """The recogniser's network: (N, 3, S, S) float RGB in [0, 1] -> logits (N, K), or embeddings of any length.
 
     Args:
-        classes: number of enrolled people K.
+        classes: numbers that it gives, D: a logit for each person of a closed set, or an embedding.
         input_size: side S of the crop in pixels, at least 32.
         hidden: width of the fully connected layer; 0 picks the widest power of two that the limit of
             3 million head parameters allows (512 at 112 and below, 64 at 224).
@@ -110,7 +111,7 @@ class VGG16(nn.Module):
         features = trunk_width(input_size)
         if hidden == 0:
             hidden = 512
-            while (features + 1) * hidden + (hidden + 1) * classes > MAX_HEAD_PARAMETERS and hidden > 1:
+            while (features + 1) * hidden + (hidden + 1) * classes > _CHOSEN_PARAMETERS and hidden > 1:
                 hidden //= 2
         self.input_size = input_size
         self.normalise = Normalise(spec)
@@ -126,6 +127,11 @@ class VGG16(nn.Module):
         last = self.head[-1]
         assert isinstance(last, nn.Linear)
         return last.out_features
+
+    @property
+    def hidden(self) -> int:
+        """Width of the hidden layer."""
+        return next(layer.out_features for layer in self.head if isinstance(layer, nn.Linear))
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
         """The 13 convolutions by name, ``block1_conv1`` ... ``block5_conv3``."""

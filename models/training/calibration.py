@@ -69,6 +69,33 @@ def calibrate(logits: Floats, labels: Labels) -> Calibration:
     )
 
 
+def fitted_temperature(cosines: Floats, labels: Labels, people: int) -> float:
+    """The temperature with the lowest cross-entropy of cosines (N, K + C) with K people and a cohort of C others.
+
+    ``labels`` (N,) are people's numbers, or negative for strangers, for whom the whole cohort together is right. Known
+    faces and strangers weigh the same in all, however many there are.
+
+    Raises:
+        ValueError: there are no cosines.
+    """
+    if len(cosines) == 0:
+        raise ValueError("a temperature needs at least one face that the gallery was not made of")
+    known = labels >= 0
+    groups = [group for group in (known, ~known) if group.any()]
+    rows, right = np.arange(len(labels)), np.where(known, labels, 0)
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = cosines.astype(np.float64) / math.exp(log_temperature)
+        given = np.where(known, scaled[rows, right], logsumexp(scaled[:, people:], axis=1))
+        loss = logsumexp(scaled, axis=1) - given
+        return float(np.mean([loss[group].mean() for group in groups]))
+
+    if cosines.shape[1] == people and not known.all():
+        raise ValueError("strangers need a cohort")
+    found = minimize_scalar(cross_entropy, bounds=(math.log(0.005), 0.0), method="bounded")
+    return math.exp(float(found.x))
+
+
 @torch.no_grad()
 def fold_temperature(last: nn.Linear, temperature: float) -> None:
     """Divide the logits by ``temperature`` for good, in the last layer's weights."""

@@ -14,9 +14,10 @@ so it is refused with a pointer to the ``.pth`` conversions.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,9 @@ import torch
 
 from models.arrays import load_arrays
 from models.bundle import load_bundle
-from models.errors import BadInput
+from models.errors import BadInput, first_line
 from models.files import whole_file
+from models.graphs.export import layers_of, load_weights
 from models.network.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
 
 TORCHVISION_INPUT = InputSpec(
@@ -83,6 +85,53 @@ def read_trunk(path: str | Path) -> Trunk:
     raise BadInput(f"trunk {path}: unknown kind {path.suffix!r}; known are .npz and .pth")
 
 
+def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
+    """A whole network that embeds faces, and where it comes from.
+
+    Args:
+        path: a bundle with a gallery, or an ``.npz`` as the training of a trunk writes it: torch's names
+            (``trunk.0.weight`` ... ``fc6.weight``, ``fc7.bias``), each weight as int8 with a scale per row
+            (``.scale``) or as floats; input B, G, R minus the Caffe mean.
+        input_size: of the crops; a bundle says itself.
+
+    Raises:
+        BadInput: the file is missing or damaged, lacks a layer, or the bundle knows a closed set.
+    """
+    if path.is_dir() or not path.suffix:
+        bundle = load_bundle(path)
+        if bundle.info.embedding is None:
+            raise BadInput(f"network {path}: knows a closed set of people and embeds no faces; give another bundle")
+        return bundle.torch_model(), f"{bundle.info.trunk.source}, {bundle.checksum[:12]}"
+    found = _arrays_of(path)
+    arrays = {
+        name: values.astype(np.float32) * _scale(found, name, values)
+        for name, values in found.items()
+        if not name.endswith(".scale")
+    }
+    try:
+        width, hidden = arrays["fc7.weight"].shape
+        model = VGG16(classes=width, input_size=input_size, hidden=hidden, spec=CAFFE_INPUT)
+        layers = [f"trunk.{index}" for index in _TORCHVISION_INDICES] + ["fc6", "fc7"]
+        weights = {
+            f"{ours}.{kind}": arrays[f"{theirs}.{kind}"]
+            for ours, theirs in zip(layers_of(model), layers, strict=True)
+            for kind in ("weight", "bias")
+        }
+        load_weights(model, weights)
+    except KeyError as error:
+        raise BadInput(f"network {path}: lacks {error.args[0]}") from error
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise BadInput(f"network {path}: its layers are not those of such a network ({first_line(error)})") from error
+    if not all(np.isfinite(values).all() for values in weights.values()):
+        raise BadInput(f"network {path}: holds what is no number")
+    return model.eval(), path.name
+
+
+def _scale(found: Mapping[str, npt.NDArray[np.generic]], name: str, values: npt.NDArray[np.generic]) -> Any:
+    scale = found.get(f"{name}.scale")
+    return 1 if scale is None else np.reshape(scale, (-1, *[1] * (values.ndim - 1)))
+
+
 def write_trunk(path: str | Path, model: VGG16) -> None:
     """Write the model's convolutions as a float16 ``.npz`` (the form that ``read_trunk`` reads), whole or not at all.
 
@@ -105,11 +154,14 @@ def write_trunk(path: str | Path, model: VGG16) -> None:
 
 
 def _read_npz(path: Path) -> Trunk:
+    return _checked(_arrays_of(path, _shapes()), CAFFE_INPUT, path)
+
+
+def _arrays_of(path: Path, only: Container[str] | None = None) -> dict[str, npt.NDArray[Any]]:
     try:
-        found = load_arrays(path, most=_MOST_BYTES, only=_shapes())
+        return load_arrays(path, most=_MOST_BYTES) if only is None else load_arrays(path, most=_MOST_BYTES, only=only)
     except (OSError, ValueError, TypeError, MemoryError) as error:  # TypeError: numpy's, of a header that is none
         raise BadInput(f"trunk {path}: not a readable .npz ({error})") from error
-    return _checked(found, CAFFE_INPUT, path)
 
 
 def _read_bundle(folder: Path) -> Trunk:

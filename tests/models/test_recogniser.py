@@ -9,7 +9,7 @@ import torch
 
 import models
 from models.bundle import Bundle
-from models.crop.zones import Looks, hide, zone_mask
+from models.crop.zones import ViewSelection, hide, zone_mask
 from models.errors import BadInput
 from models.policy import Policy, decide
 from models.recogniser import Recogniser
@@ -176,17 +176,17 @@ def test_threads_that_share_a_recogniser_use_its_engine_one_after_the_other(
         name = "counting"
         inside = most = 0
 
-        def logits(self, shown: np.ndarray, looks: Looks | None = None) -> np.ndarray:
+        def outputs(self, shown: np.ndarray, selection: ViewSelection | None = None) -> np.ndarray:
             self.inside += 1
             self.most = max(self.most, self.inside)
             time.sleep(0.002)
             self.inside -= 1
             return np.zeros((len(shown), 4), np.float32)
 
-        def logits_and_saliency(
-            self, shown: np.ndarray, percentile: float, looks: Looks | None = None
+        def outputs_and_saliency(
+            self, shown: np.ndarray, rows: np.ndarray | None, percentile: float, selection: ViewSelection | None = None
         ) -> tuple[np.ndarray, np.ndarray]:
-            return self.logits(shown), np.zeros(shown.shape[:3], np.float32)
+            return self.outputs(shown), np.zeros(shown.shape[:3], np.float32)
 
     engine = Engine()
     recogniser = Recogniser(small_bundle, engine)
@@ -204,13 +204,13 @@ def test_a_quick_defence_takes_held_views_for_the_further_zones_and_looks_at_the
     recogniser.zones = ("eyewear", "lower_face")
     held = np.full((1, len(recogniser.labels)), 0.25, np.float32)
     looked_at: list[list[list[bool]]] = []
-    original = recogniser._engine.logits
+    original = recogniser._engine.outputs
 
-    def noting(shown: np.ndarray, looks: Looks | None = None) -> np.ndarray:
-        looked_at.extend([looks.looked.tolist()] if looks else [])
-        return original(shown, looks)
+    def noting(shown: np.ndarray, selection: ViewSelection | None = None) -> np.ndarray:
+        looked_at.extend([selection.looked.tolist()] if selection else [])
+        return original(shown, selection)
 
-    monkeypatch.setattr(recogniser._engine, "logits", noting)
+    monkeypatch.setattr(recogniser._engine, "outputs", noting)
     try:
         looked = recogniser.defend(crops[:2], quick=True)
         partly = recogniser.defend(crops[:2], quick=True, held=[None, held])

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
-from tools.tune_policy import Rates, Views, _lowest, calibrated, outcome
+from tools.tune_policy import Rates, Views, _lowest, by_strangers, calibrated, outcome
 
 
 def views(seed: int, count: int, *, strangers: bool = False) -> Views:
@@ -67,3 +67,25 @@ def test_who_allows_the_final_name_no_cost_gets_a_lower_threshold_of_dissent():
     free = calibrated(Policy(), *faces, Rates(alarmed=1, cost=1))
     careful = calibrated(Policy(), *faces, Rates(alarmed=1, cost=0))
     assert careful.zone_dissent < free.zone_dissent < free.zone_confirm
+
+
+def test_strangers_decide_where_it_is_said_how_many_may_be_named():
+    clean, innocent, others = views(0, 400), views(1, 400), views(2, 400, strangers=True)
+    policy = calibrated(Policy(), clean, innocent, others, Rates(misnamed=0.05, named=0.02))
+    found = outcome(policy, clean, innocent, others)["strangers"]
+    assert found["known_rightly"]["right"] + found["known_wrongly"]["right"] <= 0.02 * 400
+    raw, zone = others.raw.max(axis=1), others.zones[:, 0].max(axis=1)
+    level = (raw < policy.threshold).mean()  # both thresholds leave the same share of strangers below them
+    assert abs(level - (zone < policy.zone_confirm).mean()) <= 0.005
+    lower = np.quantile(raw, level - 0.01), np.quantile(zone, level - 0.01)
+    loose = outcome(
+        replace(policy, threshold=lower[0], zone_confirm=lower[1], further_confirm=0.0), clean, innocent, others
+    )
+    assert loose["strangers"]["known_wrongly"]["right"] > 0.02 * 400
+
+
+def test_who_allows_more_strangers_a_name_asks_less_of_everybody():
+    others = views(2, 400, strangers=True)
+    strict, loose = (by_strangers(Policy(zone_threshold=0.9), others, share) for share in (0.005, 0.1))
+    assert loose.threshold < strict.threshold
+    assert loose.zone_confirm < strict.zone_confirm

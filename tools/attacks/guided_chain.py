@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from models.network.gallery_net import Cosines, GalleryNet
 from models.network.vgg16 import VGG16, Normalise
 from models.saliency_mask import rank_of_percentile
 from models.training.half_precision import bfloat16
@@ -35,6 +36,8 @@ class Pass:
 class GuidedChain:
     """A network that is one chain of layers, read from a ``VGG16`` or an ``nn.Sequential``.
 
+    Of a ``GalleryNet`` the guided gradient is that of a person's cosine, never of nobody's logit.
+
     One in ``HalfPrecision`` has its convolutions computed in bfloat16, forward and backward; logits are float32.
 
     Raises:
@@ -44,9 +47,9 @@ class GuidedChain:
     def __init__(self, model: nn.Module) -> None:
         self.half_precision = isinstance(model, HalfPrecision)
         model = model.model if isinstance(model, HalfPrecision) else model
-        self.on_grey_levels = isinstance(model, VGG16)  # VGG16.forward takes [0, 1] and works on 0 to 255
+        self.on_grey_levels = isinstance(model, VGG16 | GalleryNet)  # they take [0, 1] and work on 0 to 255
         self.layers = _layers(model)
-        known = (Normalise, nn.Conv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.Flatten)
+        known = (Normalise, nn.Conv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.Flatten, Cosines)
         for layer in self.layers:
             plain = not isinstance(layer, nn.Conv2d) or (
                 layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and not isinstance(layer.padding, str)
@@ -68,7 +71,7 @@ class GuidedChain:
                 with bfloat16(self.half_precision, value.device.type):
                     value = layer(value)
             else:
-                value = layer(_wide(value) if isinstance(layer, nn.Linear) else value)
+                value = layer(_wide(value) if isinstance(layer, nn.Linear | Cosines) else value)
             routes.append(route)
         return Pass(value, inputs, routes)
 
@@ -80,7 +83,9 @@ class GuidedChain:
         ``sharpness`` None: hard gates. Otherwise soft gates, in units of each layer's mean absolute input.
         """
         if target is None:
-            target = found.logits.argmax(dim=1)
+            last = self.layers[-1]
+            people = last.people if isinstance(last, Cosines) else found.logits.shape[1]  # without nobody's logit
+            target = found.logits[:, :people].argmax(dim=1)
         gradient = F.one_hot(target, found.logits.shape[1]).to(found.logits.dtype)
         for layer, value, route in zip(
             reversed(self.layers), reversed(found.inputs), reversed(found.routes), strict=True
@@ -106,6 +111,8 @@ def scaled_saliency(gradient: torch.Tensor, percentile: float) -> torch.Tensor:
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:
+    if isinstance(model, GalleryNet):
+        return [*_layers(model.trunk), model.cosines]
     if isinstance(model, VGG16):
         return [model.normalise, *_layers(model.trunk), *_layers(model.head)]
     if isinstance(model, nn.Sequential):
@@ -128,6 +135,10 @@ def _back(
         return F.conv2d(gradient, layer.weight.transpose(0, 1).flip(2, 3), padding=outer)
     if isinstance(layer, nn.Linear):
         return gradient @ layer.weight
+    if isinstance(layer, Cosines):
+        unit, length = F.normalize(value), value.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        across = layer.scale * gradient[:, : layer.people] @ layer.rows
+        return (across - (across * unit).sum(dim=1, keepdim=True) * unit) / length
     if isinstance(layer, nn.MaxPool2d):
         assert route is not None
         kernel, stride, padding = (_pair(each) for each in (layer.kernel_size, layer.stride, layer.padding))

@@ -41,6 +41,10 @@ class ZonePolicy(MaskedPGD):
             zones'.
         restarts: runs from different textures (the best of five colours first, then noise); each picture keeps
             its best.
+
+    Attributes:
+        view_models: for each zone's view a network of its own, as a gallery has; None: that of the raw view.
+        people: how many of the logits are people's; None: all. A gallery has nobody's behind them.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class ZonePolicy(MaskedPGD):
         self.fill_rgb = fill_rgb
         self.policy = policy
         self.restarts = restarts
+        self.view_models: Sequence[nn.Module] | None = None
+        self.people: int | None = None
 
     def run(
         self,
@@ -105,7 +111,7 @@ class ZonePolicy(MaskedPGD):
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
         moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
-        given = self._looked_at(model, pixels, moving, raw=True).log_softmax(dim=2)
+        given = self._looked_at(model, pixels, moving, raw=True).log_softmax(dim=2)[..., : self.people]
         fixed = batch.state["fixed"].T
         left = fixed >= 0  # the ways that the fixed views leave
         margins, spared = (self._margins(given, batch.goal, moving, spare) for spare in (0.0, SPARE))
@@ -139,7 +145,7 @@ class ZonePolicy(MaskedPGD):
             return batch.crops.new_full((len(batch), 2), torch.inf)
         with torch.no_grad():
             logits = self._looked_at(model, batch.crops, still, raw=False)
-            return self._ways(logits.log_softmax(dim=2), batch.goal, still, 0.0).T
+            return self._ways(logits.log_softmax(dim=2)[..., : self.people], batch.goal, still, 0.0).T
 
     def _ways(self, given: torch.Tensor, goal: torch.Tensor, numbers: Sequence[int], spare: float) -> torch.Tensor:
         """(2, n): what the zones ``numbers``, whose log probabilities are ``given`` (V, n, K), leave of either way."""
@@ -154,7 +160,12 @@ class ZonePolicy(MaskedPGD):
 
     def _looked_at(self, model: nn.Module, pixels: torch.Tensor, numbers: Sequence[int], *, raw: bool) -> torch.Tensor:
         """(V, n, K) logits as the recogniser has them: raw, then the views of these zones, in their order."""
-        seen = [*([pixels] if raw else []), *(self._hidden(pixels, self.zones[number]) for number in numbers)]
+        hidden = [self._hidden(pixels, self.zones[number]) for number in numbers]
+        if self.view_models is not None:
+            models = [*([model] if raw else []), *(self.view_models[number] for number in numbers)]
+            shown = [*([pixels] if raw else []), *hidden]
+            return torch.stack([one(each / 255) for one, each in zip(models, shown, strict=True)])
+        seen = [*([pixels] if raw else []), *hidden]
         logits: torch.Tensor = model(torch.cat(seen).contiguous(memory_format=torch.channels_last) / 255)
         return logits.view(len(seen), len(pixels), -1)
 

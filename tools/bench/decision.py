@@ -7,7 +7,6 @@ say, their views are part of the stage ``saliency``.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,7 @@ import numpy as np
 from models.arrays import Bytes
 from models.bundle import Bundle
 from models.crop.zones import Zone
-from models.engines import Engine, make_engine
-from models.engines.base import ENGINES
+from models.engines import ENGINES, Engine, make_engine
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from realtime.cameras.demo_scene import DemoScene
@@ -49,10 +47,9 @@ class Plan:
 
 def engines_here() -> tuple[str, ...]:
     """Every engine for the processor whose package is installed, the baseline's first."""
-    names = [name for name in ENGINES if name.partition("-")[2] not in ("cuda", "tensorrt")]
-    names = [name for name in names if name not in ("auto", "onnxruntime")]
-    if importlib.util.find_spec("openvino") is None:
-        names = [name for name in names if not name.startswith("openvino")]
+    names = [
+        name for name, kind in ENGINES.items() if kind.installed and kind.device not in ("auto", "cuda", "tensorrt")
+    ]
     return tuple(sorted(names, key=lambda name: name != BASELINE))
 
 
@@ -105,10 +102,10 @@ def measure_engine(recogniser: Recogniser, baseline: Engine, crops: Bytes, repea
     bare: list[float] = []
     masked = recogniser.defend(crops).mask.any(axis=(1, 2))  # also the first run, which allocates
     recogniser.defend(crops, quick=True)
-    baseline.logits(crops)
+    baseline.outputs(crops)
     recogniser.classify(crops)
     for _ in range(repeats):
-        bare.append(milliseconds(lambda: baseline.logits(crops)))
+        bare.append(milliseconds(lambda: baseline.outputs(crops)))
         times["classify"].append(milliseconds(lambda: recogniser.classify(crops)))
         stages: dict[str, float] = {}
         times["whole"].append(milliseconds(partial(recogniser.defend, crops, stage_ms=stages)))

@@ -17,6 +17,7 @@ from models.arrays import Bytes
 from models.bundle import Bundle
 from models.errors import BadInput
 from models.evidence import CropEvidence
+from models.heads import head_of
 from models.policy import Decision, decide
 from models.saliency_mask import apply_mask, saliency_to_mask, scale_saliency
 from realtime.faces.align import crop_face
@@ -36,11 +37,11 @@ class Naive:
             raise BadInput("--against naive needs captum; pip install 'spectaclear[test]'") from error
         from facenet_pytorch import MTCNN
 
-        self._info = bundle.info
+        self._info, self._head = bundle.info, head_of(bundle)
         self._threshold = threshold
         self._mtcnn = MTCNN(keep_all=True, min_face_size=min_face, device="cpu").eval()
-        self._model = bundle.torch_model().eval()
-        self._guided_backprop = GuidedBackprop(self._model)
+        self._model = bundle.torch_model()
+        self._guided_backprop = GuidedBackprop(self._head.network(self._model, None, nobody=False))
 
     def decide(self, bgr: Bytes) -> list[Decision]:
         """The faces of one frame (H, W, 3)."""
@@ -64,12 +65,12 @@ class Naive:
         masked = apply_mask(crop[np.newaxis], mask, self._info.trunk.spec.fill_rgb, parameters.fill)[0]
         defended = self._probabilities(masked)
         no_views = np.zeros((0, len(raw)), np.float32)
-        evidence = CropEvidence(self._info.labels, raw, saliency[0], mask[0], masked, defended, no_views, ())
+        evidence = CropEvidence(self._head.labels, raw, saliency[0], mask[0], masked, defended, no_views, ())
         return decide(evidence, self._info.policy.policy)
 
     def _probabilities(self, crop: Bytes) -> np.ndarray:
         with torch.no_grad():
-            return torch.softmax(self._model(_tensor(crop)), dim=1)[0].numpy()
+            return self._head.probabilities(self._model(_tensor(crop)).numpy())[0]
 
 
 def _tensor(crop: Bytes) -> torch.Tensor:

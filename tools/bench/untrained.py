@@ -22,7 +22,8 @@ def bundle_of_size(bundle: Bundle, size: int, folder: Path) -> Bundle:
         return bundle
     torch.manual_seed(0)
     trained = bundle.torch_model()
-    model = VGG16(classes=len(bundle.info.labels), input_size=size, spec=bundle.info.trunk.spec)
+    labels = bundle.labels if len(bundle.labels) > 1 else ("somebody", "somebody else")
+    model = VGG16(classes=len(labels), input_size=size, spec=bundle.info.trunk.spec)
     model.trunk.load_state_dict(trained.trunk.state_dict())
     for layer in model.head:
         if isinstance(layer, nn.Linear):
@@ -33,6 +34,8 @@ def bundle_of_size(bundle: Bundle, size: int, folder: Path) -> Bundle:
     info = bundle.info.model_copy(
         update={
             "name": f"untrained-{size}",
+            "labels": labels,
+            "embedding": None,  # a closed set of as many people: it costs the same
             "input_size": size,
             "hidden": first.out_features,
             "defence": DefenceInfo(

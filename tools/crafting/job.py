@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from models.arrays import Bytes
 from models.crop.wearables import frame_mask
-from models.crop.zones import zone_mask
+from models.crop.zones import Zone, zone_mask
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.training.device import CPU, tf32
@@ -103,6 +104,12 @@ def make_attack(settings: Settings, recogniser: Recogniser) -> Attack:
     return ADAPTIVE[settings.attack](defence=defence, steps=settings.steps, warm_start=start)
 
 
+def _network(recogniser: Recogniser, zone: Zone | None, device: torch.device) -> nn.Module:
+    """What an attacker differentiates: a softmax over its logits gives the recogniser's probabilities."""
+    model = recogniser.torch_model(zone, nobody=True)
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 @cache
 def _oblivious(bundle: str, steps: int, half_precision: bool) -> Remembered:
     """Where adaptive attacks begin: once per picture and target for all of them, since it knows no defence."""
@@ -134,9 +141,13 @@ def make_glasses(
     """
     at_once = at_once or (AT_ONCE if device.type == "cpu" else AT_ONCE_ON_GPU)
     alpha = frame_mask(settings.shape, recogniser.input_size)
-    model = recogniser.torch_model().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = _network(recogniser, None, device)
     model = HalfPrecision(model) if settings.half_precision else model
     attack = make_attack(settings, recogniser)
+    if isinstance(attack, ZonePolicy) and recogniser.gallery is not None:
+        views = [_network(recogniser, zone, device) for zone in recogniser.zones]
+        attack.people = len(recogniser.labels)
+        attack.view_models = [HalfPrecision(view) if settings.half_precision else view for view in views]
     attack.group = max(attack.group, at_once)
     records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
     missing = [pair for pair in pairs if records[pair.key] is None]

@@ -70,7 +70,7 @@ def attack_scene(
     scene = DemoScene(worn=np.zeros((size, size, 4), np.uint8))
     frames = np.linspace(0, SECONDS * FPS, views, dtype=int).tolist()
     crops = scene_crops(scene, 0, size, frames, None)
-    model = recogniser.torch_model()
+    model = recogniser.torch_model(nobody=True)
     return make_texture(
         HalfPrecision(model) if half_precision else model,
         crops,

@@ -164,7 +164,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         name=name,
         labels=people.names,
         input_size=model.input_size,
-        hidden=_hidden(model),
+        hidden=model.hidden,
         trunk=TrunkInfo(
             source=trunk.source, mean=trunk.spec.mean, scale=trunk.spec.scale, channel_order=trunk.spec.channel_order
         ),
@@ -275,11 +275,6 @@ def _taught(people: People, job: Job) -> Floats | None:
 
 def _digest(trunk: Path) -> str:
     return load_bundle(trunk).checksum if trunk.is_dir() else hashlib.sha256(trunk.read_bytes()).hexdigest()
-
-
-def _hidden(model: VGG16) -> int:
-    first = next(layer for layer in model.head if isinstance(layer, torch.nn.Linear))
-    return first.out_features
 
 
 def _published_defence(size: int) -> DefenceInfo:

@@ -11,9 +11,9 @@ from models.crop.zones import (
     MARGIN,
     SHIFT,
     ZONES,
-    Looks,
+    ViewSelection,
     checked_zones,
-    every_look,
+    every_view,
     hide,
     outlines_of,
     zone_mask,
@@ -73,7 +73,7 @@ def test_every_zone_hides_some_of_the_face_and_not_all(zone):
 def test_a_view_changes_nothing_outside_its_zone_and_shows_nothing_inside():
     crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8)
     zones = ("eyewear", "lower_face")
-    views = every_look(zones, 2).views(crops, (124, 117, 104))
+    views = every_view(zones, 2).views(crops, (124, 117, 104))
     assert views.shape == (4, 112, 112, 3)
     for number, zone in enumerate(zones):
         mask, shown = zone_mask(zone, 112), views[2 * number : 2 * number + 2]
@@ -83,18 +83,18 @@ def test_a_view_changes_nothing_outside_its_zone_and_shows_nothing_inside():
 
 
 def test_looks_at_some_crops_go_back_to_where_they_belong():
-    looks = Looks(("eyewear", "lower_face"), np.array([[False, True], [True, True], [True, False]]))
+    selection = ViewSelection(("eyewear", "lower_face"), np.array([[False, True], [True, True], [True, False]]))
     crops = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
-    views = looks.views(crops, (9, 9, 9))
+    views = selection.views(crops, (9, 9, 9))
     assert [int(view.min()) for view in views] == [1, 2, 0, 1]  # the eyewear's crops, then the lower face's
-    assert len(looks) == 4
-    spread = looks.scattered(np.array([[1.0], [2.0], [3.0], [4.0]], np.float32))
+    assert len(selection) == 4
+    spread = selection.scattered(np.array([[1.0], [2.0], [3.0], [4.0]], np.float32))
     np.testing.assert_array_equal(spread[..., 0], [[0, 3], [1, 4], [2, 0]])
 
 
 def test_a_zone_that_is_named_twice_is_refused_wherever_it_is_named():
     with pytest.raises(ValueError, match="a zone is named twice in eyewear, eyewear; name it once"):
-        every_look(("eyewear", "eyewear"), 1)
+        every_view(("eyewear", "eyewear"), 1)
     with pytest.raises(ValueError, match="name it once"):
         PolicyInfo(zones=("cheeks", "cheeks"))
     with pytest.raises(ValueError, match="name it once"):
@@ -119,9 +119,9 @@ def test_what_zones_hide_is_named_by_their_pixels(monkeypatch):
 
 
 def test_no_zones_give_no_views():
-    looks, crops = every_look((), 3), np.zeros((3, 32, 32, 3), np.uint8)
-    assert looks.views(crops, (0, 0, 0)).shape == (0, 32, 32, 3)
-    assert looks.scattered(np.zeros((0, 4), np.float32)).shape == (3, 0, 4)
+    selection, crops = every_view((), 3), np.zeros((3, 32, 32, 3), np.uint8)
+    assert selection.views(crops, (0, 0, 0)).shape == (0, 32, 32, 3)
+    assert selection.scattered(np.zeros((0, 4), np.float32)).shape == (3, 0, 4)
 
 
 def test_unknown_zones_and_tiny_crops_are_refused():

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from models.crop.zones import every_look
+from models.crop.zones import every_view
 from models.engines import providers
 from models.engines.onnxruntime_engine import _Runner
-from models.engines.providers import device_of, open_session, wanted_providers
+from models.engines.providers import open_session, wanted_providers
 from models.errors import BadInput
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -129,11 +129,6 @@ def test_threads_are_explicit_and_do_not_spin() -> None:
     assert options.get_session_config_entry("session.inter_op.allow_spinning") == "0"
 
 
-def test_engine_names_are_devices() -> None:
-    names = ("onnxruntime", "onnxruntime-cpu", "onnxruntime-cuda", "onnxruntime-tensorrt")
-    assert [device_of(name) for name in names] == ["auto", "cpu", "cuda", "tensorrt"]
-
-
 class FakeValue:
     copies: ClassVar[int] = 0
     updates: ClassVar[int] = 0
@@ -197,4 +192,4 @@ def test_on_a_gpu_the_buffer_of_the_crops_is_used_again(monkeypatch: pytest.Monk
 
 def test_a_graph_never_answers_for_other_zones_than_it_has_views_of() -> None:
     with pytest.raises(ValueError, match="views of \\(\\) was asked for \\('eyewear',\\)"):
-        _Runner(FakeGpuSession()).run(["logits"], np.zeros((1, 32, 32, 3), np.uint8), every_look(("eyewear",), 1))
+        _Runner(FakeGpuSession()).run(["logits"], np.zeros((1, 32, 32, 3), np.uint8), every_view(("eyewear",), 1))

@@ -36,8 +36,8 @@ def test_the_shapes_are_those_of_the_torch_network(size: int, hidden: int, class
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"labels": tuple("ABCDEF")}, "does not give the logits of 6 people"),
-        ({"labels": ("A", "B")}, "does not give the logits of 2 people"),
+        ({"labels": tuple("ABCDEF")}, "does not give 6 numbers"),
+        ({"labels": ("A", "B")}, "does not give 2 numbers"),
         ({"input_size": 64}, "does not take crops of 64 x 64"),
         ({"hidden": 8}, r"head1\.weight\.int8 has the shape \(16, 512\), wanted \(8, 512\)"),
     ],
@@ -121,7 +121,7 @@ def older(proto: onnx.ModelProto) -> None:
     ("change", "message"),
     [
         (average, "layers are not those"),
-        (other_output, "does not give the logits"),
+        (other_output, "does not give 4 numbers"),
         (outside, "keeps head2.bias outside its file"),
         (narrow, r"has the shape \(1, 64, 3, 3\), wanted \(64, 64, 3, 3\)"),
         (broken_off, "is not whole"),

@@ -62,7 +62,7 @@ def session(request: pytest.FixtureRequest, bundle: Bundle) -> onnxruntime.Infer
 def test_logits_and_saliency_equal_the_torch_reference(session: onnxruntime.InferenceSession, bundle: Bundle) -> None:
     crops = astronaut_crops(bundle.info.input_size)
     logits, saliency = run(session, crops)
-    wanted_logits, wanted = TorchEngine(bundle).logits_and_saliency(crops, 99.0)
+    wanted_logits, wanted = TorchEngine(bundle).outputs_and_saliency(crops, None, 99.0)
     np.testing.assert_allclose(logits, wanted_logits, atol=1e-4, rtol=1e-4)
     # A gate at the rounding error of its activation may stand either way; torch differs so from itself.
     difference = np.abs(saliency - wanted)
@@ -76,7 +76,7 @@ def test_equal_maxima_give_the_gradient_to_the_first_as_autograd_does(tmp_path: 
     crops[0] = (220, 210, 50)  # one colour
     crops[1, :32] = 255  # two
     crops[2, 17:33, 9:51] = (10, 200, 90)
-    _, wanted = TorchEngine(bundle).logits_and_saliency(crops, 100.0)
+    _, wanted = TorchEngine(bundle).outputs_and_saliency(crops, None, 100.0)
     for style in ("blocked", "plain"):
         _, saliency = run(session_of(bundle, style), crops, 100.0)
         np.testing.assert_allclose(saliency, wanted, atol=1e-4)

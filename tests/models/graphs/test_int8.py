@@ -29,8 +29,8 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("name", ["onnxruntime-int8", pytest.param("openvino-int8", marks=OPENVINO)])
 def test_8_bits_stay_close_to_float32(bundle: Bundle, name: str) -> None:
     crops = portrait_crops(bundle.info.input_size, 8, seed=3)
-    logits, saliency = make_engine(name, bundle).logits_and_saliency(crops, 99.0)
-    wanted_logits, wanted = make_engine("onnxruntime-cpu", bundle).logits_and_saliency(crops, 99.0)
+    logits, saliency = make_engine(name, bundle).outputs_and_saliency(crops, None, 99.0)
+    wanted_logits, wanted = make_engine("onnxruntime-cpu", bundle).outputs_and_saliency(crops, None, 99.0)
     spread = wanted_logits.max() - wanted_logits.min()
     assert np.abs(logits - wanted_logits).max() < 0.1 * spread
     likeness = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(saliency, wanted, strict=True)]
@@ -41,14 +41,14 @@ def test_8_bits_stay_close_to_float32(bundle: Bundle, name: str) -> None:
 def test_the_classifier_alone_gives_the_logits_of_the_defended_pass(bundle: Bundle) -> None:
     engine = make_engine("onnxruntime-int8", bundle)
     crops = portrait_crops(bundle.info.input_size, 5)
-    np.testing.assert_allclose(engine.logits(crops), engine.logits_and_saliency(crops, 99.0)[0], atol=1e-3)
+    np.testing.assert_allclose(engine.outputs(crops), engine.outputs_and_saliency(crops, None, 99.0)[0], atol=1e-3)
 
 
 def test_a_crop_has_the_same_answer_alone_and_in_a_batch(bundle: Bundle) -> None:
     engine = make_engine("onnxruntime-int8", bundle)
     crops = portrait_crops(bundle.info.input_size, 4)
-    logits, saliency = engine.logits_and_saliency(crops, 99.0)
-    alone = [engine.logits_and_saliency(crop[None], 99.0) for crop in crops]
+    logits, saliency = engine.outputs_and_saliency(crops, None, 99.0)
+    alone = [engine.outputs_and_saliency(crop[None], None, 99.0) for crop in crops]
     np.testing.assert_allclose(np.concatenate([found[0] for found in alone]), logits, atol=1e-3)
     np.testing.assert_allclose(np.concatenate([found[1] for found in alone]), saliency, atol=1e-3)
 

@@ -13,7 +13,7 @@ from small_bundle import make_small_bundle
 
 from models.arrays import Floats
 from models.bundle import Bundle
-from models.crop.zones import ZONES, Looks, Zone, every_look, zone_mask
+from models.crop.zones import ZONES, ViewSelection, Zone, every_view, zone_mask
 from models.engines import graphs
 from models.graphs.defended import defended_graph, graph_with_views, kept_values
 from models.graphs.export import classifier_graph, round_weights
@@ -40,12 +40,12 @@ def shared(bundle: Bundle, zones: tuple[Zone, ...]) -> onnxruntime.InferenceSess
     return session_of(graph_with_views(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, zones))
 
 
-def inputs(looks: Looks, crops: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.generic]]:
-    return {"crops": crops, **{f"{zone}.of": looks.of(number) for number, zone in enumerate(looks.zones)}}
+def inputs(selection: ViewSelection, crops: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.generic]]:
+    return {"crops": crops, **{f"{zone}.of": selection.of(number) for number, zone in enumerate(selection.zones)}}
 
 
-def alone(bundle: Bundle, looks: Looks, crops: npt.NDArray[np.uint8]) -> Floats:
-    views = looks.views(crops, bundle.info.trunk.spec.fill_rgb)
+def alone(bundle: Bundle, selection: ViewSelection, crops: npt.NDArray[np.uint8]) -> Floats:
+    views = selection.views(crops, bundle.info.trunk.spec.fill_rgb)
     (logits,) = session_of(onnx.load(str(bundle.classifier_path))).run(["logits"], {"crops": views})
     return logits
 
@@ -53,9 +53,9 @@ def alone(bundle: Bundle, looks: Looks, crops: npt.NDArray[np.uint8]) -> Floats:
 @pytest.mark.parametrize("zones", [ZONES, ("lower_face",), ("forehead", "eyewear")])
 def test_views_that_share_the_first_blocks_equal_the_hidden_crops_classified_alone(bundle, zones):
     crops = crops_of(bundle, 3)
-    looks = every_look(zones, 3)
-    (logits,) = shared(bundle, zones).run(["logits"], inputs(looks, crops))
-    wanted = alone(bundle, looks, crops)
+    selection = every_view(zones, 3)
+    (logits,) = shared(bundle, zones).run(["logits"], inputs(selection, crops))
+    wanted = alone(bundle, selection, crops)
     np.testing.assert_allclose(logits[3:], wanted, atol=1e-5 * np.abs(wanted).max())
     assert np.abs(logits[3:6] - logits[:3]).max() > 1e-3 * np.abs(logits).max()  # what is hidden matters
 
@@ -64,25 +64,25 @@ def test_each_zone_is_looked_at_on_the_crops_that_are_named(bundle):
     crops = crops_of(bundle, 3)
     session = shared(bundle, ("eyewear", "lower_face"))
     for looked in ([[1, 0], [0, 0], [1, 1]], [[0, 0], [0, 1], [0, 0]]):
-        looks = Looks(("eyewear", "lower_face"), np.array(looked, np.bool_))
-        wanted = alone(bundle, looks, crops)
-        (logits,) = session.run(["logits"], inputs(looks, crops))
+        selection = ViewSelection(("eyewear", "lower_face"), np.array(looked, np.bool_))
+        wanted = alone(bundle, selection, crops)
+        (logits,) = session.run(["logits"], inputs(selection, crops))
         np.testing.assert_allclose(logits[3:], wanted, atol=1e-5 * np.abs(wanted).max())
 
 
 def test_where_nobody_looks_there_are_no_views(bundle):
-    looks = Looks(("eyewear",), np.zeros((2, 1), np.bool_))
-    (logits,) = shared(bundle, ("eyewear",)).run(["logits"], inputs(looks, crops_of(bundle, 2)))
+    selection = ViewSelection(("eyewear",), np.zeros((2, 1), np.bool_))
+    (logits,) = shared(bundle, ("eyewear",)).run(["logits"], inputs(selection, crops_of(bundle, 2)))
     assert logits.shape == (2, 4)
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_not_a_bit_of_a_view_depends_on_the_pixels_of_its_zone(bundle, zone):
-    crops, looks = crops_of(bundle, 2), every_look((zone,), 2)
+    crops, selection = crops_of(bundle, 2), every_view((zone,), 2)
     other = crops.copy()
     other[:, zone_mask(zone, bundle.info.input_size)] ^= 255
     session = shared(bundle, (zone,))
-    first, second = (session.run(["logits"], inputs(looks, one))[0] for one in (crops, other))
+    first, second = (session.run(["logits"], inputs(selection, one))[0] for one in (crops, other))
     np.testing.assert_array_equal(first[2:], second[2:])
     assert (first[:2] != second[:2]).any()
 
@@ -92,10 +92,12 @@ def test_a_trunk_with_another_order_of_colours_and_a_scale_has_its_own_fill(tmp_
     torch.manual_seed(0)
     model = VGG16(classes=4, input_size=48, hidden=16, spec=spec)
     round_weights(model)
-    classifier, looks = classifier_graph(model), every_look(("eyewear", "forehead"), 2)
+    classifier, selection = classifier_graph(model), every_view(("eyewear", "forehead"), 2)
     crops = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), np.uint8)
-    (logits,) = session_of(graph_with_views(classifier, spec, looks.zones)).run(["logits"], inputs(looks, crops))
-    (wanted,) = session_of(classifier).run(["logits"], {"crops": looks.and_crops(crops, (120, 110, 100))})
+    (logits,) = session_of(graph_with_views(classifier, spec, selection.zones)).run(
+        ["logits"], inputs(selection, crops)
+    )
+    (wanted,) = session_of(classifier).run(["logits"], {"crops": selection.and_crops(crops, (120, 110, 100))})
     np.testing.assert_allclose(logits, wanted, atol=1e-5 * np.abs(wanted).max())
 
 
@@ -110,15 +112,15 @@ def test_graphs_of_other_zones_or_another_fill_are_kept_apart(bundle):
 
 
 def test_the_defended_pass_gives_the_same_views_and_its_own_logits_and_saliency(bundle):
-    crops, looks = crops_of(bundle, 2), every_look(("eyewear", "cheeks"), 2)
+    crops, selection = crops_of(bundle, 2), every_view(("eyewear", "cheeks"), 2)
     classifier, spec = onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec
     kept = {"kept": np.array([kept_values(crops.shape[1], 99.0)])}
-    with_views = session_of(defended_graph(classifier, spec, zones=looks.zones))
-    logits, saliency, views = with_views.run(["logits", "saliency", "views"], {**inputs(looks, crops), **kept})
+    with_views = session_of(defended_graph(classifier, spec, zones=selection.zones))
+    logits, saliency, views = with_views.run(["logits", "saliency", "views"], {**inputs(selection, crops), **kept})
     wanted = session_of(defended_graph(classifier, spec)).run(["logits", "saliency"], {"crops": crops, **kept})
     np.testing.assert_allclose(logits, wanted[0], atol=1e-5 * np.abs(logits).max())
     np.testing.assert_allclose(saliency, wanted[1], atol=1e-5)
-    np.testing.assert_allclose(views, alone(bundle, looks, crops), atol=1e-5 * np.abs(views).max())
+    np.testing.assert_allclose(views, alone(bundle, selection, crops), atol=1e-5 * np.abs(views).max())
 
 
 def test_rows_reached_are_those_of_a_convolution_by_hand():
@@ -135,5 +137,5 @@ def test_only_the_rows_that_the_zone_reaches_are_computed(tmp_path: Path):
     proto = shape_inference.infer_shapes(graph_with_views(classifier, bundle.info.trunk.spec, ("eyewear",)))
     shapes = {info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim] for info in proto.graph.value_info}
     names = [node.output[0] for node in proto.graph.node if node.op_type == "Conv"]
-    # rows 16 to 69 of the first block (one more at either end before its second convolution), 6 to 37 of the second
-    assert [shapes[name][2] for name in names if name.startswith("eyewear")] == [56, 54, 34, 32]
+    # rows 16 to 73 of the first block (one more at either end before its second convolution), 6 to 39 of the second
+    assert [shapes[name][2] for name in names if name.startswith("eyewear")] == [60, 58, 36, 34]

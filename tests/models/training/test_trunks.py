@@ -11,8 +11,9 @@ import torchvision
 from small_bundle import make_small_bundle
 
 from models.errors import BadInput
+from models.graphs.export import layers_of, round_weights
 from models.network.vgg16 import VGG16
-from models.training.trunks import TORCHVISION_INPUT, VGGFACE_INPUT, read_trunk, write_trunk
+from models.training.trunks import TORCHVISION_INPUT, VGGFACE_INPUT, read_network, read_trunk, write_trunk
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +186,40 @@ def test_the_trunk_of_a_bundle_is_what_the_bundle_holds(tmp_path: Path) -> None:
     for name, layer in bundle.torch_model().convolutions().items():
         assert np.array_equal(trunk.arrays[f"{name}.weight"], layer.weight.numpy())
     assert trunk.source.startswith("bundle ")
+
+
+def rounded(model: VGG16) -> dict[str, np.ndarray]:
+    """The model as the training of a trunk writes it: torchvision's names, 8 bits and a scale for each row."""
+    arrays: dict[str, np.ndarray] = {}
+    names = [f"trunk.{index}" for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)] + ["fc6", "fc7"]
+    for name, layer in zip(names, layers_of(model).values(), strict=True):
+        weight = layer.weight.detach().numpy()
+        scale = np.abs(weight.reshape(len(weight), -1)).max(1) / 127
+        arrays[f"{name}.weight"] = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
+        arrays[f"{name}.weight.scale"] = scale.astype(np.float32)
+        arrays[f"{name}.bias"] = layer.bias.detach().numpy()
+    return arrays
+
+
+def test_a_whole_network_is_read_as_its_training_wrote_it(tmp_path):
+    model = VGG16(classes=8, input_size=32, hidden=16).eval()
+    np.savez(tmp_path / "network.npz", **rounded(model))
+    found, source = read_network(tmp_path / "network.npz", 32)
+    round_weights(model)  # to the same 8 bits
+    x = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(found(x), model(x), rtol=1e-4, atol=1e-5)
+    assert source == "network.npz"
+    lacking = {name: array for name, array in rounded(model).items() if name != "fc7.bias"}
+    np.savez(tmp_path / "lacking.npz", **lacking)
+    with pytest.raises(BadInput, match=r"lacks fc7\.bias"):
+        read_network(tmp_path / "lacking.npz", 32)
+    with pytest.raises(BadInput, match="layers are not those"):
+        read_network(tmp_path / "network.npz", 64)
+
+
+def test_a_closed_set_is_no_network_that_embeds(small_bundle, small_gallery_bundle):
+    with pytest.raises(BadInput, match="closed set"):
+        read_network(small_bundle.folder)
+    found, _ = read_network(small_gallery_bundle.folder)
+    x = torch.rand(1, 3, 32, 32)
+    assert torch.equal(found(x), small_gallery_bundle.torch_model()(x))

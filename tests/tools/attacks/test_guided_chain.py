@@ -8,6 +8,7 @@ import torch
 from tiny_nets import convolutional, pictures
 from torch import nn
 
+from models.network.gallery_net import GalleryNet
 from models.network.guided_backprop import guided_backprop, guided_relus
 from models.network.vgg16 import VGG16
 from models.saliency_mask import scale_saliency
@@ -114,3 +115,17 @@ def test_in_half_precision_logits_and_saliency_stay_nearly_the_same(monkeypatch)
         assert ours.dtype == torch.float32
         theirs = scaled_saliency(wanted.guided(exact, target), 95.0)
         assert torch.corrcoef(torch.stack([ours.flatten(), theirs.flatten()]))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("nobody", [False, True])
+def test_on_a_gallery_the_chain_gives_the_logits_and_the_guided_gradient_of_the_best_cosine(nobody):
+    torch.manual_seed(0)
+    rows, others = (torch.nn.functional.normalize(torch.randn(count, 8)) for count in (5, 3))
+    trunk = VGG16(classes=8, input_size=32, hidden=16)
+    net = GalleryNet(trunk, rows, scale=14.0, others=others if nobody else None).eval().double()
+    x = torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    chain = GuidedChain(net)
+    found = chain.forward(x)
+    torch.testing.assert_close(found.logits, net(x))
+    wanted = guided_backprop(net, x, net(x)[:, :5].argmax(dim=1))
+    torch.testing.assert_close(chain.guided(found), wanted)

@@ -147,3 +147,30 @@ def test_without_a_target_it_is_refused():
     net, crops, own, _ = scene(1)
     with pytest.raises(ValueError, match="give targets"):
         attack().run(net, crops, own, mask=WITHIN)
+
+
+def test_each_view_of_a_gallery_is_asked_of_its_own_network_and_nobody_is_no_name():
+    net, crops, own, other = scene()
+
+    class WithNobody(torch.nn.Module):
+        """The net's people, and a last logit that is nobody's."""
+
+        def __init__(self, lower):
+            super().__init__()
+            self.net, self.lower = net, lower
+
+        def forward(self, x):
+            logits = self.net(x)
+            return torch.cat([logits, logits.logsumexp(dim=1, keepdim=True) - self.lower], dim=1)
+
+    found = attack()
+    found.view_models, found.people = [WithNobody(0.0)], named(net, crops).shape[1]
+    with frozen(net):
+        batch = gather(net, crops, own, other, BEYOND, 0)
+        objective = found.objective(WithNobody(2.0), batch.crops, batch, 0)
+    shared = np.array([1 + np.exp(-2.0), 2.0])  # nobody's part of the raw view's softmax and of the zone's
+    each = np.arange(len(crops))
+    raw, hidden = named(net, crops) / shared[0], named(net, hide(crops, ZONE, FILL)) / shared[1]
+    by_both = np.minimum(raw[each, other] / POLICY.threshold, hidden[each, other] / POLICY.zone_confirm)
+    by_zone = np.minimum(POLICY.threshold / raw.max(axis=1), hidden[each, other] / POLICY.zone_threshold)
+    np.testing.assert_allclose(objective.confidence.numpy(), np.maximum(by_both, by_zone), rtol=1e-3)

@@ -1,0 +1,198 @@
+"""From a network that embeds faces and crops of people to a bundle with a gallery and a cohort. Nothing is trained."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.arrays import Bytes, Floats
+from models.bundle import (
+    Bundle,
+    BundleInfo,
+    EmbeddingInfo,
+    PolicyInfo,
+    TrunkInfo,
+    load_bundle,
+    write_bundle,
+    write_people,
+)
+from models.crop.zones import Zone
+from models.errors import BadInput
+from models.gallery.gallery import Gallery, Person
+from models.gallery.match import Matcher
+from models.recogniser import Recogniser, load_recogniser
+from models.training.calibration import fitted_temperature
+from models.training.recipe import split
+from models.training.trunks import read_network
+from tools.common import report
+from tools.common.provenance import commit_of_this_tree
+from tools.faces.crop_sources import CropSource, drawn
+from tools.faces.people import People, at_size
+from tools.faces.splits import SEEN, fingerprints
+
+_AT_ONCE = 16  # crops embedded between two steps of the progress bar
+
+#: Told what is embedded, how much of it is done, and how much there is.
+Tick = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class GalleryJob:
+    """What to make a bundle of.
+
+    Attributes:
+        network: see ``models.training.trunks.read_network``.
+        views: hidden one at a time; the gallery and the cohort have a row for each. The policy looks at all of them.
+        cohort: whom to draw ``cohort_size`` other people's crops from.
+        like: the bundle whose saliency mask is taken over.
+        held_out: share of each person's pictures that are kept for validation.
+        most: pictures of a person in the gallery, at most.
+        temperature: None: found on the pictures held out, and on the strangers.
+    """
+
+    network: Path
+    views: tuple[Zone, ...]
+    cohort: Sequence[CropSource]
+    cohort_size: int = 1000
+    like: str = "plain"
+    input_size: int = 112
+    held_out: float = 0.2
+    most: int | None = None
+    temperature: float | None = None
+    engine: str = "auto"
+    threads: int = 2
+    seed: int = 0
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Whom a bundle was made of and measured on: unit embeddings (N, 1 + V, D) and whose they are."""
+
+    gallery: Floats
+    cohort: Floats
+    held: Floats
+    held_labels: np.ndarray[Any, np.dtype[np.int64]]
+    strangers: Floats
+
+
+def gallery_bundle(
+    people: People, strangers: People | None, job: GalleryJob, out: Path, *, name: str, tick: Tick
+) -> dict[str, Any]:
+    """Write the bundle's folder ``out``, measured on the pictures held out and on the strangers.
+
+    Raises:
+        BadInput: somebody is among the people and the strangers, the cohort's sources lack crops, or the folder
+            cannot be written.
+    """
+    model, source = read_network(job.network, job.input_size)
+    like = load_bundle(job.like).info
+    others, other_names = drawn(job.cohort, job.cohort_size, model.input_size, without=people.names, seed=job.seed)
+    if strangers is not None and (both := people.shared_with(strangers)):
+        raise BadInput(f"{both[0]}: is among the people and among the strangers; take the folder out of one")
+    mask = {"source": f"taken over from {like.name}: {like.defence.record.get('source', 'no record')}"}
+    info = BundleInfo(
+        name=name,
+        input_size=model.input_size,
+        hidden=model.hidden,
+        embedding=EmbeddingInfo(width=model.classes, views=job.views),
+        trunk=TrunkInfo(
+            source=source, mean=model.spec.mean, scale=model.spec.scale, channel_order=model.spec.channel_order
+        ),
+        defence=like.defence.model_copy(update={"record": mask}),
+        policy=PolicyInfo(zones=job.views),
+    )
+    write_bundle(out, model, info)
+    recogniser = load_recogniser(out, job.engine, threads=job.threads)
+    chosen, held = split(people.labels, share=job.held_out, seed=job.seed)
+    chosen = _at_most(chosen, people, job.most, job.seed)
+    found = Embedded(
+        embedded(recogniser, people.crops[chosen], "gallery", tick),
+        embedded(recogniser, others, "cohort", tick),
+        embedded(recogniser, people.crops[held], "validation", tick),
+        people.labels[held],
+        embedded(recogniser, people.crops[:0] if strangers is None else strangers.crops, "strangers", tick),
+    )
+    gallery = gallery_of(people.subset(chosen), found.gallery, recogniser.bundle)
+    cohort = np.ascontiguousarray(found.cohort.swapaxes(0, 1))
+    temperature = job.temperature or temperature_for(gallery, cohort, found)
+    figures = measured(Matcher(gallery, cohort, temperature), job.views, found)
+    training = {
+        "settings": {"validation_share": job.held_out, "seed": job.seed, "most": job.most},
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": commit_of_this_tree(),
+        "command": job.command,
+        SEEN: fingerprints(people),
+        "crops": {person.name: person.counts for person in gallery.people},
+        "validation": figures | {"sha256_of_names": people.subset(held).digest()},
+        "cohort": {source.name: len(source.people) for source in job.cohort} | {"drawn": len(others)},
+        "strangers_seen": sorted(set(other_names)),
+    }
+    calibration = {"temperature": temperature, "source": "given" if job.temperature else "held-out pictures"}
+    embedding = EmbeddingInfo(width=model.classes, views=job.views, temperature=temperature)
+    done = info.model_copy(update={"training": training, "calibration": calibration, "embedding": embedding})
+    bundle = write_people(recogniser.bundle, gallery, cohort, done)
+    return {"bundle": out.name, "files": _sizes(bundle), "people": len(gallery), "temperature": temperature} | figures
+
+
+def embedded(recogniser: Recogniser, crops: Bytes, what: str, tick: Tick) -> Floats:
+    """(N, T, T, 3) -> (N, 1 + V, D), bit by bit."""
+    parts = []
+    for first in range(0, len(crops) or 1, _AT_ONCE):
+        parts.append(recogniser.embed(at_size(crops[first : first + _AT_ONCE], recogniser.input_size)))
+        tick(what, min(first + _AT_ONCE, len(crops)), len(crops))
+    return np.concatenate(parts)
+
+
+def gallery_of(people: People, embeddings: Floats, bundle: Bundle) -> Gallery:
+    """The people of these crops; each picture is known again by its photograph's digest, or else the crop's name."""
+    found = []
+    for number, name in enumerate(people.names):
+        mine = np.flatnonzero(people.labels == number)
+        digests = [people.photographs[place] or people.pictures[place] for place in mine]
+        found.append(Person.of(name, embeddings[mine], digests))
+    assert bundle.info.embedding is not None
+    return Gallery(tuple(found), bundle.checksum, bundle.cover, bundle.info.embedding.views)
+
+
+def temperature_for(gallery: Gallery, cohort: Floats, found: Embedded) -> float:
+    """What makes the probabilities of whole faces mean what they say, on those held out and on the strangers."""
+    faces = np.concatenate([found.held, found.strangers])[:, 0]
+    labels = np.concatenate([found.held_labels, np.full(len(found.strangers), -1, np.int64)])
+    if len(faces) == 0:
+        return EmbeddingInfo.model_fields["temperature"].default
+    return round(fitted_temperature(Matcher(gallery, cohort, 1.0).logits(faces), labels, len(gallery)), 4)
+
+
+def measured(matcher: Matcher, views: Sequence[str], found: Embedded) -> dict[str, Any]:
+    """For the whole face and each view: right, and right while 1 % and 0.1 % of the strangers are named."""
+    figures: dict[str, Any] = {}
+    for view, name in enumerate(("whole", *views)):
+        known = matcher.probabilities(found.held[:, view], view)
+        best, right = known.max(axis=1, initial=0), known.argmax(axis=1) == found.held_labels
+        figures[name] = {"right": report.proportion(int(right.sum()), len(right))}
+        if len(found.strangers):
+            others = matcher.probabilities(found.strangers[:, view], view).max(axis=1)
+            for rate in (0.01, 0.001):
+                named = right & (best > np.quantile(others, 1 - rate))
+                figures[name][f"right_at_{rate:g}"] = report.proportion(int(named.sum()), len(right))
+    return figures
+
+
+def _at_most(
+    chosen: np.ndarray[Any, np.dtype[np.int64]], people: People, most: int | None, seed: int
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if most is None:
+        return chosen
+    random = np.random.default_rng(seed)
+    mine = [random.permutation(chosen[people.labels[chosen] == person])[:most] for person in range(len(people.names))]
+    return np.sort(np.concatenate(mine))
+
+
+def _sizes(bundle: Bundle) -> dict[str, float]:
+    return {path.name: round(path.stat().st_size / 1e6, 2) for path in sorted(bundle.folder.iterdir())}
