@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import BadInput
 from models.evidence import CropEvidence, Evidence
+from models.no_telemetry import switch_off
 from models.policy import Decision, Policy
+
+switch_off()  # before anything imports ONNX Runtime or OpenVINO
 
 if TYPE_CHECKING:
     from models.recogniser import Recogniser, load_recogniser

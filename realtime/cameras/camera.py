@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from models.arrays import Bytes
+from realtime.cameras.address import scheme_of
+from realtime.settings.config import CameraConfig
 from realtime.types import Frame
 
 
@@ -32,6 +36,31 @@ class Camera(Protocol):
         """Free the source; may be called twice."""
 
 
-def frame_now(camera: str, index: int, bgr: Bytes, file_time: float | None = None) -> Frame:
-    """A frame captured at this moment; ``file_time`` as in ``Frame``."""
-    return Frame(camera, index, bgr, captured_at=time.monotonic(), wall_time=time.time(), file_time=file_time)
+@dataclass(frozen=True)
+class CameraKind:
+    """A kind of source: which source strings are its own, and how one is opened.
+
+    ``open`` gets the camera's whole configuration and takes the options that are its own from it. It raises
+    ``CameraError`` where the source gives no pictures and ``BadInput`` where the string is none.
+    ``nature``: ``live`` waits for nobody and may be away; a ``file`` ends, and no reconnecting brings it back;
+    a ``scene`` is made here.
+    ``schemes`` are its addresses' (``rtsp``), ``takes`` says of a source without address whether it is its own.
+    """
+
+    name: str
+    nature: Literal["live", "file", "scene"]
+    open: Callable[[CameraConfig], Camera]
+    schemes: tuple[str, ...] = ()
+    takes: Callable[[str], bool] = lambda source: False
+
+    def is_of(self, source: str) -> bool:
+        return scheme_of(source) in self.schemes or self.takes(source)
+
+
+def frame_now(
+    camera: str, index: int, bgr: Bytes, file_time: float | None = None, *, taken_at: float | None = None
+) -> Frame:
+    """A frame captured at this moment, or at ``taken_at`` (monotonic); ``file_time`` as in ``Frame``."""
+    now = time.monotonic()
+    at = now if taken_at is None else min(taken_at, now)
+    return Frame(camera, index, bgr, captured_at=at, wall_time=time.time() - (now - at), file_time=file_time)

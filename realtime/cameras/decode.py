@@ -8,50 +8,43 @@ by one, and from the first sign of damage on nothing is let through before the n
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import av
 import av.error
 import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from models.arrays import Bytes
 from realtime.cameras.h264 import FrameNumbers
+from realtime.cameras.packets import Arrival, listen_to_libav, read_all, tells_of_damage
+from realtime.cameras.upright import Upright, main_video
 
-KEY_FRAME_WAIT = 10.0
-"""Seconds of pictures given up at most while waiting for a key frame; streams that refresh themselves row by
-row have none, and have repaired themselves by then."""
+KEY_FRAME_WAIT = 30.0
+"""Seconds of pictures given up at most while waiting for a key frame (cameras with 20 seconds between two are sold);
+streams that refresh themselves row by row have none, and have repaired themselves by then."""
 
-_SIGNS_OF_DAMAGE = (
-    "rtp: missed",
-    "max delay reached",
-    "concealing",
-    "error while decoding mb",
-    "could not find ref",
-    "missing reference",
-    "frame num gap",
-    "eoi missing",
-    "overread",
-    "invalid nal unit size",
-)
 _GREY = 128  # what a decoder fills in for a picture that it never got, in luma and chroma
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded picture; ``time`` is its presentation time in seconds, where the stream has one."""
+    """One decoded picture.
+
+    ``time`` is its presentation time in seconds, where the stream has one; ``taken_at`` when the camera took it,
+    monotonic seconds, where it is live.
+    """
 
     bgr: Bytes  # (H, W, 3)
     time: float | None
+    taken_at: float | None = None
 
 
 class OnlyDamage(Exception):
@@ -59,106 +52,114 @@ class OnlyDamage(Exception):
 
 
 class PictureDecoder:
-    """Reads one video stream of an open container.
+    """Decodes one video stream of an open container.
 
     ``dropped`` counts by reason: ``corrupt`` (flagged, undecodable, or smeared after such a one), ``grey``
-    (the decoder's filling), ``repeated`` (no new timestamp). Errors of the container come out of ``pictures``.
-    ``read_timeout``: the container's own, in seconds. ``patience``: seconds without a good picture after which
-    ``pictures`` raises ``OnlyDamage``; None waits for ever.
+    (the decoder's filling), ``repeated`` (the same data under the same stamp), ``late`` (too old to be of use, while
+    newer ones waited). Errors of the container come out of ``pictures``.
+
+    Args:
+        stream: of ``container``; None takes the one that ``main_video`` finds.
+        packets: its packets; None reads them as fast as pictures are asked for.
+        patience: seconds without a good picture after which ``pictures`` raises ``OnlyDamage``; None waits for ever.
     """
 
     def __init__(
-        self, container: InputContainer, *, read_timeout: float | None = None, patience: float | None = None
+        self,
+        container: InputContainer,
+        stream: VideoStream | None = None,
+        *,
+        packets: Iterable[Arrival] | None = None,
+        patience: float | None = None,
     ) -> None:
-        self._read_timeout, self._patience = read_timeout, patience
         self.dropped: Counter[str] = Counter()
-        self.waiting_since = time.monotonic()  # when the newest packet was asked for
-        self._container = container
-        self._stream = container.streams.video[0]
+        self._patience = patience
+        self._stream = stream or main_video(container)
+        self._packets = read_all(container, self._stream) if packets is None else packets
+        self._context = self._stream.codec_context
         # Frame threads would hold back one picture per thread; one thread decodes 1080p several times faster
         # than it comes.
         self._stream.thread_type = "SLICE"
-        self._stream.codec_context.thread_count = 1
-        self._reformatter = VideoReformatter()
+        self._context.thread_count = 1
+        self._context.copy_opaque = True
         self._damaged_at: float | None = None
-        self._last_pts: int | None = None
-        self._count = 0
-        self.codec = self._stream.codec_context.name
-        self._last_time: float | None = None
-        self._numbers = FrameNumbers() if self._stream.codec_context.name == "h264" else None
-        if self._numbers is not None and self._stream.codec_context.extradata:
-            self._numbers.is_gap_before(self._stream.codec_context.extradata)  # the parameter sets
+        self._last: Packet[Any] | None = None
+        self.codec = self._context.name
+        self._upright = Upright(self._stream)
+        self._numbers = FrameNumbers() if self._context.name == "h264" else None
+        if self._numbers is not None and self._context.extradata:
+            self._numbers.is_gap_before(self._context.extradata)  # the parameter sets
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else None
 
     def pictures(self) -> Iterator[Picture]:
         """Every good picture until the stream ends. Raises ``av.error.FFmpegError`` of the container."""
-        listen_to_decoder()
+        listen_to_libav()
         good_at = time.monotonic()
-        packets = self._container.demux(self._stream)
-        while True:
-            self.waiting_since = time.monotonic()
-            with av.logging.Capture(local=True) as log:
-                packet = next(packets, None)
-            if packet is None:
-                return
-            if self._read_timeout is not None and time.monotonic() - self.waiting_since >= self._read_timeout:
-                # Interrupted by the time-out, libav first hands out what its parser had left, and would wait anew.
-                raise av.error.ExitError(0, "no data in time")
-            damaged = packet.is_corrupt or _tells_of_damage(log) or self._is_gap_before(packet)
-            with av.logging.Capture(local=True) as log:
-                try:
-                    frames: list[VideoFrame] = [f for f in packet.decode() if isinstance(f, VideoFrame)]
-                except av.error.FFmpegError:
-                    frames = []
-                    damaged = True
-                    self.dropped["corrupt"] += 1
-            damaged = damaged or _tells_of_damage(log)
-            for frame in frames:
-                picture = self._checked(frame, damaged)
-                if picture is not None:
-                    yield picture
-                    good_at = time.monotonic()
-            if damaged and not frames:
-                self._damaged_at = self._clock(None)
+        for arrival in self._packets:
+            if arrival.after_gap:
+                self._damaged_at = arrival.at
+            if self._is_repeated(arrival.packet):
+                self.dropped["repeated"] += 1
+            else:
+                for frame in self._decoded(arrival):
+                    picture = self._checked(frame, arrival)
+                    if picture is not None:
+                        yield picture
+                        good_at = time.monotonic()
             if self._patience is not None and time.monotonic() - good_at > self._patience:
                 raise OnlyDamage
+
+    def _decoded(self, arrival: Arrival) -> list[VideoFrame]:
+        packet = arrival.packet
+        damaged = arrival.damaged or self._is_gap_before(packet)
+        packet.opaque = arrival
+        self._context.skip_frame = "NONREF" if arrival.behind else "DEFAULT"
+        with av.logging.Capture(local=True) as log:
+            try:
+                frames: list[VideoFrame] = [f for f in packet.decode() if isinstance(f, VideoFrame)]
+            except av.error.FFmpegError:
+                frames = []
+                damaged = True
+                self.dropped["corrupt"] += 1
+        if damaged or tells_of_damage(log):
+            self._damaged_at = arrival.at
+            self.dropped["corrupt"] += len(frames)
+            return []
+        return frames
 
     def _is_gap_before(self, packet: Packet[Any]) -> bool:
         return self._numbers is not None and packet.size > 0 and self._numbers.is_gap_before(bytes(packet))
 
-    def _checked(self, frame: VideoFrame, damaged: bool) -> Picture | None:
-        self._count += 1
-        now = self._clock(frame.time)
-        if damaged or frame.is_corrupt:
-            self._damaged_at = now
+    def _is_repeated(self, packet: Packet[Any]) -> bool:
+        """Whether a frozen camera sends the last one again; clocks that stand still bear new pictures."""
+        last, self._last = self._last, packet
+        return (
+            last is not None
+            and packet.pts is not None
+            and packet.pts == last.pts
+            and packet.size == last.size > 0
+            and bytes(packet) == bytes(last)
+        )
+
+    def _checked(self, frame: VideoFrame, arrival: Arrival) -> Picture | None:
+        if frame.is_corrupt:
+            self._damaged_at = arrival.at
             self.dropped["corrupt"] += 1
             return None
         if self._damaged_at is not None:
-            if not frame.key_frame and abs(now - self._damaged_at) < KEY_FRAME_WAIT:
+            if not frame.key_frame and arrival.at - self._damaged_at < KEY_FRAME_WAIT:
                 self.dropped["corrupt"] += 1
                 return None
             self._damaged_at = None
-        if frame.pts is not None and frame.pts == self._last_pts:
-            self.dropped["repeated"] += 1
+        if arrival.behind:
+            self.dropped["late"] += 1
             return None
-        self._last_pts = frame.pts
         if is_decoder_grey(frame):
             self.dropped["grey"] += 1
             return None
-        return Picture(self._as_bgr(frame), frame.time)
-
-    def _clock(self, at: float | None) -> float:
-        """Presentation time, or its estimate from the number of pictures where the stream has none."""
-        if at is not None:
-            self._last_time = at
-            return at
-        return self._last_time if self._last_time is not None else self._count / (self.fps or 25.0)
-
-    def _as_bgr(self, frame: VideoFrame) -> Bytes:
-        bgr = cast(Bytes, self._reformatter.reformat(frame, format="bgr24").to_ndarray())
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(bgr, turns)) if turns else bgr
+        own = frame.opaque if isinstance(frame.opaque, Arrival) else arrival  # decoders hold pictures back
+        return Picture(self._upright.bgr(frame), frame.time, own.taken_at)
 
 
 def is_decoder_grey(frame: VideoFrame) -> bool:
@@ -176,14 +177,3 @@ def is_decoder_grey(frame: VideoFrame) -> bool:
         if int(values.min()) < _GREY - 2 or int(values.max()) > _GREY + 2:
             return False
     return True
-
-
-def listen_to_decoder() -> None:
-    """Let libav's warnings reach ``av.logging.Capture`` and nothing else: they name addresses with passwords."""
-    if av.logging.get_level() is None:
-        logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
-        av.logging.set_level(av.logging.WARNING)
-
-
-def _tells_of_damage(log: list[Any]) -> bool:
-    return any(sign in entry[2].lower() for entry in log for sign in _SIGNS_OF_DAMAGE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from realtime.cameras.camera import Camera
 from realtime.cameras.decode import KEY_FRAME_WAIT
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, open_camera
@@ -14,23 +13,10 @@ _GRACE = 5.0  # seconds on top of a camera's own time-outs, before these count a
 def capture_from(config: CameraConfig) -> NewestFrame:
     """A capture thread for ``config``, not yet started."""
 
-    def connect() -> Camera:
-        return open_camera(
-            config.source,
-            name=config.name,
-            every_frame=config.every_frame,
-            open_timeout=config.open_timeout,
-            read_timeout=config.read_timeout,
-            transport=config.transport,
-            width=config.width,
-            height=config.height,
-            fps=config.fps,
-        )
-
     ends = is_file(config.source)
     return NewestFrame(
         config.name,
-        connect,
+        lambda: open_camera(config),
         every_frame=config.every_frame,
         max_frame_age=config.max_frame_age,
         # Opening a network stream has two phases (connecting, finding the streams), each with the time-out.

@@ -119,10 +119,8 @@ class NewestFrame:
 
     def reader(self, name: str = "reader") -> FrameReader:
         """A new reader; it starts with the newest frame there is."""
-        reader = FrameReader(self, name)
         with self._changed:
-            if self._newest is not None:
-                reader._last = self._newest.index - 1
+            reader = FrameReader(self, name, after=self._newest.index - 1 if self._newest is not None else -1)
             self._readers.append(reader)
         return reader
 
@@ -156,7 +154,9 @@ class NewestFrame:
 
     # -- the readers' side of the buffer --
 
-    def _wait_newer(self, last: int, timeout: float | None) -> Frame | None:
+    def wait_newer(self, last: int, timeout: float | None) -> Frame | None:
+        """For ``FrameReader``: the newest frame, if its index is above ``last``."""
+
         def is_over() -> bool:
             return self._ended or self._stopping.is_set() or (self._newest is not None and self._newest.index > last)
 
@@ -169,7 +169,8 @@ class NewestFrame:
                 raise CameraError(self._error.cause, self._error.message, permanent=self._error.permanent)
             return None
 
-    def _taken(self) -> None:
+    def taken(self) -> None:
+        """For ``FrameReader``: it has taken a frame."""
         if self._every_frame:
             with self._changed:
                 self._changed.notify_all()

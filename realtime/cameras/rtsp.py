@@ -14,10 +14,13 @@ import av.error
 from av.container import InputContainer
 
 from realtime.cameras.address import Address, parse_address
-from realtime.cameras.camera import frame_now
+from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.decode import KEY_FRAME_WAIT, OnlyDamage, PictureDecoder
 from realtime.cameras.media_errors import explain
+from realtime.cameras.packets import LivePackets
 from realtime.cameras.states import CameraError, Cause
+from realtime.cameras.upright import main_video
+from realtime.settings.config import CameraConfig
 from realtime.types import Frame
 
 Transport = Literal["tcp", "udp"]
@@ -32,7 +35,9 @@ class NetworkStream:
     """Pictures of a stream as they arrive.
 
     ``open_timeout`` bounds connecting and finding the streams (each), ``read_timeout`` every read, ``patience``
-    the time in which data comes but no good picture; all in seconds. A picture's capture time is that of its arrival.
+    the time in which data comes but no good picture; all in seconds. A picture's capture time is when the camera took
+    it, as far as the stream's own time tells (see ``StreamClock``); what could only be shown older than
+    ``max_frame_age`` is not decoded, where something newer waits.
     """
 
     real_time = True
@@ -45,19 +50,24 @@ class NetworkStream:
         open_timeout: float = 5.0,
         read_timeout: float = 5.0,
         transport: Transport = "tcp",
-        patience: float = KEY_FRAME_WAIT,
+        max_frame_age: float = 1.0,
+        patience: float = KEY_FRAME_WAIT + 5.0,
     ) -> None:
         self.address = source if isinstance(source, Address) else parse_address(source)
         self.name = name or self.address.shown
         self._index = 0
         self._read_timeout = read_timeout
-        self._container = self._open(open_timeout, read_timeout, transport)
+        container = self._open(open_timeout, read_timeout, transport)
         try:
-            if not self._container.streams.video:
-                raise self._error(Cause.DECODE_ERROR, "sends no video")
-            self._decoder = PictureDecoder(self._container, read_timeout=read_timeout, patience=patience)
+            stream = main_video(container)
+        except LookupError:
+            container.close()
+            raise self._error(Cause.DECODE_ERROR, "sends no video") from None
+        self._packets = LivePackets(container, stream, read_timeout=read_timeout, max_age=max_frame_age)
+        try:
+            self._decoder = PictureDecoder(container, stream, packets=self._packets, patience=patience)
         except BaseException:
-            self._container.close()
+            self._packets.close()
             raise
         self.native_fps = self._decoder.fps
         self.codec: str | None = self._decoder.codec
@@ -68,20 +78,23 @@ class NetworkStream:
         try:
             picture = next(self._pictures, None)
         except av.error.FFmpegError as error:
-            waited = time.monotonic() - self._decoder.waiting_since
+            waited = time.monotonic() - self._packets.waiting_since
             cause, what = explain(error, waited=waited, timeout=self._read_timeout)
             if cause is Cause.UNREACHABLE:  # it was there
                 cause, what = Cause.DISCONNECTED, "cut the connection"
             raise self._error(cause, what) from None
         except OnlyDamage:
-            raise self._error(Cause.DECODE_ERROR, "sends only damaged pictures") from None
+            what = "sends only damaged pictures" if self.dropped["corrupt"] else "sends no key frame"
+            raise self._error(Cause.DECODE_ERROR, what) from None
         if picture is None:
             raise self._error(Cause.DISCONNECTED, "ended the stream")
         self._index += 1
-        return frame_now(self.name, self._index - 1, picture.bgr)
+        if late := self._packets.count_left_out():
+            self.dropped["late"] += late
+        return frame_now(self.name, self._index - 1, picture.bgr, taken_at=picture.taken_at)
 
     def close(self) -> None:
-        self._container.close()
+        self._packets.close()
 
     def _open(self, open_timeout: float, read_timeout: float, transport: Transport) -> InputContainer:
         options = dict(_LOW_DELAY)
@@ -98,3 +111,17 @@ class NetworkStream:
 
     def _error(self, cause: Cause, what: str) -> CameraError:
         return CameraError(cause, f"{self.address.shown} {what}")
+
+
+def _open(config: CameraConfig) -> NetworkStream:
+    return NetworkStream(
+        parse_address(config.source),
+        name=config.name,
+        open_timeout=config.open_timeout,
+        read_timeout=config.read_timeout,
+        transport=config.transport,
+        max_frame_age=config.max_frame_age,
+    )
+
+
+KIND = CameraKind("network", "live", _open, schemes=("rtsp", "rtsps", "http", "https"))

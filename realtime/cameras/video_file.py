@@ -9,11 +9,15 @@ from pathlib import Path
 import av
 import av.error
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
-from realtime.cameras.camera import frame_now
+from realtime.cameras.address import scheme_of
+from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.decode import Picture, PictureDecoder
 from realtime.cameras.media_errors import explain
 from realtime.cameras.states import CameraError, Cause
+from realtime.cameras.upright import main_video
+from realtime.settings.config import CameraConfig
 from realtime.types import Frame
 
 _LATE = 0.5  # seconds behind its own clock from which on a file plays slower instead of hurrying
@@ -42,14 +46,16 @@ class VideoFile:
         self._stamp: float | None = None  # the same as the file has it
         self._last_stamp = 0.0  # the highest
         self._container = self._open()
-        if not self._container.streams.video:
+        try:
+            self._stream = main_video(self._container)
+        except LookupError:
             self._container.close()
-            raise self._error(Cause.DECODE_ERROR, "holds no video")
-        self._decoder = PictureDecoder(self._container)
+            raise self._error(Cause.DECODE_ERROR, "holds no video") from None
+        self._decoder = PictureDecoder(self._container, self._stream)
         self.native_fps = self._decoder.fps
         self.codec: str | None = self._decoder.codec
         self.dropped: Counter[str] = self._decoder.dropped
-        self._duration = _video_seconds(self._container)
+        self._duration = _video_seconds(self._container, self._stream)
         if self._ends_before_its_index():
             self.close()
             raise self._error(Cause.DECODE_ERROR, "is truncated: its index names pictures behind the end of the file")
@@ -118,7 +124,7 @@ class VideoFile:
             time.sleep(delay)
 
     def _ends_before_its_index(self) -> bool:
-        stream = self._container.streams.video[0]
+        stream = self._stream
         if "mp4" not in self._container.format.name:
             return False
         last = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
@@ -128,9 +134,8 @@ class VideoFile:
         return CameraError(cause, f"{self.path} {what}", permanent=True)
 
 
-def _video_seconds(container: InputContainer) -> float | None:
+def _video_seconds(container: InputContainer, stream: VideoStream) -> float | None:
     """Length of the video as its header gives it; None where that may be the sound's length, or is unknown."""
-    stream = container.streams.video[0]
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     text = stream.metadata.get("DURATION", "")  # Matroska: 00:00:04.000000000
@@ -143,3 +148,11 @@ def _video_seconds(container: InputContainer) -> float | None:
     if len(container.streams) == 1 and container.duration:
         return container.duration / av.time_base
     return None
+
+
+def _open(config: CameraConfig) -> VideoFile:
+    path = Path(config.source.removeprefix("file://"))
+    return VideoFile(path, name=config.name, every_frame=config.every_frame)
+
+
+KIND = CameraKind("file", "file", _open, schemes=("file",), takes=lambda source: scheme_of(source) is None)

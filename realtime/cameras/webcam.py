@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realtime.cameras.camera import frame_now
+from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.states import CameraError, Cause
+from realtime.settings.config import CameraConfig
 from realtime.types import Frame
 
 
@@ -76,3 +77,18 @@ def silence_opencv() -> None:
 def _present() -> str:
     found = sorted(str(path) for path in Path("/dev").glob("video*"))
     return f"found: {', '.join(found)}" if found else "this computer has none"
+
+
+def _device(source: str) -> int | str | None:
+    if source.isascii() and source.isdigit():
+        return int(source)
+    return source if source.startswith("/dev/video") else None
+
+
+def _open(config: CameraConfig) -> Webcam:
+    device = _device(config.source)
+    assert device is not None
+    return Webcam(device, name=config.name, width=config.width, height=config.height, fps=config.fps)
+
+
+KIND = CameraKind("webcam", "live", _open, takes=lambda source: _device(source) is not None)

@@ -30,16 +30,7 @@ def check_camera(config: CameraConfig, *, seconds: float = 3.0) -> dict[str, Any
     """
     started = time.monotonic()
     try:
-        camera = open_camera(
-            config.source,
-            name=config.name,
-            open_timeout=config.open_timeout,
-            read_timeout=config.read_timeout,
-            transport=config.transport,
-            width=config.width,
-            height=config.height,
-            fps=config.fps,
-        )
+        camera = open_camera(config)
     except CameraError as error:
         raise error.as_bad_input() from None
     opened = time.monotonic()

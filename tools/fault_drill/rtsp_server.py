@@ -42,7 +42,8 @@ class RtspServer(LoopbackServer):
 
     What it can be told at any time: ``silent`` (accept, never answer), ``password`` (401 until it comes, user
     ``admin``), ``running`` cleared or ``pause_within_a_picture`` (stop and go on), ``cut()``, ``edit`` (change or
-    lose RTP payloads), ``units`` (another stream, another size), ``speed`` (1 is real time).
+    lose RTP payloads), ``stamp`` (change the n-th picture's RTP time), ``units`` (another stream, another size),
+    ``speed`` (1 is real time).
     ``sent`` counts the pictures that were sent whole, to all clients together.
     """
 
@@ -51,6 +52,7 @@ class RtspServer(LoopbackServer):
         self.silent = False
         self.password: str | None = None
         self.edit: Edit = unchanged
+        self.stamp: Callable[[int, int], int] = lambda number, stamp: stamp
         self.running = threading.Event()
         self.running.set()
         self.requests: list[str] = []
@@ -120,7 +122,7 @@ class RtspServer(LoopbackServer):
             for number in itertools.count():
                 if connection not in self.open_connections:
                     return
-                stamp = (number * 90000 // self.fps) % 2**32
+                stamp = self.stamp(number, number * 90000 // self.fps) % 2**32
                 for index, (payload, is_last) in enumerate(_payloads(self.units[number % len(self.units)])):
                     if index and self._pause_within:
                         self._pause_within = False

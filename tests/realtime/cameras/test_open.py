@@ -10,7 +10,7 @@ import pytest
 from models.errors import BadInput
 from realtime.cameras import CameraError, Cause, is_file, open_camera, register_camera
 from realtime.cameras.from_config import capture_from
-from realtime.cameras.open import _registered, is_live
+from realtime.cameras.open import _kinds, is_live
 from realtime.settings.config import CameraConfig
 
 
@@ -26,7 +26,7 @@ def test_a_file_address_is_a_file_too(kit, video):
 
 
 def test_a_registered_word_has_its_own_kind(kit, monkeypatch):
-    monkeypatch.setitem(_registered, "demo", None)
+    monkeypatch.setattr("realtime.cameras.open._kinds", list(_kinds))
     register_camera("demo", lambda name: kit.ScriptedCamera([5], name))
     assert open_camera("demo", name="scene").name == "scene"
     assert not is_file("demo")

@@ -169,6 +169,68 @@ def test_a_stream_faster_than_real_time_does_not_pile_up(kit, server, watch):
     assert reader.missed > 10
 
 
+def _behind(kit, server, frame):
+    """By how many seconds the server has gone on since it sent this picture."""
+    return ((server.sent - kit.number_of(frame.bgr)) % 100) / 25
+
+
+def test_who_was_held_up_gets_a_picture_of_now_and_knows_the_age_of_every_one(kit, server):
+    camera = NetworkStream(server.url())
+    _read(camera, 2)
+    time.sleep(1.2)  # 30 pictures; a key frame is in every ten
+    frame = camera.read()
+    assert _behind(kit, server, frame) < 1.0
+    assert camera.read().captured_at > frame.captured_at
+    assert camera.dropped["late"] > 10
+    assert camera.dropped["corrupt"] == 0
+    camera.close()
+
+
+def test_without_a_newer_key_frame_it_catches_up_and_shows_nothing_old(kit):
+    units = encode_units([kit.numbered_picture(number) for number in range(100)], key_every=100)
+    with RtspServer(units) as server:
+        camera = NetworkStream(server.url())
+        _read(camera, 2)
+        time.sleep(1.2)
+        frame = camera.read()
+        assert _behind(kit, server, frame) < 1.0
+        numbers = [kit.number_of(camera.read().bgr) for _ in range(5)]
+        assert numbers == list(range(numbers[0], numbers[0] + 5))  # nothing that others build on was left out
+        assert camera.dropped["late"] > 10
+        camera.close()
+
+
+def test_what_waited_on_the_way_is_as_old_as_it_is(kit, server):
+    """The stamps go on by pictures while the server sleeps: what comes after is late by as much."""
+    camera = NetworkStream(server.url(), max_frame_age=0.4)
+    _read(camera, 5)
+    server.running.clear()
+    time.sleep(1.2)
+    server.running.set()
+    ages = [time.monotonic() - frame.captured_at for frame in _read(camera, 15)]
+    camera.close()
+    assert ages[-1] > 0.5  # the server hurries for half a second of them
+
+
+def test_a_picture_damaged_on_the_way_smears_none_after_a_stamp_that_is_hours_away(kit, server):
+    server.edit = lambda number, payload: flip_bits(number, payload) if number == 23 else payload
+    server.stamp = lambda number, stamp: stamp - 9800 * 90000 if number == 25 else stamp
+    camera = NetworkStream(server.url())
+    numbers = [kit.number_of(frame.bgr) for frame in _read(camera, 28)]
+    camera.close()
+    assert numbers == [*range(23), *range(30, 35)]
+
+
+@pytest.mark.parametrize("stamp", [lambda number, stamp: 0, lambda number, stamp: stamp - number % 2 * 3600])
+def test_stamps_that_stand_still_or_are_shared_cost_no_picture(kit, server, stamp):
+    server.stamp = stamp
+    camera = NetworkStream(server.url())
+    frames = _read(camera, 28)
+    camera.close()
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(28))
+    assert not camera.dropped
+
+
 def test_many_reconnects_leave_no_thread_and_no_open_file_behind(kit, server, watch):
     """Two hundred were measured once, with the memory within 2 % from the 25th to the last; here a dozen."""
     source = watch(back_off=BackOff(first=0.01, longest=0.02))
