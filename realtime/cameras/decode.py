@@ -31,6 +31,7 @@ KEY_FRAME_WAIT = 30.0
 """Seconds of pictures given up at most while waiting for a key frame (cameras with 20 seconds between two are sold);
 streams that refresh themselves row by row have none, and have repaired themselves by then."""
 
+MAX_PIXELS = 8192 * 8192  # of a picture that is decoded; a small file can describe gigabytes
 _GREY = 128  # what a decoder fills in for a picture that it never got, in luma and chroma
 
 
@@ -81,6 +82,7 @@ class PictureDecoder:
         # than it comes.
         self._stream.thread_type = "SLICE"
         self._context.thread_count = 1
+        self._context.options = {**self._context.options, "max_pixels": str(MAX_PIXELS)}
         self._context.copy_opaque = True
         self._damaged_at: float | None = None
         self._last: Packet[Any] | None = None

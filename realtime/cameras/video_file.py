@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from realtime.cameras.address import scheme_of
 from realtime.cameras.camera import CameraKind, frame_now
-from realtime.cameras.decode import Picture, PictureDecoder
+from realtime.cameras.decode import MAX_PIXELS, Picture, PictureDecoder
 from realtime.cameras.media_errors import explain
 from realtime.cameras.states import CameraError, Cause
 from realtime.cameras.upright import main_video
@@ -51,6 +51,11 @@ class VideoFile:
         except LookupError:
             self._container.close()
             raise self._error(Cause.DECODE_ERROR, "holds no video") from None
+        size = self._stream.codec_context.width, self._stream.codec_context.height
+        if size[0] * size[1] > MAX_PIXELS:
+            self._container.close()
+            pixels = f"{size[0]} x {size[1]} pixels, more than {MAX_PIXELS // 1_000_000} million"
+            raise self._error(Cause.DECODE_ERROR, f"has pictures of {pixels}; scale it down")
         self._decoder = PictureDecoder(self._container, self._stream)
         self.native_fps = self._decoder.fps
         self.codec: str | None = self._decoder.codec

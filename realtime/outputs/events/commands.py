@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,11 +88,23 @@ def acknowledge(
 def forget(
     folder: Folder,
     person: Annotated[str, typer.Option("--person", help="Exactly as the events name them.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Delete everything about one person from rows, pictures and probabilities. It cannot be undone."""
     check_writable(json_file)
     with _opened(folder) as store:
+        others = [name for name in retention.same_name(store, person) if name != person]
+        count = retention.count_about(store, person)
+        if others and not count:
+            raise BadInput(
+                f"--person {person}: the events name {' and '.join(others)}; give the name as it stands there"
+            )
+        question = f"Delete {count} events about {person}, their pictures and every trace? It cannot be undone."
+        if not yes and not _can_be_asked():
+            raise BadInput(f"{folder}: nothing is deleted unasked; add --yes ({count} events about {person})")
+        if not yes and not typer.confirm(question):
+            raise typer.Exit(1)
         count = retention.forget_person(store, person)
         aside = retention.set_aside(store)
     write_json(json_file, {"deleted": count})
@@ -99,6 +112,10 @@ def forget(
     if aside:
         place = folder / "evidence" / "lost+found"
         console.print(Text(f"{place}: nobody knows whom the pictures of {aside} folders show; look at them yourself"))
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty()
 
 
 @contextmanager

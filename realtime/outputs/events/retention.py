@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import unicodedata
 from typing import Any
 
 from realtime.outputs.events import evidence_files
@@ -84,6 +85,23 @@ def forget_person(store: EventStore, name: str) -> int:
         store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     _log.warning("%s: deleted %d events about a person, because it was asked for", store.folder, deleted)
     return deleted
+
+
+def count_about(store: EventStore, name: str) -> int:
+    """How many events name this person, as identity, claimed or likely."""
+    ((count,),) = store.rows("SELECT COUNT(*) FROM events WHERE ? IN (identity, claimed, likely)", (name,))
+    return int(count)
+
+
+def same_name(store: EventStore, name: str) -> list[str]:
+    """The people in the events who are called ``name`` but for case, accents' form and spaces."""
+    columns = ("SELECT identity FROM events", "SELECT claimed FROM events", "SELECT likely FROM events")
+    rows = store.rows(" UNION ".join((*columns, "SELECT name FROM people")))
+    return sorted(known for (known,) in rows if known is not None and _plain(known) == _plain(name))
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
 
 
 def set_aside(store: EventStore) -> int:

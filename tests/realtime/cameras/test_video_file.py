@@ -194,3 +194,20 @@ def test_a_gap_of_minutes_is_not_waited_for(tmp_path, monkeypatch):
     for _ in range(15):
         camera.read()
     assert 5 < max(slept) < 11
+
+
+def test_pictures_of_more_pixels_than_its_bytes_let_guess_are_refused_unread(tmp_path, monkeypatch):
+    """Eleven kilobytes of FFV1 are 256 million grey pixels; here the limit is lower, and the test quick."""
+    path = tmp_path / "large.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "gray"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((480, 640), np.uint8), "gray")))
+        container.mux(stream.encode())
+    assert VideoFile(path, every_frame=True).read().bgr.shape == (480, 640, 3)
+    monkeypatch.setattr("realtime.cameras.decode.MAX_PIXELS", 500 * 500)
+    with pytest.raises(CameraError, match="holds no picture that can be decoded"):  # where the header lies
+        VideoFile(path, every_frame=True).read()
+    monkeypatch.setattr("realtime.cameras.video_file.MAX_PIXELS", 500 * 500)
+    with pytest.raises(CameraError, match="has pictures of 640 x 480 pixels, more than"):
+        VideoFile(path, every_frame=True)

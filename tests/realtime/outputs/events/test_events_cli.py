@@ -50,7 +50,7 @@ def test_an_event_is_acknowledged(folder):
 
 
 def test_a_person_is_forgotten_while_a_run_writes(folder):
-    assert "1 events about Cyd" in run("forget", "--folder", folder, "--person", "Cyd")
+    assert "1 events about Cyd" in run("forget", "--folder", folder, "--person", "Cyd", "--yes")
     store = EventStore(folder, owner=False)
     assert [event.claimed for event in store.query()] == ["Ada"]
     store.close()
@@ -68,8 +68,22 @@ def test_nothing_is_deleted_where_its_result_cannot_be_written_and_it_is_written
 
     monkeypatch.setattr("realtime.outputs.events.commands.console.print", nobody_reads)
     with pytest.raises(AssertionError):
-        run("forget", "--folder", folder, "--person", "Cyd", "--json", tmp_path / "out.json")
+        run("forget", "--folder", folder, "--person", "Cyd", "--yes", "--json", tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text()) == {"deleted": 1}
+
+
+def test_forget_asks_and_a_name_in_another_case_deletes_nothing(folder, monkeypatch):
+    with pytest.raises(BadInput, match=r"nothing is deleted unasked; add --yes \(1 events about Cyd\)"):
+        run("forget", "--folder", folder, "--person", "Cyd")
+    with pytest.raises(BadInput, match="--person cYD: the events name Cyd; give the name as it stands there"):
+        run("forget", "--folder", folder, "--person", "cYD", "--yes")
+    monkeypatch.setattr("realtime.outputs.events.commands._can_be_asked", lambda: True)
+    answer = CliRunner().invoke(app, ["forget", "--folder", str(folder), "--person", "Cyd"], input="n\n")
+    assert "Delete 1 events about Cyd" in answer.output
+    assert answer.exit_code == 1
+    assert "Cyd appeared" in run("list", "--folder", folder)
+    assert CliRunner().invoke(app, ["forget", "--folder", str(folder), "--person", "Cyd"], input="y\n").exit_code == 0
+    assert "Cyd" not in run("list", "--folder", folder)
 
 
 def test_mistakes_are_said_in_one_line_and_create_nothing(folder, tmp_path):
