@@ -43,6 +43,12 @@ def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
             assert anchor in anchors(target), link
 
 
+@pytest.mark.parametrize("document", [README, ROOT / "CONTRIBUTING.md", *PAGES[:1]], ids=lambda path: path.name)
+def test_every_file_that_a_document_sends_to_exists(document: Path) -> None:
+    for name in re.findall(r"`((?:models|realtime|tools|configs|docs|tests)/[\w./]*)`", document.read_text()):
+        assert (ROOT / name).exists(), name
+
+
 def test_the_readme_is_one_page() -> None:
     assert README.stat().st_size <= 10_000
 

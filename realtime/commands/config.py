@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from realtime.settings.config import Config, find_config, load_config
+from realtime.settings.config import config_model, find_config, load_config
 from realtime.settings.reference import example as example_of_all
 from realtime.system.command_line import JsonFile, check_writable, console, write_json
 from realtime.system.redact import redact_all
@@ -46,5 +46,5 @@ def check(config: Given, json_file: JsonFile = None) -> None:
 def example(json_file: JsonFile = None) -> None:
     """Print every setting with its default and what it is for, as YAML to edit; ``--json`` writes the JSON Schema."""
     check_writable(json_file)
-    write_json(json_file, Config.model_json_schema())
+    write_json(json_file, config_model().model_json_schema())
     typer.echo(example_of_all(), nl=False)

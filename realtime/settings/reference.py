@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from realtime.settings.config import Config
+from realtime.settings.config import config_model
 from realtime.settings.yaml_file import allowed
 
 HEAD = "# Everything that can be set, with its default. Keep what you change, and delete the rest.\n"
@@ -44,9 +44,11 @@ def is_list(annotation: Any) -> bool:
     return get_origin(annotation) in (Union, types.UnionType) and any(is_list(one) for one in get_args(annotation))
 
 
-def sections(model: type[BaseModel] = Config, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str, type[BaseModel]]]:
+def sections(
+    model: type[BaseModel] | None = None, at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str, type[BaseModel]]]:
     """Every section by its place (``cameras[]``, ``web``), outer ones first."""
-    for name, field in model.model_fields.items():
+    for name, field in (model or config_model()).model_fields.items():
         found = model_in(field.annotation)
         if found is not None:
             place: tuple[str | int, ...] = (*at, name, 0) if is_list(field.annotation) else (*at, name)
@@ -69,7 +71,8 @@ def settings(section: str, model: type[BaseModel]) -> list[Setting]:
 
 def example() -> str:
     """A configuration in YAML with every key at its default and what it is for beside it."""
-    return HEAD + "\n".join(_lines(Config, Config().model_dump(mode="json"), "")) + "\n"
+    model = config_model()
+    return HEAD + "\n".join(_lines(model, model().model_dump(mode="json"), "")) + "\n"
 
 
 def _lines(model: type[BaseModel], values: dict[str, Any], indent: str) -> Iterator[str]:
