@@ -104,3 +104,12 @@ def test_every_command_of_a_document_exists_with_its_options(document: Path) -> 
             command = command.commands[name]
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in arguments if word.startswith("--")} <= known | {"--help"}, line
+
+
+def test_the_python_of_the_page_runs_and_knows_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+    assert "identity='Eileen Collins'" in capsys.readouterr().out
+    assert names["evidence"].zones == names["recogniser"].zones

@@ -67,7 +67,7 @@ class DetectionConfig(Section):
         default=3, ge=1, le=100, description="Detect on every n-th frame, track in between (every_frame: on all)"
     )
     on_motion: bool = Field(default=True, description="Search only where something moved, everywhere once a second")
-    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: system.threads decides")
+    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: by the number of cores")
 
     @model_validator(mode="after")
     def _yunet_has_its_file(self) -> DetectionConfig:
@@ -81,7 +81,7 @@ class RecognitionConfig(Section):
 
     bundle: BundlePath | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
     engine: str = Field(default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, onnxruntime, torch, ...")
-    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: system.threads decides")
+    threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: by the number of cores")
     batch: int | None = Field(
         default=None, ge=1, le=64, description="Most faces per pass; empty: measured at the start"
     )
@@ -89,7 +89,7 @@ class RecognitionConfig(Section):
 
 
 class QualityConfig(Section):
-    """Faces that are not good enough are Unknown(reason), never guessed."""
+    """Faces that are not good enough are unknown with the reason, never guessed."""
 
     min_side: float = Field(default=56.0, ge=0, le=2000, description="Side of the face's square in the frame, pixels")
     min_inside: float = Field(default=0.85, ge=0, le=1, description="Share of the face's square within the frame")

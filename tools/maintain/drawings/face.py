@@ -54,7 +54,7 @@ def steps(recogniser: Recogniser, theme: Theme) -> Figure:
         ("the most of it, filled", found.masked_crop, found.defended),
     ]
     for zone, probabilities in zip(found.zones, found.views, strict=True):
-        hidden = hide(crop[None], zone_mask(zone, recogniser.input_size), recogniser.fill_rgb)[0]  # type: ignore[arg-type]
+        hidden = hide(crop[None], zone_mask(zone, recogniser.input_size), recogniser.fill_rgb)[0]
         views.append((f"{zone.replace('_', ' ')} hidden", hidden, probabilities))
     columns = min(5, len(views))
     rows = -(-len(views) // columns)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import matplotlib
 
@@ -40,7 +40,7 @@ THEMES: Final = (LIGHT, DARK)
 @contextmanager
 def drawn_in(theme: Theme) -> Iterator[None]:
     """Everything that matplotlib draws within has the theme's colours, and the same bytes each time."""
-    colours = {
+    colours: dict[Any, Any] = {
         "figure.facecolor": theme.ground,
         "axes.facecolor": theme.ground,
         "savefig.facecolor": theme.ground,
