@@ -20,6 +20,7 @@ import logging
 import re
 import stat
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,13 @@ from rich.console import Console
 from models import files
 from models.errors import BadInput
 from realtime.system.redact import HIDDEN, redact, redact_all, setup_logging
+
+# A library asks for the folder of temporary files as it is imported, and where none can be written to (a read-only
+# system without /tmp) that is an error. It writes nothing there; whoever does is told so then.
+try:
+    tempfile.gettempdir()
+except FileNotFoundError:
+    tempfile.tempdir = os.sep
 
 console = Console(markup=False, emoji=False)
 """Where results for people go; ``[brackets]`` and ``:colons:`` in names stay what they are. Machine-readable results
@@ -110,10 +118,18 @@ def _exit_code(app: typer.Typer) -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _NO_PLACE_TO_WRITE:
             place = "" if error.filename is None else f"{error.filename}: "
+            if error.filename is not None and _may_not_be_read(error.filename):
+                return _fail(f"{place}cannot be read ({error.strerror}); let this user read it, or give another", 2)
             return _fail(f"{place}cannot be written ({error.strerror}); give a writable place with room", 2)
         sys.stderr.write(redact(traceback.format_exc()))
         return _fail(f"unexpected {type(error).__name__}: {error}", 1)
     return result if isinstance(result, int) else 0
+
+
+def _may_not_be_read(path: str | bytes) -> bool:
+    """Whether there is something that this user may not read, or may be: its folder may not even be entered."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return not os.access(path, os.R_OK) if os.path.lexists(path) else not os.access(folder, os.X_OK)
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -12,8 +13,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import typer
 
 from models.errors import BadInput
+from realtime.system import command_line
 from realtime.system.command_line import setup_logging_by_environment
 
 APP = textwrap.dedent(
@@ -150,6 +153,35 @@ def test_a_full_disk_is_one_line_and_exit_code_2(script):
     result = _run(script, "full")
     assert result.returncode == 2
     assert result.stderr == "error: cannot be written (No space left on device); give a writable place with room\n"
+
+
+def test_what_may_not_be_read_is_not_said_to_be_unwritable(tmp_path, monkeypatch):
+    def opened(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    app = typer.Typer()
+    app.command()(lambda: opened(tmp_path / "there"))
+    (tmp_path / "there").touch()
+    said = []
+    monkeypatch.setattr(command_line, "_fail", lambda message, code: said.append((message, code)) or code)
+    monkeypatch.setattr(sys, "argv", ["tool"])
+    for readable in (True, False):
+        monkeypatch.setattr(os, "access", lambda path, mode, readable=readable: readable)
+        assert command_line._exit_code(app) == 2
+    assert [message.partition("there: ")[2] for message, _ in said] == [
+        "cannot be written (Permission denied); give a writable place with room",
+        "cannot be read (Permission denied); let this user read it, or give another",
+    ]
+
+
+def test_a_system_without_any_folder_for_temporary_files_is_no_obstacle():
+    program = (
+        "import errno, tempfile\n"
+        "def none(): raise FileNotFoundError(errno.ENOENT, 'No usable temporary directory found')\n"
+        "tempfile._get_default_tempdir = none\n"
+        "import realtime.system.command_line, supervision\n"
+    )
+    subprocess.run([sys.executable, "-c", program], env=_environment(), check=True, timeout=60)
 
 
 def test_a_file_that_should_have_been_there_stays_an_unexpected_failure(script):
