@@ -181,9 +181,18 @@ class EventsConfig(Section):
     """Keeping what mattered, with its evidence."""
 
     folder: FilePath | None = Field(default=None, description="Where events are kept; empty: none are")
-    max_age_days: float = Field(default=30.0, gt=0, le=3650, description="Older events are deleted")
-    max_gigabytes: float = Field(default=5.0, gt=0, le=10_000, description="The oldest go when there is more")
-    min_free_gigabytes: float = Field(default=1.0, ge=0, le=10_000, description="Kept free on the disk")
+    max_age_days: float = Field(
+        default=30.0, gt=0, le=3650, description="Older events are deleted, by a clock that has proven itself"
+    )
+    max_gigabytes: float = Field(
+        default=5.0,
+        gt=0,
+        le=10_000,
+        description="Beyond it pictures of acknowledged events go, then new ones are not kept",
+    )
+    min_free_gigabytes: float = Field(
+        default=1.0, ge=0, le=10_000, description="Kept free on the disk, in the same way"
+    )
     pixelate_others: bool = Field(default=False, description="Hide every other face that the detector finds")
 
 

@@ -58,8 +58,9 @@ class EventSettings:
 
     ``again_after`` seconds must pass before the same track gives the same event again; ``reappear_after`` before
     the same known person does on a new track of the same camera; ``settle`` is how long a stranger must have been
-    one, ``same_name_settle`` how long two tracks must have shared a name. ``max_age_days`` and ``max_bytes``
-    bound what is kept, and the oldest events go when the disk has less than ``min_free_bytes`` left.
+    one, ``same_name_settle`` how long two tracks must have shared a name. ``max_age_days`` bounds how
+    long an event is kept. Beyond ``max_bytes``, or where the disk has less than ``min_free_bytes`` left, pictures of
+    acknowledged events go, and then events are kept without pictures.
     ``pixelate_others`` hides, in the stored frame, every face that the event is not about.
     """
 
