@@ -23,6 +23,7 @@ from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
 from realtime.outputs.harmless import harmless
 from realtime.outputs.recording.recordings import Recordings, recording_files
 from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
+from realtime.outputs.seen_so_far import seen_so_far
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
@@ -124,6 +125,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
             stack.enter_context(told(heart))
             if config.cameras[0].every_frame:
                 when_asked(asked.set, cameras[0].stop_soon)
+                shows.append(stack.enter_context(seen_so_far()))
                 try:
                     run_every_frame(
                         cameras[0],

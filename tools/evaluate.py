@@ -131,7 +131,9 @@ def main(
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     second = None if hardened is None else _hardened(recogniser, hardened, zone or [], engine, threads)
-    bundles = [one for one in (recogniser, second) if one is not None]
+    if second is None and recogniser.zones:
+        second = recogniser  # its own defence, as it is live
+    bundles = [recogniser] if second in (None, recogniser) else [recogniser, second]
     make_defences(recogniser, wanted, band_model=None, seed=seed)  # an unknown name is told before hours of work
     _refuse_idle(attack or [], wanted, second)
     people = read_people(data, allow_single=True, aligned=aligned)
@@ -176,9 +178,9 @@ def main(
         )
     missing = missing_of(recogniser, wanted, band_model, plan, strangers)
     if second is None and (HARDENED in wanted or ZONES in wanted):
-        missing.append("zone views (no --hardened)")
-    if second is not None and not certify:
-        missing.append("certificates (--no-certify)")
+        missing.append("zone views (the bundle has none, and no --hardened)")
+    if second is not None and not (certify and (full or hardened is not None)):
+        missing.append("certificates (--no-certify, or --quick without --hardened)")
     elif second is not None:
         crops, labels = found.clean
         found.figures["certificates"] = certificates(second, crops, labels)

@@ -27,7 +27,16 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from models.arrays import Bytes, Floats, Labels
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
@@ -253,7 +262,9 @@ def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | No
 @contextmanager
 def ticking() -> Iterator[Tick]:
     """One progress bar, for the stage at work."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # The spinner and the clock move also while a group of faces, which is attacked at once, takes its minutes.
+    text, counted = TextColumn("{task.description}"), MofNCompleteColumn()
+    columns = (SpinnerColumn(), text, BarColumn(bar_width=20), counted, TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=cli.console) as bars:
         task: TaskID | None = None
         now = ""

@@ -170,6 +170,7 @@ def attacked_faces(
         if tick is not None:
             tick(f"attack {name}", done, len(pairs))
 
+    finished(0)  # the stage is named before its first group is done
     records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, device=device, finished=finished)
     return Attacked(
         name=name,

@@ -63,7 +63,8 @@ def make_defences(
     """The defences by name, in the order of ``NAMES``; baselines use the tuned parameters where there are any.
 
     ``tuned`` is left out where the bundle was not tuned, ``band`` where no head was trained for it,
-    ``hardened`` and ``zones`` where no bundle with zones is given.
+    ``hardened`` and ``zones`` where no bundle with zones is given; where that is ``recogniser`` itself, ``zones`` is
+    the defence that it has live, and ``hardened`` is left out.
 
     Raises:
         BadInput: an unknown name.
@@ -104,14 +105,15 @@ def make_defences(
         )
     if hardened is not None:
         key = {"bundle": hardened.bundle.checksum}
-        defences[HARDENED] = Defence(
-            HARDENED,
-            "recogniser trained on hidden zones, no defence",
-            key,
-            lambda crops: _undefended(hardened, crops),
-            decide_undefended,
-            policy=hardened.policy,
-        )
+        if hardened is not recogniser:  # of the bundle itself this is the row without defence
+            defences[HARDENED] = Defence(
+                HARDENED,
+                "recogniser trained on hidden zones, no defence",
+                key,
+                lambda crops: _undefended(hardened, crops),
+                decide_undefended,
+                policy=hardened.policy,
+            )
         defences[ZONES] = Defence(
             ZONES,
             "zone views, calibrated policy",

@@ -28,7 +28,9 @@ h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 th, td { border: 1px solid #ccd3dc; padding: .3rem .5rem; text-align: left; vertical-align: top; }
 th { background: #f1f4f8; } tbody tr:nth-child(even) { background: #fafbfd; }
 figure { margin: 1rem 0; } figure img.curve { max-width: 100%; } .faces img { width: 112px; image-rendering: auto; }
-.faces td { text-align: center; }
+.faces td { text-align: center; } li, p, figcaption { overflow-wrap: anywhere; }
+@media (max-width: 40rem) { body { margin: 1rem auto; } h1 { font-size: 1.4rem; } .faces img { width: 72px; }
+  th:first-child, td:first-child { position: sticky; left: 0; background: #f1f4f8; max-width: 9rem; } }
 """
 
 
@@ -110,7 +112,7 @@ def html_page(
         )
     if examples:
         body.append(f"<h2>Pictures</h2><p>The first attacked faces by number; the defence is: {escape(defence)}.</p>")
-        body.append("<div class=wide><table class=faces><thead><tr>")
+        body.append("<div class=wide tabindex=0 role=region aria-label=Pictures><table class=faces><thead><tr>")
         columns = ("pair", "original", "attacked", "saliency", "mask", "masked", "without defence", "with defence")
         body += [*(f"<th>{column}</th>" for column in columns), "</tr></thead><tbody>"]
         for one in examples:
@@ -122,7 +124,8 @@ def html_page(
             body.append(f"<tr><td>{escape(one.caption)}</td>{cells}<td>{escape(one.before)}</td>")
             body.append(f"<td>{escape(one.after)}</td></tr>")
         body.append("</tbody></table></div>")
-    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
+    phone = "<meta name=viewport content='width=device-width, initial-scale=1'>"
+    head = f"<meta charset=utf-8>{phone}<title>{escape(title)}</title>"
     return f"<!doctype html><html lang=en><head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>"
 
 

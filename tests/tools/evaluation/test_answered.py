@@ -27,6 +27,15 @@ def test_no_classic_frame_leaves_the_hidden_band_and_so_none_can_move_its_answer
     assert (defence.answer(before).raw != defence.answer(after).raw).any()
 
 
+def test_a_bundle_with_zones_is_measured_with_its_own_defence(zoned):
+    own = load_recogniser(zoned, "onnxruntime-cpu", threads=1)
+    rows = make_defences(own, ["none", "hardened", "zones"], band_model=None, seed=0, hardened=own)
+    assert [row.name for row in rows] == ["none", "zones"]
+    assert rows[1].zones == own.zones == ("eyewear", "lower_face")
+    pictures = crops(2)
+    np.testing.assert_array_equal(rows[1].answer(pictures).views, own.defend(pictures).views)
+
+
 def test_the_row_over_zone_views_says_what_the_live_recogniser_says(tuned, zoned, tmp_path):
     hardened = load_recogniser(zoned, "onnxruntime-cpu", threads=1)
     hardened.policy = Policy(threshold=0.4, zone_threshold=0.99, zone_confirm=0.9, zone_dissent=0.5)
