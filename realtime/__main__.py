@@ -1,4 +1,4 @@
-"""``python -m realtime demo | run | check | identify | events | config``: the command line."""
+"""``python -m realtime demo | run | check | identify | people | events | config``: the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 import os
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +18,18 @@ from pydantic import SecretStr
 from models.errors import BadInput
 from realtime.commands import config as config_cli
 from realtime.outputs.events import commands as events_cli
+from realtime.people import commands as people_cli
 from realtime.settings.config import CameraConfig, Config, load_config
+from realtime.settings.paths import EMBEDDED
 
 if TYPE_CHECKING:
-    from realtime.session import Ended
+    from realtime.session import Ended, Outputs
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recognition that notices adversarial glasses.")
 
 app.add_typer(events_cli.app, name="events")
 app.add_typer(config_cli.app, name="config")
+app.add_typer(people_cli.app, name="people")
 
 LONGEST = 1e9  # seconds, thirty years
 
@@ -33,12 +39,15 @@ Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, max=LONGEST
 Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
 EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
 BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
+GalleryFile = Annotated[str | None, typer.Option("--gallery", help="The people's file; embedded: the bundle's own.")]
 Web = Annotated[bool, typer.Option("--web", help="Serve the live page (loopback, port 8080; see web in the config).")]
 Host = Annotated[str | None, typer.Option("--host", help="Where the page listens; beyond loopback it needs a token.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the live page.")]
 EventsFolder = Annotated[
     Path | None, typer.Option("--events", help="Keep what matters, with evidence, in this folder.")
 ]
+Wear = Annotated[Path | None, typer.Option("--wear", help="Drill: draw this RGBA picture (glasses) onto every face.")]
+Jsonl = Annotated[Path | None, typer.Option("--jsonl", help="Write a line of JSON for every decision.")]
 EngineName = Annotated[str | None, typer.Option("--engine", help="auto, onnxruntime, torch, ...")]
 
 DEMO_RECORDING = Path("spectaclear-demo.mp4")
@@ -77,7 +86,8 @@ def demo(
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
     camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
-    settings = _settings(config, None, bundle, engine, False, cameras=False).model_copy(update={"cameras": [camera]})
+    settings = _settings(config, None, bundle, engine, False, cameras=False, gallery=EMBEDDED)
+    settings = settings.model_copy(update={"cameras": [camera]})
     settings = _with_services(settings, web, host, port, events)
 
     def report(ended: Ended) -> None:
@@ -101,23 +111,56 @@ def run_sources(
     json_file: cli.JsonFile = None,
     config: ConfigFile = None,
     bundle: BundleName = None,
+    gallery: GalleryFile = None,
     engine: EngineName = None,
     every_frame: EveryFrame = False,
     web: Web = False,
     host: Host = None,
     port: Port = None,
     events: EventsFolder = None,
+    wear: Wear = None,
+    jsonl: Jsonl = None,
 ) -> None:
     """Watch a webcam, a network camera or a file, and name the faces in it."""
+    from realtime.commands.jsonl import DecisionLines
     from realtime.session import Outputs, files_read, run, window_wanted
 
-    settings = _with_services(_settings(config, source, bundle, engine, every_frame), web, host, port, events)
+    settings = _with_services(
+        _settings(config, source, bundle, engine, every_frame, gallery=gallery), web, host, port, events
+    )
     record = record or (Path(settings.record.file) if settings.record.file else None)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
-    cli.check_writable(json_file, record)
-    cli.refuse_overwriting(files_read(settings), json_file)
+    cli.check_writable(json_file, record, jsonl)
+    cli.refuse_overwriting(files_read(settings), json_file, jsonl)
     window = settings.output.window and window_wanted(headless=headless)
-    run(settings, Outputs(record, window, seconds, report=lambda ended: _report(ended, json_file)))
+    outputs = Outputs(record, window, seconds, report=lambda ended: _report(ended, json_file))
+    with ExitStack() as stack:
+        if jsonl is not None:
+            lines = stack.enter_context(DecisionLines(jsonl))
+            outputs = replace(outputs, on_decision=[lines.count])
+        if wear is None:
+            run(settings, outputs)
+        else:
+            _drill(settings, outputs, wear, json_file)
+
+
+def _drill(settings: Config, outputs: Outputs, wear: Path, json_file: Path | None) -> None:
+    """A run whose faces wear what the picture shows; nothing of it is kept as an event."""
+    from realtime.assembly import detector_of
+    from realtime.commands.drill import Drill, read_wearable, without_history
+    from realtime.session import run
+
+    drill = Drill(read_wearable(wear), partial(detector_of, settings.detection))
+
+    def report(ended: Ended) -> None:
+        ended.summary["acts"] = [drill.act()]
+        _report(ended, json_file)
+
+    if settings.events.folder is not None:
+        cli.console.print("a drill: no event is kept or sent")
+    listeners = [*outputs.on_decision, drill.count]
+    outputs = replace(outputs, on_decision=listeners, note=drill.note, report=report)
+    run(without_history(settings), outputs, capture=drill.capture)
 
 
 @app.command()
@@ -144,12 +187,13 @@ def identify(
     json_file: cli.JsonFile = None,
     config: ConfigFile = None,
     bundle: BundleName = None,
+    gallery: GalleryFile = None,
     engine: EngineName = None,
 ) -> None:
     """Name the faces in one picture."""
     from realtime.commands.identify import identify_photo, print_faces
 
-    settings = _settings(config, None, bundle, engine, False, cameras=False)
+    settings = _settings(config, None, bundle, engine, False, cameras=False, gallery=gallery)
     cli.check_writable(json_file)
     cli.refuse_overwriting([photo], save, json_file)
     found = identify_photo(photo, settings, save=save)
@@ -165,6 +209,7 @@ def _settings(
     every_frame: bool,
     *,
     cameras: bool = True,
+    gallery: str | None = None,
 ) -> Config:
     """The configuration with what was given on the command line; ``cameras``: whether the command opens them."""
     settings = load_config(config, sources=cameras and source is None)
@@ -173,7 +218,8 @@ def _settings(
     elif every_frame:
         every = [camera.model_copy(update={"every_frame": True}) for camera in settings.cameras]
         settings = settings.model_copy(update={"cameras": every})
-    changes = {key: value for key, value in (("bundle", bundle), ("engine", engine)) if value is not None}
+    named = (("bundle", bundle), ("engine", engine), ("gallery", gallery))
+    changes = {key: value for key, value in named if value is not None}
     return settings.model_copy(update={"recognition": settings.recognition.model_copy(update=changes)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
 from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
+from realtime.people.judge import Judge
+from realtime.people.live_desk import LiveDesk, live_desk
+from realtime.people.place import gallery_file, use_people
 from realtime.settings.config import Config, DetectionConfig
 from realtime.system.threads import thread_budget
 from realtime.verdicts.agreement import VerdictRules
@@ -33,7 +37,7 @@ _CLEARLY = 0.9  # a larger batch must cost less than this share per face
 
 
 def recogniser_of(config: Config) -> Recogniser:
-    """The configured bundle and engine, with the configuration's changes to the defence."""
+    """The configured bundle, people and engine, with the configuration's changes to the defence."""
     recognition = config.recognition
     recogniser = load_recogniser(
         recognition.bundle,
@@ -41,6 +45,7 @@ def recogniser_of(config: Config) -> Recogniser:
         threads=thread_budget(inference=recognition.threads).inference,
         strict=recognition.strict,
     )
+    use_people(recogniser, recognition)
     if config.defence.zones is not None:
         recogniser.zones = tuple(config.defence.zones)
     try:
@@ -136,6 +141,23 @@ def _seconds_of_pass(recogniser: Recogniser, batch: int) -> float:
         recogniser.defend(crops, quick=True)
         times.append(time.perf_counter() - started)
     return min(times)
+
+
+def judge_of(config: Config, size: int) -> Judge:
+    """The configured detector, second look and quality gate."""
+    limits = QualityLimits(**config.quality.model_dump())
+    return Judge(detector_of(config.detection), size, realigner=realigner_of(config), limits=limits)
+
+
+def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
+    """What the page changes people with, with a detector of its own; None where nobody can be added."""
+    return live_desk(
+        gallery_file(config.recognition),
+        recogniser,
+        partial(detector_of, config.detection),
+        partial(realigner_of, config),
+        QualityLimits(**config.quality.model_dump()),
+    )
 
 
 def rules_of(config: Config) -> VerdictRules:

@@ -233,6 +233,8 @@ def decide_crops(
     """Decide on crops in one batch and note the results; without a schedule every zone is looked at each time."""
     stage_ms: dict[str, float] = {}
     started = time.monotonic()
+    if schedule is not None:
+        schedule.known(recogniser.labels)
     held = [None if schedule is None else schedule.held(crop, started) for crop in crops]
     pixels = np.stack([crop.pixels for crop in crops])
     evidence = recogniser.defend(pixels, quick=True, held=held, stage_ms=stage_ms)

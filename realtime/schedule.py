@@ -61,6 +61,7 @@ class Schedule:
         self.batch = batch
         self.within = within
         self._turns: dict[TrackKey, _Turns] = {}
+        self._labels: tuple[str, ...] = ()
 
     def pick(self, crops: Iterable[FaceCrop], now: float) -> list[FaceCrop]:
         """At most ``batch`` crops, the most urgent first; none that was decided on already or was refused."""
@@ -100,6 +101,13 @@ class Schedule:
             turns.outcome = outcome
             if further is not None:
                 turns.further, turns.looked_at = further, now
+
+    def known(self, labels: tuple[str, ...]) -> None:
+        """Who is known now: where that has changed, no view of before holds, for its columns were other people."""
+        if labels != self._labels:
+            self._labels = labels
+            for turns in self._turns.values():
+                turns.further = None
 
     def _of(self, crop: FaceCrop) -> _Turns | None:
         turns = self._turns.get(key_of(crop))

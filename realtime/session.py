@@ -12,7 +12,16 @@ from pathlib import Path
 
 from models.arrays import Bytes
 from models.errors import BadInput
-from realtime.assembly import batch_of, detector_of, finder_of, recogniser_of, rules_of, service_settings, warm_up
+from realtime.assembly import (
+    batch_of,
+    desk_of,
+    detector_of,
+    finder_of,
+    recogniser_of,
+    rules_of,
+    service_settings,
+    warm_up,
+)
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, open_camera
@@ -26,6 +35,8 @@ from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.seen_so_far import seen_so_far
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
+from realtime.people.follow import GalleryFollower
+from realtime.people.place import gallery_file
 from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
 from realtime.settings.config import CameraConfig, Config
 from realtime.system.command_line import console, refuse_overwriting
@@ -100,8 +111,11 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
             def statuses() -> list[CameraStatus]:
                 return [camera.status() for camera in cameras]
 
+            stack.enter_context(GalleryFollower(recogniser, gallery_file(config.recognition)))
             screen = Mosaic(statuses)
-            services = stack.enter_context(Services(service_settings(config), statuses, meter, recogniser.explain))
+            services = stack.enter_context(
+                Services(service_settings(config), statuses, meter, recogniser.explain, desk_of(config, recogniser))
+            )
             shows: list[Show] = [screen.put, services.show, *outputs.shows]
             if services.page is not None:
                 console.print(f"live page: {services.page.url}")

@@ -32,6 +32,14 @@ def small_gallery_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return make_small_gallery_bundle(tmp_path_factory.mktemp("bundle") / "gallery")
 
 
+@pytest.fixture(autouse=True)
+def own_people(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's own people are known to a test, and none of its are left."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("SPECTACLEAR_DATA", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What tests derive from a bundle goes to a folder of their own, not to the user's cache."""

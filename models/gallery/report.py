@@ -7,7 +7,7 @@ more people unknown. A person of one picture has nothing left out to compare: th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +76,16 @@ class Report:
     duplicates: tuple[Duplicate, ...]
     strangers: int
     strangers_named: int
+
+    def of(self, name: str) -> Report:
+        """What of it is about this person."""
+        return replace(
+            self,
+            people=tuple(one for one in self.people if one.name == name),
+            misfits=tuple(one for one in self.misfits if one.name == name),
+            lookalikes=tuple(one for one in self.lookalikes if name in (one.name, one.other)),
+            duplicates=tuple(one for one in self.duplicates if name in (one.first[0], one.second[0])),
+        )
 
     @property
     def tried(self) -> int:

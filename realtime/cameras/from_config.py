@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from realtime.cameras.camera import Camera
 from realtime.cameras.decode import KEY_FRAME_WAIT
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, open_camera
@@ -10,13 +13,13 @@ from realtime.settings.config import CameraConfig
 _GRACE = 5.0  # seconds on top of a camera's own time-outs, before these count as failed
 
 
-def capture_from(config: CameraConfig) -> NewestFrame:
-    """A capture thread for ``config``, not yet started."""
+def capture_from(config: CameraConfig, *, worn: Callable[[Camera], Camera] = lambda camera: camera) -> NewestFrame:
+    """A capture thread for ``config``, not yet started. ``worn`` changes what the opened camera gives."""
 
     ends = is_file(config.source)
     return NewestFrame(
         config.name,
-        lambda: open_camera(config),
+        lambda: worn(open_camera(config)),
         every_frame=config.every_frame,
         max_frame_age=config.max_frame_age,
         # Opening a network stream has two phases (connecting, finding the streams), each with the time-out.

@@ -20,6 +20,7 @@ from realtime.types import Frame
 
 if TYPE_CHECKING:
     from realtime.outputs.web import LivePictures, WebPage
+    from realtime.people.live_desk import LiveDesk
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Services:
     """Opens what the settings ask for; give ``feed`` and ``show`` to the pipeline, and close at the end.
 
     Closing takes at most about three seconds: page, deliveries (what is unsent stays in the outbox), then the log.
-    ``explain`` is for the event log. Raises ``BadInput`` where a folder, an address or a package is wrong; whatever
-    was opened is closed again.
+    ``explain`` is for the event log, ``desk`` for the page, to change people. Raises ``BadInput`` where a folder, an
+    address or a package is wrong; whatever was opened is closed again.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Services:
         statuses: Callable[[], Sequence[CameraStatus]],
         meter: Meter | None = None,
         explain: Explain | None = None,
+        desk: LiveDesk | None = None,
     ) -> None:
         self.events: EventLog | None = None
         self.feed: EventFeed | None = None
         self.page: WebPage | None = None
         self._pictures: LivePictures | None = None
+        self._desk = desk
         self._senders: list[OutboxSender] = []
         with ExitStack() as stack:
             if settings.folder is not None:
@@ -123,6 +126,7 @@ class Services:
             settings.token,
             certificate=settings.certificate,
             meter=meter,
+            desk=self._desk,
             senders=self._senders,
         )
         self.page.start()

@@ -18,7 +18,7 @@ from models.crop.zones import Zone, in_order
 from models.errors import BadInput
 from realtime.outputs.delivery.delivery import DeliverySection
 from realtime.outputs.delivery.registry import DELIVERIES
-from realtime.settings.paths import BundlePath, FilePath, SourcePath
+from realtime.settings.paths import BundlePath, FilePath, PeoplePath, SourcePath
 from realtime.settings.section import Section
 from realtime.settings.yaml_file import read_model
 
@@ -80,6 +80,10 @@ class RecognitionConfig(Section):
     """Naming faces."""
 
     bundle: BundlePath | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
+    gallery: PeoplePath | None = Field(
+        default=None,
+        description="File of the people to know; embedded: the bundle's; empty: your own (see people), or the bundle's",
+    )
     engine: str = Field(default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, onnxruntime, torch, ...")
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: by the number of cores")
     batch: int | None = Field(

@@ -11,6 +11,9 @@ from pydantic import AfterValidator, ValidationInfo
 
 from realtime.settings.yaml_file import FOLDER
 
+#: In place of a gallery's file: the people who come with the bundle.
+EMBEDDED = "embedded"
+
 
 def _beside(text: str, info: ValidationInfo) -> str:
     """``text`` as a path from the configuration's folder; as it is where no file was read, or nothing is named."""
@@ -37,6 +40,12 @@ def _bundle(text: str, info: ValidationInfo) -> str:
     return text if os.path.isdir(embedded) else _beside(text, info)
 
 
+def _people(text: str, info: ValidationInfo) -> str:
+    """The word for the people who come with a bundle stays."""
+    return text if text == EMBEDDED else _beside(text, info)
+
+
 FilePath = Annotated[str, AfterValidator(_beside)]
+PeoplePath = Annotated[str, AfterValidator(_people)]
 SourcePath = Annotated[str, AfterValidator(_source)]
 BundlePath = Annotated[str, AfterValidator(_bundle)]

@@ -122,3 +122,15 @@ def test_further_zones_are_looked_at_at_once_where_the_outcome_changes_or_the_tr
     for frame in range(7, 7 + SETTLED):  # a new outcome, and soon settled, that no look bore out
         schedule.note(crop(1, frame), "Unknown")
         assert schedule.held(crop(1, frame), 0.8) is None
+
+
+def test_no_view_holds_once_others_are_known() -> None:
+    schedule = Schedule(batch=1)
+    schedule.known(("Ann", "Bob"))
+    for frame in range(SETTLED + 1):
+        (chosen,) = schedule.pick([crop(1, frame)], now=0.1 * frame)
+        schedule.note(chosen, "known Ann", np.ones((1, 2), np.float32), 0.1 * frame)
+    schedule.known(("Ann", "Bob"))
+    assert schedule.held(chosen, 0.5) is not None
+    schedule.known(("Bob", "Ann"))
+    assert schedule.held(chosen, 0.5) is None

@@ -102,6 +102,8 @@ class Access:
         bearer = headers.get("authorization", "")
         if bearer[:7].lower() == "bearer ":
             return self.right_token(bearer[7:].strip(), client)
+        if headers.get("x-api-key"):  # how programs for CompreFace send it
+            return self.right_token(headers["x-api-key"].strip(), client)
         return self._right_session(_cookie(headers, self.cookie))
 
     def right_token(self, given: str, client: str) -> bool:

@@ -23,8 +23,12 @@ from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import KINDS, PICTURES, EventFilter, Kind
 from realtime.outputs.web import streams
 from realtime.outputs.web.access import Access, client_of
+from realtime.outputs.web.compreface import CompreFace
+from realtime.outputs.web.gallery_api import GalleryApi
 from realtime.outputs.web.live_pictures import Sources
+from realtime.outputs.web.openapi import document
 from realtime.outputs.web.prometheus import CONTENT_TYPE, Prometheus
+from realtime.people.live_desk import LiveDesk
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
 _LONGEST_BODY = 4096
@@ -42,12 +46,13 @@ class Api:
         prometheus: Prometheus,
         viewers: streams.Viewers,
         *,
+        desk: LiveDesk | None = None,
         engine: str = "",
         picture_rate: float = 20.0,
     ) -> None:
         self._sources, self._log, self._access = sources, events, access
         self._prometheus, self._viewers = prometheus, viewers
-        self._engine, self._rate = engine, picture_rate
+        self._engine, self._rate, self._desk = engine, picture_rate, desk
         folder = resources.files("realtime.outputs.web") / "static"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
@@ -74,6 +79,9 @@ class Api:
             ("/api/events/{id:int}/acknowledge", self.acknowledge, post),
             ("/api/events/{id:int}/{picture}", self.picture, get),
             ("/api/people", self.people, get),
+            ("/api/openapi.json", self.openapi, get),
+            *GalleryApi(self._desk, self._log).routes(),
+            *CompreFace(self._desk).routes(),
         ]
         return Starlette(
             routes=[Route(path, handler, methods=methods) for path, handler, methods in routes],
@@ -193,8 +201,16 @@ class Api:
     async def people(self, request: Request) -> Response:
         return JSONResponse({"people": await run_in_threadpool(self._events().people)})
 
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(document())
+
     def _about(self) -> dict[str, Any]:
-        return {"engine": self._engine, "events": self._log is not None, "login": self._access.demanded}
+        return {
+            "engine": self._engine,
+            "events": self._log is not None,
+            "login": self._access.demanded,
+            "people": self._desk is not None,
+        }
 
     def _events(self) -> EventLog:
         if self._log is None:

@@ -25,6 +25,7 @@ from realtime.outputs.web.door import BACKLOG, Door
 from realtime.outputs.web.live_pictures import LivePictures, Sources
 from realtime.outputs.web.prometheus import Prometheus
 from realtime.outputs.web.streams import Viewers
+from realtime.people.live_desk import LiveDesk
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class WebPage:
         token: demanded beyond loopback, and wherever it is given; at least 16 characters.
         certificate: files with certificate chain and key, for https.
         meter: for decisions and verdicts in ``/metrics``.
+        desk: to change who is known; None: the people of this run cannot be changed.
         senders: for undelivered events in ``/metrics``.
         max_viewers: endless answers (pictures, events) at a time; an open page takes two.
         patience: seconds that a client has for a request; then the connection is closed.
@@ -57,6 +59,7 @@ class WebPage:
         *,
         certificate: tuple[Path, Path] | None = None,
         meter: Meter | None = None,
+        desk: LiveDesk | None = None,
         senders: Sequence[OutboxSender] = (),
         max_viewers: int = 24,
         patience: float = 10.0,
@@ -76,6 +79,7 @@ class WebPage:
             access,
             self.prometheus,
             self._viewers,
+            desk=desk,
             engine=meter.engine if meter is not None else "",
             picture_rate=picture_rate,
         )

@@ -1,6 +1,7 @@
 // Everything about one event, in a dialog.
 import { fetchJson, find, make, percent } from "./dom.js";
 import { KINDS, picture, steps } from "./evidence.js";
+import { thisIs } from "./people.js";
 
 const dialog = find("#detail");
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
@@ -15,6 +16,7 @@ export async function openDetail(id, { history, acknowledge }) {
       steps(event),
       event.pictures.includes("before") && !event.pictures.includes("saliency") ? make("p", { class: "empty" }, "Saliency and mask were not looked at.") : null),
     make("div", { class: "detail-text" }, facts(event), probabilities(event),
+      find("#people").hidden ? null : thisIs(event),
       make("div", { class: "actions" },
         person ? make("button", { type: "button", onclick: () => { dialog.close(); history(person); } }, `History of ${person}`) : null,
         event.acknowledged ? null : make("button", { type: "button", class: "primary", onclick: async () => { await acknowledge(id); dialog.close(); } }, "Acknowledge"))));

@@ -1,14 +1,19 @@
 import { find, setText } from "./dom.js";
 import * as events from "./events.js";
 import * as live from "./live.js";
+import * as people from "./people.js";
 
 let started = false;
+let peopled = false;
 
-live.start(({ cameras, engine, events: recorded, login }) => {
+live.start(({ cameras, engine, events: recorded, login, people: changeable }) => {
   find("#no-cameras").hidden = cameras.length > 0;
   setText(find("#engine"), engine ? `Engine ${engine}` : "");
   find("#logout").hidden = !login;
   find("#events").hidden = !recorded;
+  find("#people").hidden = !changeable;
+  if (changeable && !peopled) people.start();
+  peopled = changeable;
   document.body.classList.toggle("without-events", !recorded);
   if (!recorded) return;
   events.offerCameras(cameras.map((camera) => camera.name));
