@@ -165,17 +165,22 @@ def _drill(settings: Config, outputs: Outputs, wear: Path, json_file: Path | Non
 
 @app.command()
 def check(
-    source: Annotated[str | None, typer.Option("--source", help="What to open; none: the configured camera.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="What to open; none: the configured cameras.")] = None,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, max=LONGEST, help="How long to look.")] = 3.0,
     json_file: cli.JsonFile = None,
     config: ConfigFile = None,
 ) -> None:
-    """Open a camera, say what it sends, or what is wrong and how to mend it."""
-    from realtime.commands.check import check_camera, only_camera, print_check
+    """Open a camera, or all that are configured; say what each sends, or what is wrong and how to mend it."""
+    from realtime.commands.check import check_camera, check_cameras, print_check, print_checks
 
     settings = _settings(config, source, None, None, False)
     cli.check_writable(json_file)
-    found = check_camera(only_camera(settings.cameras), seconds=seconds)
+    if len(settings.cameras) > 1:
+        all_found = check_cameras(settings.cameras, seconds=seconds)
+        cli.write_json(json_file, {"cameras": all_found})
+        print_checks(all_found, cli.console)
+        return
+    found = check_camera(settings.cameras[0], seconds=seconds)
     cli.write_json(json_file, found)
     print_check(found, cli.console)
 

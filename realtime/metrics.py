@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from models.policy import Decision
+from realtime.cameras.states import CameraFigures
 
 #: The stages every summary lists, in the order in which a frame passes them.
 STAGES = ("detect", "align", "classify", "saliency", "mask", "reclassify", "draw")
@@ -56,7 +57,8 @@ class Summary(TypedDict):
     ``full_decisions`` are those whose saliency was computed; with zone views the others did without, and
     ``light_decisions`` relied on an earlier look at the further zones.
     ``verdict_age_ms`` is the age of verdicts (since their newest decision) at the moments they were drawn,
-    ``stale_verdicts`` the share of them that was too old by then and drawn as not current. ``acts`` are the demo's.
+    ``stale_verdicts`` the share of them that was too old by then and drawn as not current. ``acts`` are the demo's,
+    ``cameras`` the state of each at the end, and what it sent.
     """
 
     engine: str
@@ -74,6 +76,7 @@ class Summary(TypedDict):
     verdicts: dict[str, int]
     faces: Faces
     acts: list[Act]
+    cameras: list[CameraFigures]
     peak_rss_mb: float
 
 
@@ -240,6 +243,7 @@ class Meter:
                 verdicts=_ranked(self._verdicts),
                 faces=self._faces.copy(),
                 acts=[],
+                cameras=[],
                 peak_rss_mb=round(self._peak_rss / 1e6, 1),
             )
 

@@ -191,9 +191,11 @@ class Pipeline:
             self._heart.beat()
             try:
                 frame = reader.next(_PATIENCE)
-            except CameraError:  # for good: while others go on, its last picture is shown once more, as no longer live
+            except CameraError as error:  # for good: while others go on, its last picture is shown once more, as lost
                 if all(other.ended for other in self.cameras):
                     break
+                if error.cause is not Cause.END_OF_FILE:
+                    log.warning("%s is lost: %s; the other cameras go on", camera.name, error.as_bad_input())
                 frame, ended = None, True
             fresh = frame is not None
             if frame is None:

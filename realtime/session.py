@@ -24,7 +24,7 @@ from realtime.assembly import (
 )
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
-from realtime.cameras.open import is_file, is_live, open_camera
+from realtime.cameras.open import is_file, is_live, may_be_opened_twice, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.metrics import Meter, Summary
 from realtime.outputs.drawing.mosaic import Mosaic
@@ -84,8 +84,8 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     """Run the configured cameras and return what happened. ``capture`` makes a camera's capture thread.
 
     Raises:
-        BadInput: a bundle, a detector file, an only camera, or the recording cannot be opened; or all was done,
-            closed and reported, but a file broke off, or a recording did.
+        BadInput: a bundle, a detector file or the recording cannot be opened; or all was done, closed and reported,
+            but a file broke off, or a recording did, or no camera had sent a picture when its time was over.
     """
     refuse_bad_files(config)
     if outputs.record is not None:
@@ -155,6 +155,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                     )
                 except BadInput as error:
                     failures.append(str(error))
+                ends = statuses()
             else:
                 pipeline = Pipeline(
                     cameras,
@@ -173,14 +174,19 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                 when_asked(asked.set, pipeline.stop_soon)
                 pipeline.start()
                 if len(cameras) == 1:
-                    _first_picture(cameras[0], config.cameras[0])
+                    cameras[0].wait_for_news(outputs.seconds)  # the time to open it is not taken from the run's
                 _until_over(pipeline, screen, outputs)
+                ends = statuses()
                 failures += _broken_ends(cameras)
+                if not failures and not asked.is_set():
+                    failures += _nothing_seen(ends)
                 pipeline.stop()
             services.finish(asked.is_set)
         failures += recordings.failures() if recordings is not None else []
         failures += services.events.failures() if services.events is not None else []
-        ended = Ended(meter.summary(), recordings.finished() if recordings is not None else [], failures)
+        summary = meter.summary()
+        summary["cameras"] = [status.figures() for status in ends]
+        ended = Ended(summary, recordings.finished() if recordings is not None else [], failures)
         outputs.report(ended)
     if failures:
         raise BadInput("; ".join(failures))
@@ -195,7 +201,7 @@ def files_read(config: Config) -> list[Path]:
 def _recordings(path: Path, config: Config) -> Recordings:
     """At the configured rate; every frame of a file at the file's own."""
     names, fps, first = [camera.name for camera in config.cameras], config.record.fps, config.cameras[0]
-    if first.every_frame and is_file(first.source):
+    if first.every_frame and may_be_opened_twice(first.source):
         file = open_camera(first.source, name=first.name, every_frame=True)
         file.close()
         fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
@@ -207,11 +213,7 @@ def _broken_ends(cameras: Sequence[NewestFrame]) -> list[str]:
     if not all(camera.ended for camera in cameras):
         return []
     statuses = [camera.status() for camera in cameras]
-    return [
-        str(CameraError(one.cause, one.message).as_bad_input())
-        for one in statuses
-        if one.cause not in (None, Cause.END_OF_FILE)
-    ]
+    return [_line(one) for one in statuses if one.cause not in (None, Cause.END_OF_FILE)]
 
 
 def refuse_bad_files(config: Config) -> None:
@@ -227,7 +229,7 @@ def refuse_bad_files(config: Config) -> None:
         if camera.every_frame and is_live(camera.source):
             source = redact(camera.source)
             raise BadInput(f"every_frame is for files, and {source} waits for nobody; run it without every_frame")
-        if is_file(camera.source):
+        if may_be_opened_twice(camera.source):
             try:
                 with closing(open_camera(camera.source, name=camera.name, every_frame=True)) as file:
                     file.read()
@@ -235,9 +237,15 @@ def refuse_bad_files(config: Config) -> None:
                 raise error.as_bad_input() from None
 
 
-def _first_picture(camera: NewestFrame, config: CameraConfig) -> None:
-    """A single camera that gives nothing is the user's mistake; among several it is only lost."""
-    camera.wait_until_live(config.open_timeout + config.read_timeout + 2.0)
+def _nothing_seen(statuses: Sequence[CameraStatus]) -> list[str]:
+    """A line for each camera where none of them has sent a single picture."""
+    if any(one.captured for one in statuses):
+        return []
+    return [_line(one) if one.cause is not None else f"{one.name} sent no picture in time" for one in statuses]
+
+
+def _line(status: CameraStatus) -> str:
+    return f"{status.message}; {status.advice}" if status.advice else status.message
 
 
 def _until_over(pipeline: Pipeline, screen: Mosaic, outputs: Outputs) -> None:

@@ -11,10 +11,11 @@ from realtime.system.redact import HIDDEN, redact, remember_secret
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _LOOSE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\[\]]+)(?::(\d{1,5}))?")
+_HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.~-]+)?\]|[^\s:@/?#\[\]]+)(?::(\d{1,5}))?")
 _FULL_HOST = re.compile(
     r"(?:\[|localhost(?![^:])|\d{1,3}(?:\.\d{1,3}){3}(?![^:])|(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}(?![^:]))", re.IGNORECASE
 )
+_ENCODED_ZONE = re.compile(r"(?<=^\[)([0-9A-Fa-f:.]+)%25(?=[\w.~-]+\])")
 _KEPT = "!$&'()*+,;=-._~%"
 
 
@@ -52,6 +53,7 @@ def parse_address(source: str) -> Address:
         where = f"{scheme}://{HIDDEN + '@' if '@' in rest else ''}{host}"
         raise BadInput(f"the address {where!r} holds a space or a control character; percent-encode it (%20)")
     user_info, rest = _split_user_info(rest)
+    rest = _ENCODED_ZONE.sub(r"\1%", rest)  # RFC 6874; libav takes the zone as it is
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     found = _HOST_PORT.fullmatch(host)
     if found is None or (found[1] and not 0 < int(found[1]) < 65536) or _misleads(host):

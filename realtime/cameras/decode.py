@@ -88,6 +88,7 @@ class PictureDecoder:
         self._last: Packet[Any] | None = None
         self.codec = self._context.name
         self._upright = Upright(self._stream)
+        self._stamps = _Stamps()
         self._numbers = FrameNumbers() if self._context.name == "h264" else None
         if self._numbers is not None and self._context.extradata:
             self._numbers.is_gap_before(self._context.extradata)  # the parameter sets
@@ -161,7 +162,30 @@ class PictureDecoder:
             self.dropped["grey"] += 1
             return None
         own = frame.opaque if isinstance(frame.opaque, Arrival) else arrival  # decoders hold pictures back
-        return Picture(self._upright.bgr(frame), frame.time, own.taken_at)
+        return Picture(self._upright.bgr(frame), self._stamps.time_of(frame), own.taken_at)
+
+
+class _Stamps:
+    """Which of a picture's two stamps rises with the pictures: AVI has no presentation times, libav makes some up.
+
+    As FFmpeg's own ``guess_correct_pts``: the kind that went back less often.
+    """
+
+    def __init__(self) -> None:
+        self._last: list[int | None] = [None, None]
+        self._faults = [0, 0]
+
+    def time_of(self, frame: VideoFrame) -> float | None:
+        """Seconds, or None where the picture has no stamp."""
+        stamps = (frame.pts, frame.dts)
+        for kind, stamp in enumerate(stamps):
+            last = self._last[kind]
+            if stamp is not None:
+                self._faults[kind] += last is not None and stamp <= last
+                self._last[kind] = stamp
+        pts, dts = stamps
+        chosen = pts if dts is None or (pts is not None and self._faults[0] <= self._faults[1]) else dts
+        return None if chosen is None or frame.time_base is None else float(chosen * frame.time_base)
 
 
 def is_decoder_grey(frame: VideoFrame) -> bool:

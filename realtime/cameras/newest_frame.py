@@ -75,6 +75,8 @@ class NewestFrame:
         self._since = time.monotonic()
         self._error: CameraError | None = None
         self._ended = False
+        self._told: Cause | None = None  # to the user, since it was last live
+        self._away_since = 0.0
 
     # -- for its owner --
 
@@ -92,13 +94,18 @@ class NewestFrame:
 
         Raises ``BadInput`` with one clear line where the first attempt fails.
         """
+        self.wait_for_news(timeout)
+        with self._changed:
+            if self._newest is None and not self._stopping.is_set():
+                error = self._error or CameraError(Cause.TIMEOUT, f"{self.name} sent no picture within {timeout:g} s")
+                raise error.as_bad_input()
+
+    def wait_for_news(self, timeout: float | None = None) -> None:
+        """Wait for the first frame, or the first failure, or until stopped."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._newest is not None or self._error is not None or self._stopping.is_set(), timeout
             )
-            if self._newest is None and not self._stopping.is_set():
-                error = self._error or CameraError(Cause.TIMEOUT, f"{self.name} sent no picture within {timeout:g} s")
-                raise error.as_bad_input()
 
     def stop_soon(self) -> None:
         """Ask it to stop and return at once; readers get None from now on."""
@@ -138,6 +145,7 @@ class NewestFrame:
                 state=state,
                 cause=None if live or self._error is None else self._error.cause,
                 message="" if live or self._error is None else self._error.message,
+                advice="" if live or self._error is None else self._error.advice,
                 since=now - since,
                 frame_age=age,
                 fps=self._rate(now) if live else 0.0,
@@ -165,8 +173,7 @@ class NewestFrame:
             if self._newest is not None and self._newest.index > last:
                 return self._newest
             if self._ended and self._error is not None:
-                # A fresh one: an exception raised twice grows its traceback, and keeps the frames in it alive.
-                raise CameraError(self._error.cause, self._error.message, permanent=self._error.permanent)
+                raise self._error.again()
             return None
 
     def taken(self) -> None:
@@ -195,6 +202,7 @@ class NewestFrame:
             self._failed(error, ended=wait is None)
             if wait is None:
                 return
+            self._tell(error)
             log.info("%s; next attempt in %.1f s", error.message, wait)
             self._stopping.wait(wait)
             self._enter(CameraState.CONNECTING, generation)
@@ -214,7 +222,7 @@ class NewestFrame:
         except CameraError as error:
             return error
         except BadInput as error:
-            return CameraError(Cause.NOT_FOUND, str(error), permanent=True)
+            return CameraError(Cause.NOT_FOUND, str(error), permanent=True, advice="")
         except Exception as error:  # a bug or a driver's: this camera is in trouble, the others go on
             log.exception("%s: unexpected error", self.name)
             what = f"unexpected {type(error).__name__}: {redact(str(error))}"
@@ -238,6 +246,7 @@ class NewestFrame:
                 self.native_fps, self._dropped_now = camera.native_fps, camera.dropped
 
     def _publish(self, frame: Frame, generation: int) -> None:
+        self._tell_back(generation)
         with self._changed:
             if not self._is_current(generation):  # left behind while it hung
                 return
@@ -263,6 +272,19 @@ class NewestFrame:
             self._error, self._ended = error.with_traceback(None), ended
             self._dropped, self._dropped_now = self._all_dropped(), Counter()
             self._changed.notify_all()
+
+    def _tell(self, error: CameraError) -> None:
+        """One line where it is lost or refused, and one where the reason changes; not one for every attempt."""
+        if self._told != error.cause:
+            if self._told is None:
+                self._away_since = time.monotonic()
+            self._told = error.cause
+            log.warning("%s is %s: %s; it is tried again until it comes", self.name, error.state, error.as_bad_input())
+
+    def _tell_back(self, generation: int) -> None:
+        if self._told is not None and self._is_current(generation):
+            self._told = None
+            log.warning("%s is back after %.0f s", self.name, time.monotonic() - self._away_since)
 
     def _enter(self, state: CameraState, generation: int) -> None:
         with self._changed:
@@ -293,7 +315,7 @@ class NewestFrame:
                 self._abandoned_count += 1
                 self._generation += 1
                 self._inside_since = None
-                error = CameraError(Cause.TIMEOUT, f"{self.name} hung for {self._stuck_after:g} s and is opened anew")
+                error = CameraError(Cause.TIMEOUT, f"it hung for {self._stuck_after:g} s and is opened anew")
                 self._failed(error, ended=False)
-            log.warning("%s", error.message)
+            self._tell(error)
             self._start_capture()

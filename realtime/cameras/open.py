@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 
 from models.errors import BadInput
 from realtime.cameras import rtsp, video_file, webcam
@@ -39,6 +40,11 @@ def is_file(source: str) -> bool:
     """Whether ``source`` names a file: something that ends, and that no reconnecting brings back."""
     kind = _kind_of(source)
     return kind is not None and kind.nature == "file"
+
+
+def may_be_opened_twice(source: str) -> bool:
+    """Whether looking at ``source`` before playing it takes nothing away: it is a file and no pipe."""
+    return is_file(source) and not Path(source.strip().removeprefix("file://")).is_fifo()
 
 
 def is_live(source: str) -> bool:

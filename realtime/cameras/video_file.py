@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,16 +14,18 @@ from realtime.cameras.address import scheme_of
 from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.decode import MAX_PIXELS, Picture, PictureDecoder
 from realtime.cameras.media_errors import explain
+from realtime.cameras.pace import Pace
 from realtime.cameras.states import CameraError, Cause
 from realtime.cameras.upright import main_video
 from realtime.settings.config import CameraConfig
 from realtime.types import Frame
 
-_LATE = 0.5  # seconds behind its own clock from which on a file plays slower instead of hurrying
 _MISSING = 1.0  # seconds short of what the header says, from which on a file counts as truncated
-_LONGEST_GAP = 10.0
-"""Seconds between two pictures that are believed; where joined recordings jump by hours, nobody is to wait for that.
-More than a track is remembered: who comes after a gap is not taken for who was there before it."""
+_ADVICE = {
+    Cause.NOT_FOUND: "check the file's name",
+    Cause.UNAUTHORISED: "check who may read the file",
+    Cause.DECODE_ERROR: "check that it is a video; ffmpeg -i IN -c copy OUT mends many damaged files",
+}
 
 
 class VideoFile:
@@ -41,10 +42,6 @@ class VideoFile:
         self.name = name or self.path.name
         self.real_time = not every_frame
         self._index = 0
-        self._starts_at: float | None = None
-        self._time = 0.0  # of the last picture
-        self._stamp: float | None = None  # the same as the file has it
-        self._last_stamp = 0.0  # the highest
         self._container = self._open()
         try:
             self._stream = main_video(self._container)
@@ -65,12 +62,13 @@ class VideoFile:
             self.close()
             raise self._error(Cause.DECODE_ERROR, "is truncated: its index names pictures behind the end of the file")
         self._pictures = self._decoder.pictures()
+        self._pace = Pace(self.native_fps)
 
     def read(self) -> Frame:
         picture = self._next_picture()
-        at = self._time_of(picture)
+        at = self._pace.time_of(picture.time)
         if self.real_time:
-            self._wait_until_due(at)
+            self._pace.wait_until(at)
         self._index += 1
         return frame_now(self.name, self._index - 1, picture.bgr, None if self.real_time else at)
 
@@ -101,42 +99,21 @@ class VideoFile:
             return picture
         if self._index == 0:
             raise self._error(Cause.DECODE_ERROR, "holds no picture that can be decoded")
-        end = self._last_stamp + 1 / (self.native_fps or 25.0)
+        end = self._pace.last_stamp + 1 / (self.native_fps or 25.0)
         if self._duration is not None and end < self._duration - max(_MISSING, 0.02 * self._duration):
             shown = f"{end:.1f} of {self._duration:.1f} seconds could be read"
             raise self._error(Cause.DECODE_ERROR, f"is truncated or damaged: {shown}")
         raise self._error(Cause.END_OF_FILE, "has ended")
 
-    def _time_of(self, picture: Picture) -> float:
-        """Seconds that rise with every picture, also where the file's own clock restarts, jumps, or is missing."""
-        usual = 1 / (self.native_fps or 25.0)
-        stamp = picture.time if picture.time is not None else self._index * usual
-        if self._stamp is None:
-            self._time = stamp
-        else:
-            step = stamp - self._stamp
-            self._time += min(step, _LONGEST_GAP) if step > 0 else usual
-        self._stamp = stamp
-        self._last_stamp = max(self._last_stamp, stamp)
-        return self._time
-
-    def _wait_until_due(self, at: float) -> None:
-        now = time.monotonic()
-        if self._starts_at is None or now - self._starts_at - at > _LATE:
-            self._starts_at = now - at
-        delay = self._starts_at + at - now
-        if delay > 0:
-            time.sleep(delay)
-
     def _ends_before_its_index(self) -> bool:
         stream = self._stream
-        if "mp4" not in self._container.format.name:
-            return False
+        if "mp4" not in self._container.format.name or not self.path.is_file():
+            return False  # nobody knows where a pipe ends
         last = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
         return last > self.path.stat().st_size
 
-    def _error(self, cause: Cause, what: str) -> CameraError:
-        return CameraError(cause, f"{self.path} {what}", permanent=True)
+    def _error(self, cause: Cause, what: str, advice: str | None = None) -> CameraError:
+        return CameraError(cause, f"{self.path} {what}", permanent=True, advice=advice or _ADVICE.get(cause))
 
 
 def _video_seconds(container: InputContainer, stream: VideoStream) -> float | None:

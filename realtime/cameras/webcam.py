@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,8 @@ from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.states import CameraError, Cause
 from realtime.settings.config import CameraConfig
 from realtime.types import Frame
+
+_ADVICE = "check its number and that it is plugged in, or give the address of a camera on the network"
 
 
 class Webcam:
@@ -41,11 +44,13 @@ class Webcam:
         if sys.platform.startswith("linux"):
             path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
             if not path.exists():
-                raise CameraError(Cause.NOT_FOUND, f"there is no camera {device} ({_present()})")
+                raise CameraError(Cause.NOT_FOUND, f"there is no camera {device} ({_present()})", advice=_ADVICE)
         self._capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY)
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraError(Cause.NOT_FOUND, f"camera {device} cannot be opened, or another program uses it")
+            raise CameraError(
+                Cause.NOT_FOUND, f"camera {device} cannot be opened, or another program uses it", advice=_ADVICE
+            )
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         for wish, value in ((cv2.CAP_PROP_FRAME_WIDTH, width), (cv2.CAP_PROP_FRAME_HEIGHT, height)):
             if value is not None:
@@ -59,7 +64,7 @@ class Webcam:
     def read(self) -> Frame:
         good, bgr = self._capture.read()
         if not good or bgr is None:
-            raise CameraError(Cause.DISCONNECTED, f"camera {self.device} gives no more pictures")
+            raise CameraError(Cause.DISCONNECTED, f"camera {self.device} gives no more pictures", advice=_ADVICE)
         if bgr.ndim == 2:  # infrared cameras
             bgr = cv2.cvtColor(bgr, cv2.COLOR_GRAY2BGR)
         self._index += 1
@@ -82,7 +87,11 @@ def _present() -> str:
 def _device(source: str) -> int | str | None:
     if source.isascii() and source.isdigit():
         return int(source)
-    return source if source.startswith("/dev/video") else None
+    if source.startswith("/dev/video"):
+        return source
+    if source.startswith("/dev/v4l/") or Path(source).is_char_device():  # udev's names for it, and links to them
+        return os.path.realpath(source) if Path(source).exists() else source
+    return None
 
 
 def _open(config: CameraConfig) -> Webcam:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from models.errors import BadInput
 from realtime.cameras.open import open_camera
@@ -73,7 +76,10 @@ def _remarks(found: dict[str, Any]) -> list[str]:
         remarks.append(
             f"it says {native:.0f} frames per second and sends {measured:.1f}: network, light or USB is short"
         )
-    if found["dropped"]:
+    late = found["dropped"].get("late", 0)
+    if late > 0.05 * found["pictures"]:
+        remarks.append(f"{late} pictures came faster than this computer decodes them: choose a smaller stream")
+    if sum(found["dropped"].values()) > late:
         remarks.append("damaged pictures were dropped: use transport tcp, or look at the network")
     return remarks
 
@@ -96,13 +102,29 @@ def print_check(found: dict[str, Any], console: Console) -> None:
         console.print(remark)
 
 
-def only_camera(cameras: list[CameraConfig]) -> CameraConfig:
-    """The configured camera.
+def check_cameras(cameras: Sequence[CameraConfig], *, seconds: float = 3.0) -> list[dict[str, Any]]:
+    """Check all of them at once, each as ``check_camera`` does, with its ``name``; one that fails has ``error``."""
+    with ThreadPoolExecutor(len(cameras)) as pool:
+        return list(pool.map(lambda camera: _found_or_error(camera, seconds), cameras))
+
+
+def _found_or_error(camera: CameraConfig, seconds: float) -> dict[str, Any]:
+    try:
+        return {"name": camera.name, **check_camera(camera, seconds=seconds)}
+    except BadInput as error:
+        return {"name": camera.name, "source": redact(camera.source), "error": str(error)}
+
+
+def print_checks(found: Sequence[dict[str, Any]], console: Console) -> None:
+    """One after another, by name.
 
     Raises:
-        BadInput: there are several.
+        BadInput: names those that gave no pictures, and why.
     """
-    if len(cameras) != 1:
-        names = ", ".join(camera.name for camera in cameras)
-        raise BadInput(f"the configuration has {len(cameras)} cameras ({names}); name one with --source")
-    return cameras[0]
+    for one in found:
+        if "error" not in one:
+            console.print(Text(f"\n{one['name']}"))
+            print_check(one, console)
+    failed = [f"{one['name']}: {one['error']}" for one in found if "error" in one]
+    if failed:
+        raise BadInput(f"{len(failed)} of {len(found)} cameras failed: {' | '.join(failed)}")

@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from realtime.cameras.states import CameraFigures
 from realtime.metrics import Act, Faces, Percentiles, Summary
 
 
@@ -19,6 +20,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
 def summary_tables(summary: Summary) -> RenderableType:
     """The run, its stages, and its acts where it had any, as tables for rich."""
     parts: list[RenderableType] = [_run_table(summary), _stage_table(summary["stage_ms"])]
+    if len(summary["cameras"]) > 1 or any(camera["message"] for camera in summary["cameras"]):
+        parts.append(_camera_table(summary["cameras"]))
     if summary["acts"]:
         parts.append(_act_table(summary["acts"]))
     return Group(*parts)
@@ -56,6 +59,17 @@ def _stage_table(stages: Mapping[str, float | None]) -> Table:
     for name in stages:
         table.add_column(name, justify="right")
     table.add_row(*(_milliseconds(value) for value in stages.values()))
+    return table
+
+
+def _camera_table(cameras: list[CameraFigures]) -> Table:
+    table = Table(title="Cameras", title_justify="left")
+    for column in ("name", "state", "pictures", "dropped", "reconnects"):
+        table.add_column(column, justify="left" if column in ("name", "state") else "right")
+    for one in cameras:
+        state = one["state"] if one["cause"] is None else f"{one['state']} ({one['cause'].replace('_', ' ')})"
+        counts = (one["captured"], sum(one["dropped"].values()), one["reconnects"])
+        table.add_row(Text(one["name"]), state, *(str(count) for count in counts))
     return table
 
 

@@ -84,6 +84,13 @@ def test_four_cameras_of_which_two_are_away_run_on_one_page_and_stop_in_good_ord
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["frames_displayed"] > 50
     assert "Traceback" not in run.err
+    of = {camera["name"]: camera for camera in summary["cameras"]}
+    assert list(of) == list(sources)
+    assert of["gate"]["captured"] > 10
+    assert (of["cellar"]["captured"], of["yard"]["cause"]) == (0, "end_of_file")
+    lines = [line.partition(": ")[2] for line in run.err.splitlines()]
+    assert [line.split()[2] for line in lines if line.startswith("roof is")] == ["lost:", "back"]
+    assert not any(line.startswith(("front is", "yard is")) for line in lines)
     store = EventStore(tmp_path / "events", owner=False)
     events = store.query()
     store.close()

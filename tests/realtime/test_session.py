@@ -6,6 +6,7 @@ import contextlib
 import json
 import resource
 import signal
+import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +18,11 @@ from running import Running
 
 from models.bundle import Bundle
 from models.errors import BadInput
+from realtime.cameras.from_config import capture_from
 from realtime.session import Outputs, run
-from realtime.settings.config import CameraConfig, Config
-from tools.fault_drill.pictures import numbered_picture
+from realtime.settings.config import CameraConfig, Config, RecognitionConfig
+from tools.fault_drill.pictures import encode_units, numbered_picture
+from tools.fault_drill.rtsp_server import RtspServer
 
 
 def frames_in(path: Path) -> int:
@@ -102,3 +105,34 @@ def test_cameras_that_would_share_a_recording_are_refused_before_the_model_is_lo
     with pytest.raises(BadInput, match=r"'front door' and 'front_door' would both be .*seen-front_door\.mp4"):
         run(config, Outputs(record=tmp_path / "seen.mp4"))
     assert not list(tmp_path.iterdir())
+
+
+def watched(bundle: Bundle, source: str) -> Config:
+    recognition = RecognitionConfig(bundle=str(bundle.folder), engine="onnxruntime", batch=1)
+    return Config(cameras=[CameraConfig(name="gate", source=source)], recognition=recognition)
+
+
+def test_a_lone_camera_that_is_away_at_the_start_is_waited_for(small_bundle: Bundle):
+    units = encode_units([numbered_picture(number, (320, 240)) for number in range(25)])
+    with RtspServer(units) as gone:
+        pass
+    servers = []
+
+    def come(config: CameraConfig):
+        source = capture_from(config)
+        threading.Timer(1.0, lambda: servers.append(RtspServer(units, port=gone.port))).start()
+        return source
+
+    summary = run(watched(small_bundle, gone.url()), Outputs(seconds=6), capture=come)
+    servers[0].close()
+    (gate,) = summary["cameras"]
+    assert (gate["name"], gate["state"], gate["cause"]) == ("gate", "live", None)
+    assert gate["captured"] >= summary["frames_displayed"] > 0
+
+
+def test_a_run_whose_only_camera_never_came_says_so_in_the_end_and_reports_its_state(small_bundle: Bundle):
+    reports = []
+    with pytest.raises(BadInput, match=r"127\.0\.0\.1:1/x refuses connections .*; check host name and port"):
+        run(watched(small_bundle, "rtsp://127.0.0.1:1/x"), Outputs(seconds=0.5, report=reports.append))
+    (gate,) = reports[0].summary["cameras"]
+    assert (gate["state"], gate["cause"], gate["captured"]) == ("lost", "unreachable", 0)

@@ -17,7 +17,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from realtime.cameras.states import ADVICE, CameraStatus
+from realtime.cameras.states import CameraStatus
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import Event, EventFilter
 from realtime.outputs.web.live_pictures import Picture, Sources
@@ -165,7 +165,7 @@ def camera_as_dict(camera: CameraStatus) -> dict[str, Any]:
         "state": camera.state.value,
         "cause": camera.cause.value if camera.cause is not None else None,
         "message": camera.message,
-        "advice": ADVICE.get(camera.cause) if camera.cause is not None else None,
+        "advice": camera.advice or None,
         "age": None if camera.frame_age is None else round(camera.frame_age, 3),
         "since": round(camera.since, 1),
         "fps": round(camera.fps, 1),

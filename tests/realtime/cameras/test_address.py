@@ -102,6 +102,13 @@ def test_a_secret_with_a_space_in_it_is_not_shown(source, shown):
     assert "cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("zone", ["%eth0", "%25eth0"])
+def test_a_zone_of_a_link_local_address_reaches_the_library_as_it_wants_it(zone):
+    address = parse_address(f"rtsp://admin:hunter22@[fe80::1{zone}]:554/x")
+    assert address.url == "rtsp://admin:hunter22@[fe80::1%eth0]:554/x"
+    assert address.shown == "rtsp://***@[fe80::1%eth0]:554/x"
+
+
 @pytest.mark.parametrize(
     ("source", "scheme"), [("RTSP://x", "rtsp"), ("C:/clip.mp4", None), ("clip.mp4", None), ("0", None), ("a:b", None)]
 )

@@ -126,6 +126,27 @@ def test_a_camera_that_comes_later_becomes_live(kit, capture):
     assert source.status().reconnects == 0
 
 
+def test_a_camera_that_is_lost_refused_or_back_is_one_line_each(kit, capture, caplog):
+    refused = CameraError(Cause.UNAUTHORISED, "rtsp://***@h/x refuses the password")
+    source = capture([1, LOST], LOST, LOST, refused, refused, [2, 30.0])
+    source.start()
+    assert kit.eventually(lambda: source.status().reconnects == 1)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.split(":")[0].split(" after")[0] for line in lines] == [
+        "door is lost",
+        "door is refused",
+        "door is back",
+    ]
+    assert "cut the connection; check the camera, its cable" in lines[0]
+
+
+def test_a_file_that_ended_is_not_reported_as_lost(kit, capture, caplog):
+    source = capture([1])
+    source.start()
+    assert kit.eventually(lambda: source.ended)
+    assert not caplog.records
+
+
 def test_a_frame_that_grows_old_makes_the_camera_stale_and_a_new_one_live_again(kit, capture):
     go_on = threading.Event()
     source = capture([1, lambda: go_on.wait(10), 2, 30.0], max_frame_age=0.5)

@@ -47,6 +47,12 @@ def test_a_source_is_a_file_or_live_or_a_word(source, file, live):
     assert (is_file(source), is_live(source)) == (file, live)
 
 
+def test_udevs_names_and_links_to_a_device_are_webcams(tmp_path):
+    (tmp_path / "front").symlink_to("/dev/null")  # a device everywhere
+    for source in ("/dev/v4l/by-id/usb-046d_C920-video-index0", str(tmp_path / "front")):
+        assert (is_file(source), is_live(source)) == (False, True)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux") or Path("/dev/video99").exists(), reason="Linux without it")
 @pytest.mark.parametrize("source", ["99", "/dev/video99"])
 def test_an_absent_webcam_is_one_line(capfd, source):

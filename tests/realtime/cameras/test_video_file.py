@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import threading
 import time
 
 import av
@@ -10,8 +12,10 @@ import cv2
 import numpy as np
 import pytest
 
-from realtime.cameras import CameraError, Cause
+from realtime.cameras import CameraError, Cause, open_camera
 from realtime.cameras.video_file import VideoFile
+from realtime.session import refuse_bad_files
+from realtime.settings.config import CameraConfig, Config
 
 
 def test_every_frame_of_a_file_is_read_in_order(kit, video):
@@ -158,6 +162,36 @@ def test_a_picture_turned_by_its_header_is_shown_upright(kit, tmp_path, quarter)
     assert good
     assert frame.bgr.shape == expected.shape
     assert np.abs(frame.bgr.astype(int) - expected).mean() < 2
+
+
+def test_pictures_out_of_order_in_an_avi_keep_the_files_pace(tmp_path):
+    """AVI has no presentation times; those made up from the order of its packets double the length of a film."""
+    path = tmp_path / "recorder.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"bf": "2", "g": "25", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for index in range(50):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * index, np.uint8), "bgr24")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    camera = VideoFile(path, every_frame=True)
+    frames = [camera.read() for _ in range(45)]
+    assert frames[-1].moment - frames[0].moment == pytest.approx(44 / 25, abs=0.1)
+
+
+def test_a_pipe_is_read_once_and_whole(kit, video, tmp_path):
+    path = tmp_path / "pipe.mkv"
+    content = kit.write_video(tmp_path / "clip.mkv").read_bytes()
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    config = CameraConfig(name="pipe", source=str(path), every_frame=True)
+    refuse_bad_files(Config(cameras=[config]))  # looks at files, and must leave a pipe alone
+    camera = open_camera(config)
+    frames, error = kit.read_all(camera)
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(25))
+    assert error.cause is Cause.END_OF_FILE
 
 
 def _part(path, start, pictures=50):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from realtime.cameras.states import CameraState, CameraStatus, Cause
+from realtime.cameras.states import ADVICE, CameraState, CameraStatus, Cause
 from realtime.outputs.web import LivePictures
 from realtime.types import Frame
 
@@ -19,7 +19,11 @@ class MovingCameras:
             name=names[0], state=CameraState.LIVE, fps=20.0, captured=7, dropped={"grey": 2}, connections=3
         )
         self.refused = CameraStatus(
-            name=names[1], state=CameraState.REFUSED, cause=Cause.UNAUTHORISED, message="yard: the password is wrong"
+            name=names[1],
+            state=CameraState.REFUSED,
+            cause=Cause.UNAUTHORISED,
+            message="yard: the password is wrong",
+            advice=ADVICE[Cause.UNAUTHORISED],
         )
         self.pictures = LivePictures(self.statuses)
         self.size = size
