@@ -61,6 +61,7 @@ def test_a_summary_has_exactly_the_promised_keys():
         "verdicts",
         "faces",
         "acts",
+        "cameras",
         "peak_rss_mb",
     ]
 
