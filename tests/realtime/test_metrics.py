@@ -181,3 +181,15 @@ def test_the_peak_memory_is_kept_after_it_has_been_given_back():
         while_held = psutil.Process().memory_info().rss / 1e6
         meter.frame_captured()
     assert meter.summary()["peak_rss_mb"] > while_held - 10
+
+
+def test_a_memory_that_cannot_be_looked_at_ends_no_run(monkeypatch):
+    meter = Meter()
+
+    def no_descriptor():
+        raise OSError(24, "Too many open files", "/proc/1/statm")
+
+    monkeypatch.setattr(meter._process, "memory_info", no_descriptor)
+    meter.frame_captured(1.0)
+    meter.frame_displayed(1.0, 1.1)
+    assert meter.summary()["frames_displayed"] == 1

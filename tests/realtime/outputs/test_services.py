@@ -54,6 +54,20 @@ def test_frames_that_were_not_displayed_are_told_by_camera_and_reason():
     ]
 
 
+def test_figures_of_the_process_that_cannot_be_had_take_no_others_along(monkeypatch):
+    def no_descriptor(_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("psutil.Process.memory_info", no_descriptor)
+    with (
+        Services(ServiceSettings(page=PageSettings(port=0)), statuses, Meter()) as services,
+        urllib.request.urlopen(f"{services.page.url}metrics") as answer,
+    ):
+        told = answer.read().decode()
+    assert "spectaclear_threads" in told
+    assert "process_resident_memory_bytes" not in told
+
+
 def test_what_a_webhook_does_not_take_is_seen_in_the_metrics(tmp_path):
     webhook = Webhook("http://127.0.0.1:9/")  # nobody listens there
     settings = ServiceSettings(tmp_path / "events", ROOMY, deliveries={"webhook": webhook}, page=PageSettings(port=0))

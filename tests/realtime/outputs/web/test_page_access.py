@@ -3,6 +3,7 @@
 import http.client
 import json
 import logging
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -117,6 +118,19 @@ def test_an_origin_that_is_none_is_another_site(page, origin):
     assert answer.getheader("x-content-type-options") == "nosniff"
 
 
+def test_while_another_program_holds_the_events_that_is_the_answer(served, monkeypatch, caplog):
+    page = served()
+
+    def locked(_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(page.events, "acknowledge", locked)
+    answer = ask(page, "/api/events/1/acknowledge", "POST")
+    assert (answer.status, answer.getheader("retry-after")) == (503, "2")
+    assert "database is locked" in json.loads(answer.content)["error"]
+    assert caplog.records == []
+
+
 def test_a_handler_that_fails_is_answered_with_500_and_a_line_in_the_log(served, monkeypatch, caplog):
     page = served()
 
@@ -127,6 +141,10 @@ def test_a_handler_that_fails_is_answered_with_500_and_a_line_in_the_log(served,
     with caplog.at_level(logging.INFO):
         answer = ask(page, "/api/events")
         assert (answer.status, answer.getheader("x-frame-options")) == (500, "DENY")
+        end = time.monotonic() + 5
+        while not caplog.records:  # it is written after the answer
+            assert time.monotonic() < end
+            time.sleep(0.01)
     (record,) = caplog.records
     assert record.getMessage() == "GET /api/events failed: OSError(5, 'Input/output error')"
     assert record.exc_info is None
