@@ -35,6 +35,7 @@ from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.realign import Realigner
 from realtime.people.pictures import find_faces
 from tools.attacks import ADAPTIVE
+from tools.common.narrow import narrow
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.provenance import command_line, commit_of_this_tree
 from tools.crafting.attacked_faces import NOBODY, labelled
@@ -221,7 +222,7 @@ def main(
     cli.write_json(json_file, result)
     if choice is Split.test:
         log_look(log, short(result), command="tools.evaluate")
-    cli.console.print(tables[0].markdown(), markup=False, highlight=False, soft_wrap=True)
+    cli.console.print(narrow(tables[0].markdown(), cli.console.width), markup=False, highlight=False)
     cli.console.print(f"evaluation.html, evaluation.md and evaluation.json in {out}")
 
 

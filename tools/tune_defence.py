@@ -46,6 +46,7 @@ from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
 from models.training.calibration import calibrate
 from models.training.device import torch_device
+from tools.common.narrow import narrow
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.provenance import command_line, commit_of_this_tree
 from tools.crafting.attacked_faces import Attacked, Tick, attacked_faces, labelled
@@ -226,7 +227,7 @@ def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskPar
         text += "\n" + transfer_table(report["transfer"]) + "\n"
     cli.write_whole(work / TABLE, text.encode())
     cli.write_json(work / REPORT, report)
-    cli.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    cli.console.print(narrow(text, cli.console.width), markup=False, highlight=False)
 
 
 def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | None) -> Path:
