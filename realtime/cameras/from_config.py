@@ -10,7 +10,7 @@ from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, open_camera
 from realtime.settings.config import CameraConfig
 
-_GRACE = 5.0  # seconds on top of a camera's own time-outs, before these count as failed
+_GRACE = 10.0  # seconds on top of a camera's own time-outs and patience, before these count as failed
 
 
 def capture_from(config: CameraConfig, *, worn: Callable[[Camera], Camera] = lambda camera: camera) -> NewestFrame:

@@ -56,7 +56,7 @@ class NetworkStream:
         read_timeout: float = 5.0,
         transport: Transport = "tcp",
         max_frame_age: float = 1.0,
-        patience: float = KEY_FRAME_WAIT + 5.0,
+        patience: float = KEY_FRAME_WAIT + 2.0,
     ) -> None:
         self.address = source if isinstance(source, Address) else parse_address(source)
         self.name = name or self.address.shown

@@ -6,7 +6,6 @@ import contextlib
 import json
 import resource
 import signal
-import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +17,12 @@ from running import Running
 
 from models.bundle import Bundle
 from models.errors import BadInput
-from realtime.cameras.from_config import capture_from
+from realtime.cameras import CameraError, Cause, NewestFrame
+from realtime.cameras.demo import DemoCamera
+from realtime.cameras.demo_scene import DemoScene
 from realtime.session import Outputs, run
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
-from tools.fault_drill.pictures import encode_units, numbered_picture
-from tools.fault_drill.rtsp_server import RtspServer
+from tools.fault_drill.pictures import numbered_picture
 
 
 def frames_in(path: Path) -> int:
@@ -112,22 +112,23 @@ def watched(bundle: Bundle, source: str) -> Config:
     return Config(cameras=[CameraConfig(name="gate", source=source)], recognition=recognition)
 
 
-def test_a_lone_camera_that_is_away_at_the_start_is_waited_for(small_bundle: Bundle):
-    units = encode_units([numbered_picture(number, (320, 240)) for number in range(25)])
-    with RtspServer(units) as gone:
-        pass
-    servers = []
+def test_a_lone_camera_that_is_away_at_the_start_is_waited_for(small_bundle: Bundle, caplog):
+    attempts = iter([CameraError(Cause.UNREACHABLE, "rtsp://h/x refuses connections"), None])
 
-    def come(config: CameraConfig):
-        source = capture_from(config)
-        threading.Timer(1.0, lambda: servers.append(RtspServer(units, port=gone.port))).start()
-        return source
+    def connect():
+        error = next(attempts)
+        if error is not None:
+            raise error
+        return DemoCamera(DemoScene(), frames=5)
 
-    summary = run(watched(small_bundle, gone.url()), Outputs(seconds=6), capture=come)
-    servers[0].close()
+    config = watched(small_bundle, "rtsp://h/x")
+    summary = run(config, Outputs(), capture=lambda camera: NewestFrame(camera.name, connect, stuck_after=None))
     (gate,) = summary["cameras"]
-    assert (gate["name"], gate["state"], gate["cause"]) == ("gate", "live", None)
+    assert (gate["name"], gate["cause"]) == ("gate", "end_of_file")
     assert gate["captured"] >= summary["frames_displayed"] > 0
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line for line in lines if line.startswith("gate is lost: rtsp://h/x refuses connections; check host")]
+    assert [line for line in lines if line.startswith("gate is back after ")]
 
 
 def test_a_run_whose_only_camera_never_came_says_so_in_the_end_and_reports_its_state(small_bundle: Bundle):
