@@ -1,0 +1,303 @@
+"""Teaches a trunk to place faces where teachers place them, whatever part of the face is hidden.
+
+The teachers saw the *whole* face; the trunk sees it shifted, turned, relit, blurred and with a part hidden (the idea
+of Huber et al. 2021, "Mask-invariant face recognition through template-level knowledge distillation"). Two losses: one
+minus the cosine to the teachers' vector, and the divergence between the teachers' and the trunk's similarities to a
+bank of other faces (Tejankar et al. 2021, "ISD"). Batch normalisation is inserted in the trained blocks while
+training and folded back at the end: the result is a plain VGG16 whose head gives an embedding.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from models.arrays import Bytes, Floats
+from models.crop.zones import COVER, Zone
+from models.digest import digest_of
+from models.network.vgg16 import VGG16, block_start
+from models.training import augment
+from models.training.checkpoint import read_checkpoint, write_checkpoint
+from models.training.device import CPU
+from models.training.half_precision import bfloat16
+
+Record = dict[str, float]
+
+
+@dataclass(frozen=True)
+class DistilSettings:
+    """How long and how to train, counted in ``crops`` seen.
+
+    ``hidden`` of the crops have a part hidden: half of these one of ``zones``, the others a rectangle of 3 to 45 % of
+    the crop anywhere. ``bank`` other faces at a time are what similarities are compared on, at ``temperature``. The
+    blocks before ``first_block`` stay as they are. A share ``small_share`` of them is seen at
+    ``small_size``.
+    """
+
+    crops: int
+    batch: int = 64
+    first_block: int = 3
+    learning_rate: float = 1e-3
+    trunk_share: float = 0.2
+    temperature: float = 0.07
+    bank: int = 4096
+    hidden: float = 0.65
+    zones: tuple[Zone, ...] = COVER
+    glasses: float = 0.1
+    pose: float = 0.8
+    small_size: int = 96
+    small_share: float = 0.5
+    weight_decay: float = 5e-4
+    held_out: float = 0.02
+    record_every: int = 8192
+    half_precision: bool = False
+    seed: int = 0
+
+
+def distil(
+    model: VGG16,
+    crops: Bytes,
+    teacher: Floats,
+    settings: DistilSettings,
+    checkpoint: Path,
+    device: torch.device = CPU,
+) -> Iterator[Record]:
+    """Train ``model`` in place; yields a record of progress now and then, and one at the end.
+
+    Args:
+        model: its head's last layer is as wide as the teachers' vectors; it is the starting point.
+        crops: (N, T, T, 3) uint8 RGB, canonical pose, any side T.
+        teacher: (N, D) the teachers' vectors of the whole faces.
+        checkpoint: written at every record; an existing one of the same run is resumed.
+
+    Raises:
+        ValueError: the widths differ, there are too few crops, or the checkpoint is of another run.
+    """
+    if teacher.shape != (len(crops), model.classes):
+        raise ValueError(f"teacher's vectors are {teacher.shape}, wanted ({len(crops)}, {model.classes})")
+    run = _Run(model, crops, teacher, settings, device)
+    run.resume(checkpoint)
+    began, before = time.monotonic(), run.elapsed
+    while run.seen < settings.crops:
+        run.step()
+        run.elapsed = before + time.monotonic() - began
+        if run.seen % settings.record_every < settings.batch or run.seen >= settings.crops:
+            run.save(checkpoint)
+            yield run.record()
+    run.net.fold_into(model)
+
+
+class DistilNet(nn.Module):
+    """A VGG16 with batch normalisation after each convolution of the trained blocks and after its hidden layer."""
+
+    def __init__(self, model: VGG16, first_block: int) -> None:
+        super().__init__()
+        start = block_start(first_block)
+        self.normalise = copy.deepcopy(model.normalise)
+        self.frozen = copy.deepcopy(model.trunk[:start]).requires_grad_(False)
+        self.trained = _with_normalisation(copy.deepcopy(model.trunk[start:]))
+        self.head = _with_normalisation(copy.deepcopy(model.head))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""
+        with torch.no_grad():
+            low = self.frozen(self.normalise(pixels))
+        found: torch.Tensor = self.head(self.trained(low))
+        return found
+
+    @torch.no_grad()
+    def start_from_data(self, pixels: torch.Tensor) -> None:
+        """Set each inserted layer to the identity on ``pixels``, so that the function does not change."""
+        x = self.frozen(self.normalise(pixels))
+        for layer in [*self.trained, *self.head]:
+            if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
+                dims = [0, 2, 3] if x.dim() == 4 else [0]
+                mean, variance = x.mean(dims), x.var(dims, unbiased=False)
+                assert layer.running_mean is not None
+                assert layer.running_var is not None
+                layer.running_mean.copy_(mean)
+                layer.running_var.copy_(variance)
+                layer.weight.copy_((variance + layer.eps).sqrt())
+                layer.bias.copy_(mean)
+            elif not isinstance(layer, nn.Dropout):
+                x = layer(x)
+
+    @torch.no_grad()
+    def fold_into(self, model: VGG16) -> None:
+        """Write what was trained, normalisation folded in, back into ``model``, on the CPU and for use."""
+        ours = [layer for layer in [*self.trained, *self.head] if isinstance(layer, nn.Conv2d | nn.Linear)]
+        norms = {id(before): after for before, after in _pairs([*self.trained, *self.head])}
+        theirs = [layer for layer in [*model.trunk, *model.head] if isinstance(layer, nn.Conv2d | nn.Linear)]
+        for layer, target in zip(ours, theirs[-len(ours) :], strict=True):
+            weight, bias = layer.weight, layer.bias
+            assert bias is not None
+            assert target.bias is not None
+            norm = norms.get(id(layer))
+            if norm is not None:
+                assert norm.running_mean is not None
+                assert norm.running_var is not None
+                factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+                weight = weight * factor.view(-1, *[1] * (weight.dim() - 1))  # type: ignore[assignment]
+                bias = (bias - norm.running_mean) * factor + norm.bias  # type: ignore[assignment]
+            target.weight.copy_(weight)
+            target.bias.copy_(bias)
+        model.eval()
+
+
+class _Run:
+    """The state of one training."""
+
+    def __init__(
+        self, model: VGG16, crops: Bytes, teacher: Floats, settings: DistilSettings, device: torch.device
+    ) -> None:
+        self.settings, self.device = settings, device
+        self.size, self.fill = model.input_size, model.spec.fill_rgb
+        self.faces = digest_of([crops, teacher])
+        self.generator = torch.Generator(device).manual_seed(settings.seed)
+        self.crops = torch.from_numpy(crops).to(device)
+        self.wanted = F.normalize(torch.from_numpy(teacher).to(device), dim=1)
+        order = torch.randperm(len(crops), generator=self.generator, device=device)
+        held = int(len(crops) * settings.held_out)
+        if held < 1 or len(crops) - held < settings.batch:
+            raise ValueError(f"{len(crops)} crops are too few to train on batches of {settings.batch}: give more")
+        self.held, self.train = order[:held], order[held:]
+        self.net = DistilNet(model, settings.first_block).to(device)
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": list(self.net.trained.parameters()), "lr": settings.learning_rate * settings.trunk_share},
+                {"params": list(self.net.head.parameters()), "lr": settings.learning_rate},
+            ],
+            weight_decay=settings.weight_decay,
+        )
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.elapsed, self.seen = 0.0, 0
+        self.cosine = self.divergence = 0.0
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint, or begin."""
+        if not checkpoint.exists():
+            some = self._changed(self.train[:256], self.size)
+            self.net.start_from_data(some)
+            return
+        state = read_checkpoint(checkpoint, device=self.device)
+        if state is None or state.get("faces") != self.faces or state.get("settings") != self._kept_settings():
+            raise ValueError(f"{checkpoint} is damaged or of another run; remove it to start afresh")
+        self.net.load_state_dict(state["net"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.elapsed, self.seen = state["elapsed"], state["seen"]
+        self.generator.manual_seed(self.settings.seed + 1 + self.seen)
+
+    def save(self, checkpoint: Path) -> None:
+        state = {
+            "net": self.net.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "elapsed": self.elapsed,
+            "seen": self.seen,
+            "faces": self.faces,
+            "settings": self._kept_settings(),
+        }
+        write_checkpoint(checkpoint, state)
+
+    def step(self) -> None:
+        """One batch."""
+        settings = self.settings
+        share = self.seen / settings.crops
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * _rate(share)
+        side = settings.small_size if share < settings.small_share else self.size
+        rows = torch.randint(len(self.train), (settings.batch,), generator=self.generator, device=self.device)
+        chosen = self.train[rows]
+        self.net.train()
+        with bfloat16(settings.half_precision, self.device.type):
+            found = self.net(self._changed(chosen, side))
+        found = F.normalize(found.float(), dim=1)
+        cosine, divergence = self._losses(found, self.wanted[chosen])
+        self.optimiser.zero_grad(set_to_none=True)
+        (2 * cosine + divergence).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.seen += len(chosen)
+        keep = 0.98 if self.cosine else 0.0
+        self.cosine = keep * self.cosine + (1 - keep) * float(cosine.detach())
+        self.divergence = keep * self.divergence + (1 - keep) * float(divergence.detach())
+
+    @torch.no_grad()
+    def record(self) -> Record:
+        """Where the training is, and the cosine to the teachers on faces held out, whole and with each zone hidden."""
+        self.net.eval()
+        crops = self.crops[self.held[:256]].permute(0, 3, 1, 2).float()
+        crops = F.interpolate(crops, size=(self.size, self.size), mode="bilinear", antialias=True)
+        wanted = self.wanted[self.held[:256]]
+        found = {"held_out_cosine": crops}
+        for zone in self.settings.zones[:3]:
+            without = augment.hide_zone(crops, self.generator, zone=zone, fill=self.fill)
+            found[f"held_out_cosine_without_{zone}"] = without
+        cosines = {name: float(F.cosine_similarity(self._of(x), wanted).mean()) for name, x in found.items()}
+        here = {"elapsed_s": round(self.elapsed), "crops": self.seen}
+        return {**here, "cosine_loss": self.cosine, "divergence": self.divergence, **cosines}
+
+    def _of(self, crops: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.net(part) for part in crops.split(32)])
+
+    def _losses(self, found: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean of one minus the cosine to the teachers, and of the divergence on a bank of other faces."""
+        settings = self.settings
+        others = torch.randint(len(self.wanted), (settings.bank,), generator=self.generator, device=self.device)
+        bank = torch.cat([wanted, self.wanted[others]]).T / settings.temperature
+        theirs, ours = F.log_softmax(wanted @ bank, 1), F.log_softmax(found @ bank, 1)
+        divergence = F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
+        return (1 - (found * wanted).sum(1)).mean(), divergence
+
+    def _changed(self, chosen: torch.Tensor, side: int) -> torch.Tensor:
+        """(B,) -> (B, 3, side, side): the crops, each changed at random, some with a part hidden."""
+        settings, generator = self.settings, self.generator
+        x = self.crops[chosen].permute(0, 3, 1, 2).float()
+        x = augment.pose(x, side, generator, times=settings.pose)
+        x = augment.sharpness(augment.light(x, generator), generator)
+        x = augment.innocent_glasses(x, generator, share=settings.glasses)
+        drawn = torch.rand(len(x), generator=generator, device=self.device) / max(settings.hidden, 1e-9)
+        rectangle = augment.hide_rectangle(x, generator, fill=self.fill, least=0.03, most=0.45)
+        x = torch.where(((drawn >= 0.5) & (drawn < 1)).view(-1, 1, 1, 1), rectangle, x)
+        each = 0.5 / max(len(settings.zones), 1)
+        for number, zone in enumerate(settings.zones):
+            hidden = (drawn >= number * each) & (drawn < (number + 1) * each)
+            without = augment.hide_zone(x, generator, zone=zone, fill=self.fill)
+            x = torch.where(hidden.view(-1, 1, 1, 1), without, x)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _kept_settings(self) -> dict[str, object]:
+        """What a run may not change when it goes on."""
+        kept = asdict(self.settings)
+        return {name: value for name, value in kept.items() if name != "record_every"}
+
+
+def _rate(share: float) -> float:
+    """Learning-rate factor after ``share`` of the time: 3 % linear warm-up, then a cosine to nearly zero."""
+    return share / 0.03 if share < 0.03 else max(0.5 * (1 + math.cos(math.pi * min(1.0, share))), 0.01)
+
+
+def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn.BatchNorm1d]]:
+    """Each layer that a normalisation follows, with it."""
+    following = zip(layers, layers[1:], strict=False)
+    return [(before, after) for before, after in following if isinstance(after, nn.BatchNorm2d | nn.BatchNorm1d)]
+
+
+def _with_normalisation(layers: nn.Sequential) -> nn.Sequential:
+    """A normalisation after each convolution and each linear layer but the last of a head."""
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    found: list[nn.Module] = []
+    for layer in layers:
+        found.append(layer)
+        if isinstance(layer, nn.Conv2d):
+            found.append(nn.BatchNorm2d(layer.out_channels, momentum=0.02))
+        elif isinstance(layer, nn.Linear) and layer is not linear[-1]:
+            found.append(nn.BatchNorm1d(layer.out_features, momentum=0.02))
+    return nn.Sequential(*found)

@@ -1,0 +1,76 @@
+"""Learning from teachers, on a net and faces that are small enough for a second."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from small_training import drawn_people, small_model
+
+from models.training.checkpoint import read_checkpoint
+from models.training.distil import DistilNet, DistilSettings, distil
+
+WIDTH = 8
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A net of the same depth that learns within a second."""
+    monkeypatch.setattr("models.network.architecture.BLOCKS", ((2, 8), (2, 8), (3, 16), (3, 16), (3, 32)))
+
+
+QUICK = DistilSettings(
+    crops=960, batch=16, first_block=4, bank=32, small_share=0.0, held_out=0.2, record_every=160, learning_rate=1e-2
+)
+
+
+def taught() -> tuple[np.ndarray, np.ndarray]:
+    """Crops of three drawn people, and for each person one direction that a teacher gives."""
+    crops, labels = drawn_people(3, 16)
+    directions = np.random.default_rng(3).normal(size=(3, WIDTH)).astype(np.float32)
+    return crops, directions[labels]
+
+
+def test_the_inserted_normalisation_changes_nothing_at_the_start_and_is_folded_back_exactly():
+    model = small_model(WIDTH)
+    pixels = torch.rand(24, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
+    net = DistilNet(model, first_block=3)
+    net.start_from_data(pixels)
+    net.eval()
+    with torch.no_grad():
+        wanted = model.logits_of_pixels(pixels)
+        torch.testing.assert_close(net(pixels), wanted, rtol=1e-3, atol=1e-3)
+        folded = copy.deepcopy(model)
+        torch.nn.init.zeros_(folded.head[-1].weight)
+        net.fold_into(folded)
+        torch.testing.assert_close(folded.logits_of_pixels(pixels), net(pixels), rtol=1e-3, atol=1e-3)
+
+
+def test_faces_come_nearer_to_where_the_teacher_puts_them(tmp_path):
+    model = small_model(WIDTH)
+    first = copy.deepcopy(model.trunk[0].weight)
+    records = list(distil(model, *taught(), QUICK, tmp_path / "run.pt"))
+    assert records[-1]["held_out_cosine"] > records[0]["held_out_cosine"] + 0.1
+    assert records[-1]["crops"] > records[0]["crops"]
+    torch.testing.assert_close(model.trunk[0].weight, first)  # the first blocks stay as they are
+    assert "held_out_cosine_without_eyewear" in records[-1]
+
+
+def test_a_run_goes_on_where_it_stopped_and_refuses_other_faces(tmp_path):
+    crops, vectors = taught()
+    run = distil(small_model(WIDTH), crops, vectors, QUICK, tmp_path / "run.pt")
+    before = next(run)
+    run.close()
+    state = read_checkpoint(tmp_path / "run.pt")
+    assert state is not None
+    assert state["seen"] == before["crops"] == 160
+    after = next(distil(small_model(WIDTH), crops, vectors, QUICK, tmp_path / "run.pt"))
+    assert after["crops"] == 320
+    with pytest.raises(ValueError, match="of another run"):
+        list(distil(small_model(WIDTH), crops[:-1], vectors[:-1], QUICK, tmp_path / "run.pt"))
+
+
+def test_vectors_of_another_width_are_refused(tmp_path):
+    crops, vectors = taught()
+    with pytest.raises(ValueError, match=r"wanted \(48, 9\)"):
+        next(distil(small_model(WIDTH + 1), crops, vectors, QUICK, tmp_path / "run.pt"))
