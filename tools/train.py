@@ -1,4 +1,4 @@
-"""Trains recognisers and measures them: ``python -m tools.train fit | gallery | adapt | score | transfer``."""
+"""Trains recognisers and measures them: ``python -m tools.train fit | distil | gallery | adapt | score | transfer``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.provenance import command_line
 from tools.faces.people import People, read_people
 from tools.faces.splits import TEST_LOG, Split, log_look
+from tools.training.distil_command import distil_trunk
 from tools.training.fit_bundle import Job, fit_bundle, recipe, transfer
 from tools.training.fit_trunk import Enrolled, fit_trunk
 from tools.training.gallery_command import gallery
@@ -32,6 +33,7 @@ from tools.training.scoring import score_bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recognisers and measure them.")
 app.command(name="gallery")(gallery)
+app.command(name="distil")(distil_trunk)
 
 Data = Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")]
 TrunkFile = Annotated[Path, typer.Option("--trunk", help=".npz, .pth of torchvision or VGG-Face, or a bundle.")]

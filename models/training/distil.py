@@ -10,6 +10,7 @@ training and folded back at the end: the result is a plain VGG16 whose head give
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -286,7 +287,7 @@ def _rate(share: float) -> float:
 
 def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn.BatchNorm1d]]:
     """Each layer that a normalisation follows, with it."""
-    following = zip(layers, layers[1:], strict=False)
+    following = itertools.pairwise(layers)
     return [(before, after) for before, after in following if isinstance(after, nn.BatchNorm2d | nn.BatchNorm1d)]
 
 

@@ -27,6 +27,7 @@ from models.arrays import load_arrays
 from models.bundle import load_bundle
 from models.errors import BadInput, first_line
 from models.files import whole_file
+from models.graphs.builder import quantise
 from models.graphs.export import layers_of, load_weights
 from models.network.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
 
@@ -38,6 +39,7 @@ TORCHVISION_INPUT = InputSpec(
 VGGFACE_INPUT = InputSpec(mean=(93.5940, 104.7624, 129.1863), channel_order="BGR")
 _MOST_BYTES = 1 << 30  # a whole VGG16 in float32, with its head, takes 530 MiB
 _TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+_NETWORK_NAMES = (*(f"trunk.{index}" for index in _TORCHVISION_INDICES), "fc6", "fc7")
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,25 @@ def read_trunk(path: str | Path) -> Trunk:
     raise BadInput(f"trunk {path}: unknown kind {path.suffix!r}; known are .npz and .pth")
 
 
+def write_network(path: Path, model: VGG16) -> None:
+    """Write a whole network as ``read_network`` reads it: each weight 8 bits with a scale per row, biases as they are.
+
+    Raises:
+        OSError: it cannot be written; an earlier file stays.
+        BadInput: the model's input is not the one that such files have.
+    """
+    if model.spec != CAFFE_INPUT:
+        raise BadInput(f"{path}: only networks with the mean and order of the .npz files are written")
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, layer in zip(_NETWORK_NAMES, layers_of(model).values(), strict=True):
+        assert layer.bias is not None
+        arrays[f"{name}.bias"] = layer.bias.detach().cpu().numpy()
+        quantised, scale = quantise(layer.weight.detach().cpu().numpy())
+        arrays[f"{name}.weight"], arrays[f"{name}.weight.scale"] = quantised, scale.reshape(-1)
+    with whole_file(path) as stream:
+        np.savez(stream, **arrays)
+
+
 def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     """A whole network that embeds faces, and where it comes from.
 
@@ -111,10 +132,9 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     try:
         width, hidden = arrays["fc7.weight"].shape
         model = VGG16(classes=width, input_size=input_size, hidden=hidden, spec=CAFFE_INPUT)
-        layers = [f"trunk.{index}" for index in _TORCHVISION_INDICES] + ["fc6", "fc7"]
         weights = {
             f"{ours}.{kind}": arrays[f"{theirs}.{kind}"]
-            for ours, theirs in zip(layers_of(model), layers, strict=True)
+            for ours, theirs in zip(layers_of(model), _NETWORK_NAMES, strict=True)
             for kind in ("weight", "bias")
         }
         load_weights(model, weights)

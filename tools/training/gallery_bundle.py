@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.arrays import Bytes, Floats
+from models.arrays import Floats
 from models.bundle import (
     Bundle,
     BundleInfo,
@@ -25,20 +25,17 @@ from models.crop.zones import Zone
 from models.errors import BadInput
 from models.gallery.gallery import Gallery, Person
 from models.gallery.match import Matcher
-from models.recogniser import Recogniser, load_recogniser
+from models.recogniser import load_recogniser
 from models.training.calibration import fitted_temperature
 from models.training.recipe import split
 from models.training.trunks import read_network
 from tools.common import report
+from tools.common.bars import Tick
 from tools.common.provenance import commit_of_this_tree
+from tools.evaluation.embedded import embeddings_of
 from tools.faces.crop_sources import CropSource, drawn
-from tools.faces.people import People, at_size
+from tools.faces.people import People
 from tools.faces.splits import SEEN, fingerprints
-
-_AT_ONCE = 16  # crops embedded between two steps of the progress bar
-
-#: Told what is embedded, how much of it is done, and how much there is.
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,7 @@ class GalleryJob:
         held_out: share of each person's pictures that are kept for validation.
         most: pictures of a person in the gallery, at most.
         temperature: None: found on the pictures held out, and on the strangers.
+        work: keeps the embeddings, so that an interrupted command goes on; None: they are not kept.
     """
 
     network: Path
@@ -67,6 +65,7 @@ class GalleryJob:
     engine: str = "auto"
     threads: int = 2
     seed: int = 0
+    work: Path | None = None
     command: str = ""
 
 
@@ -111,12 +110,13 @@ def gallery_bundle(
     recogniser = load_recogniser(out, job.engine, threads=job.threads)
     chosen, held = split(people.labels, share=job.held_out, seed=job.seed)
     chosen = _at_most(chosen, people, job.most, job.seed)
+    unknown = people.crops[:0] if strangers is None else strangers.crops
     found = Embedded(
-        embedded(recogniser, people.crops[chosen], "gallery", tick),
-        embedded(recogniser, others, "cohort", tick),
-        embedded(recogniser, people.crops[held], "validation", tick),
+        embeddings_of(recogniser, people.crops[chosen], "gallery", work=job.work, tick=tick),
+        embeddings_of(recogniser, others, "cohort", work=job.work, tick=tick),
+        embeddings_of(recogniser, people.crops[held], "validation", work=job.work, tick=tick),
         people.labels[held],
-        embedded(recogniser, people.crops[:0] if strangers is None else strangers.crops, "strangers", tick),
+        embeddings_of(recogniser, unknown, "strangers", work=job.work, tick=tick),
     )
     gallery = gallery_of(people.subset(chosen), found.gallery, recogniser.bundle)
     cohort = np.ascontiguousarray(found.cohort.swapaxes(0, 1))
@@ -138,15 +138,6 @@ def gallery_bundle(
     done = info.model_copy(update={"training": training, "calibration": calibration, "embedding": embedding})
     bundle = write_people(recogniser.bundle, gallery, cohort, done)
     return {"bundle": out.name, "files": _sizes(bundle), "people": len(gallery), "temperature": temperature} | figures
-
-
-def embedded(recogniser: Recogniser, crops: Bytes, what: str, tick: Tick) -> Floats:
-    """(N, T, T, 3) -> (N, 1 + V, D), bit by bit."""
-    parts = []
-    for first in range(0, len(crops) or 1, _AT_ONCE):
-        parts.append(recogniser.embed(at_size(crops[first : first + _AT_ONCE], recogniser.input_size)))
-        tick(what, min(first + _AT_ONCE, len(crops)), len(crops))
-    return np.concatenate(parts)
 
 
 def gallery_of(people: People, embeddings: Floats, bundle: Bundle) -> Gallery:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.progress import Progress, TaskID
 
 import realtime.system.command_line as cli
 from models.crop.zones import ZONES, checked_zones
 from tools.common import report
+from tools.common.bars import counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import command_line
 from tools.faces.crop_sources import open_source
@@ -44,6 +44,7 @@ def gallery(
     engine: Annotated[str, typer.Option(help="What embeds.")] = "onnxruntime",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the split and of what is drawn.")] = 0,
+    work: Annotated[Path | None, typer.Option(help="Keeps the embeddings; a rerun takes them from there.")] = None,
     aligned: Aligned = False,
     json_file: cli.JsonFile = None,
 ) -> None:
@@ -63,18 +64,12 @@ def gallery(
         engine=engine,
         threads=threads,
         seed=seed,
+        work=work,
         command=command_line("tools.train"),
     )
     people = read_people(data, allow_single=True, aligned=aligned)
     others = None if strangers is None else read_people([strangers], allow_single=True, aligned=True)
-    with Progress(console=cli.console) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tick(what: str, done: int, of: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=of)
-            bars.update(tasks[what], completed=done)
-
+    with counted_bars() as tick:
         outcome = gallery_bundle(people, others, job, out, name=name, tick=tick)
     cli.write_json(json_file, outcome)
     for view in ("whole", *job.views):

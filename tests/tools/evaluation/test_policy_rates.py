@@ -1,0 +1,33 @@
+"""What the policy's views certify, on probabilities written out by hand."""
+
+import numpy as np
+
+from models.policy import Policy
+from tools.crafting.attacked_faces import NOBODY
+from tools.evaluation.policy_rates import covered, decided, given_name_is_safe
+
+POLICY = Policy(zone_confirm=0.5, further_confirm=0.3)
+
+#: Three faces, two views, two people. The first face is everywhere person 0's; of the second one the further view gives
+#: person 1 what a known name needs; nobody gets enough of the third.
+VIEWS = np.float32([[[0.9, 0.05], [0.8, 0.1]], [[0.9, 0.05], [0.4, 0.35]], [[0.2, 0.2], [0.1, 0.1]]])
+
+
+def test_a_face_is_covered_where_no_view_gives_anybody_else_what_a_known_name_needs():
+    assert covered(POLICY, VIEWS, np.array([0, 0, 0])).tolist() == [True, False, True]
+
+
+def test_of_a_stranger_no_view_may_give_anybody_that_much():
+    assert covered(POLICY, VIEWS, np.full(3, NOBODY)).tolist() == [False, False, True]
+
+
+def test_a_given_name_is_counted_over_the_names_that_are_not_the_faces_own():
+    assert given_name_is_safe(POLICY, VIEWS, np.array([0, 0, 0])) == round(2 / 3, 4)
+    assert given_name_is_safe(POLICY, VIEWS, np.full(3, NOBODY)) == round(3 / 6, 4)
+
+
+def test_people_are_decided_on_by_the_policys_own_rule():
+    raw = np.float32([[0.95, 0.01], [0.95, 0.01], [0.3, 0.3]])
+    states = [one.state for one in decided(POLICY, raw, VIEWS, ("eyewear", "lower_face"))]
+    assert states[0] == "known"
+    assert states[2] == "unknown"

@@ -1,0 +1,108 @@
+"""How well people are told apart from each other and from strangers, from embeddings alone.
+
+DIR (detection and identification rate, Phillips et al. 2011, "Evaluation methods in face recognition"): the share of
+known faces that are rightly named while a stated share of strangers is named. Every threshold here is found on the
+very strangers of its figure, as DIR is defined: it compares recognisers and says nothing about a threshold in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.arrays import Floats, Labels
+from models.gallery.gallery import Gallery, Person
+from models.gallery.match import Matcher
+from tools.common.report import proportion
+from tools.evaluation.measures import share
+
+RATES = (0.01, 0.001)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """N faces: unit embeddings (N, 1 + V, D), whose they are, and which picture each one is."""
+
+    embeddings: Floats
+    labels: Labels  # (N,) into ``people``
+    people: tuple[str, ...]
+    pictures: tuple[str, ...]
+
+    def names(self) -> list[str]:
+        return [self.people[label] for label in self.labels]
+
+
+def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strangers: Floats) -> dict[str, Any]:
+    """One view: right among the known, DIR at each of ``RATES``, and right while no stranger at all is named.
+
+    Args:
+        known: (N, D) embeddings of known faces in this view, ``labels`` (N,) into the matcher's people.
+        strangers: (M, D).
+    """
+    given = matcher.probabilities(known, view)
+    others = matcher.probabilities(strangers, view).max(axis=1)
+    best, right = given.max(axis=1), given.argmax(axis=1) == labels
+    figures = {"right": proportion(int(right.sum()), len(right))}
+    for rate in RATES:
+        named = right & (best > np.quantile(others, 1 - rate))
+        figures[f"dir_at_{rate:g}"] = proportion(int(named.sum()), len(right))
+    none = right & (best > others.max())
+    return figures | {"right_while_no_stranger_is_named": proportion(int(none.sum()), len(right))}
+
+
+def from_few_pictures(
+    strangers: Faces, cohort: Floats, temperature: float, counts: Sequence[int], *, like: Gallery
+) -> dict[str, Any]:
+    """People of ``strangers`` enrolled from 1, 2, ... of their pictures, all who have more than that; whole faces.
+
+    The rest of their pictures are the known faces, everybody else's are strangers.
+    """
+    figures: dict[str, Any] = {}
+    for count in counts:
+        places = [np.flatnonzero(strangers.labels == person) for person in range(len(strangers.people))]
+        enrolled = [person for person, mine in enumerate(places) if len(mine) > count]
+        if not enrolled:
+            continue
+        gallery = _gallery(strangers, {person: places[person][:count] for person in enrolled}, like)
+        probes = np.concatenate([places[person][count:] for person in enrolled])
+        labels = np.concatenate([np.full(len(places[p]) - count, n) for n, p in enumerate(enrolled)])
+        others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
+        whole = strangers.embeddings[:, 0]
+        figures[str(count)] = {
+            "people": len(enrolled),
+            **rates_of(Matcher(gallery, cohort, temperature), 0, whole[probes], labels, whole[others]),
+        }
+    return figures
+
+
+def against_gallery_size(
+    strangers: Faces, cohort: Floats, temperature: float, threshold: float, sizes: Sequence[int], *, like: Gallery
+) -> dict[str, Any]:
+    """Share of strangers named at one ``threshold`` of the whole face, with so many people in the gallery.
+
+    The people are those of ``strangers`` with most pictures, each enrolled from one; theirs are left out.
+    """
+    pictures = np.bincount(strangers.labels, minlength=len(strangers.people))
+    order = np.argsort(-pictures, kind="stable")
+    figures: dict[str, Any] = {}
+    for size in sizes:
+        enrolled = order[:size]
+        first = {int(person): np.flatnonzero(strangers.labels == person)[:1] for person in enrolled}
+        matcher = Matcher(_gallery(strangers, first, like), cohort, temperature)
+        others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
+        named = matcher.probabilities(strangers.embeddings[others, 0], 0).max(axis=1) >= threshold
+        names = strangers.names()
+        figures[str(size)] = share(named, people=[names[place] for place in others])
+    return figures
+
+
+def _gallery(faces: Faces, chosen: dict[int, Labels], like: Gallery) -> Gallery:
+    """These people from the faces at the given places."""
+    people = [
+        Person.of(faces.people[person], faces.embeddings[mine], [faces.pictures[place] for place in mine])
+        for person, mine in chosen.items()
+    ]
+    return Gallery(tuple(people), like.trunk, like.cover, like.views)

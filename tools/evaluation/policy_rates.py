@@ -1,0 +1,84 @@
+"""What the policy says of many faces, and what no single worn thing inside the cover can make it say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.arrays import Floats, Labels
+from models.gallery.match import Matcher
+from models.policy import Decision, Policy, decide
+from models.recogniser import Recogniser
+from tools.crafting.attacked_faces import NOBODY
+from tools.evaluation.answered import views_only
+from tools.evaluation.certificates import identity, no_impersonation
+from tools.evaluation.measures import Flags, share
+from tools.evaluation.open_set import Faces
+
+
+def policy_figures(
+    recogniser: Recogniser, matcher: Matcher, known: Floats, labels: Labels, strangers: Faces
+) -> dict[str, Any]:
+    """One picture, all views of the policy at once.
+
+    Args:
+        known: (N, 1 + V, D) embeddings, ``labels`` (N,) into the gallery.
+        strangers: whoever is in no gallery.
+    """
+    policy, zones = recogniser.policy, recogniser.zones
+    names, nobody = strangers.names(), np.full(len(strangers.labels), NOBODY, np.int64)
+    assert recogniser.gallery is not None
+    order = recogniser.gallery.views
+    raw, views = _answers(matcher, known, zones, order)
+    others_raw, others = _answers(matcher, strangers.embeddings, zones, order)
+    decisions, of_strangers = decided(policy, raw, views, zones), decided(policy, others_raw, others, zones)
+    right = np.array([d.identity == str(label) for d, label in zip(decisions, labels, strict=True)])
+    return {
+        "zones": list(zones),
+        "known_rightly": share(right),
+        "known_wrongly": share(_in(decisions, "known") & ~right),
+        "called_an_attack": share(_in(decisions, "suspected_attack")),
+        "strangers_known": share(_in(of_strangers, "known"), people=names),
+        "strangers_called_an_attack": share(_in(of_strangers, "suspected_attack"), people=names),
+        "nobody_else_can_be_known": share(covered(policy, views, labels)),
+        "nobody_can_be_known_of_strangers": share(covered(policy, others, nobody), people=names),
+        "a_given_name_cannot_be_known": given_name_is_safe(policy, views, labels),
+        "a_given_name_cannot_be_known_of_strangers": given_name_is_safe(policy, others, nobody),
+        "right_name_told_under_eyewear": share(identity(views[:, 0], labels, policy.zone_threshold)),
+    }
+
+
+def decided(policy: Policy, raw: Floats, views: Floats, zones: tuple[str, ...]) -> list[Decision]:
+    """The policy's word on N faces; people are called by their index, and nothing is masked by saliency."""
+    labels = tuple(str(index) for index in range(raw.shape[1]))
+    return [decide(one, policy) for one in views_only(labels, raw, raw, views, zones)]
+
+
+def covered(policy: Policy, views: Floats, labels: Labels) -> Flags:
+    """Certificate (a'): (N,) no view (N, V, K) gives anybody else what a known name needs of it.
+
+    Whatever one thing inside the cover shows, one view never saw it; that view alone keeps everybody else unknown.
+    """
+    each = [no_impersonation(views[:, i], labels, policy.confirm_of(i)) for i in range(views.shape[1])]
+    return np.all(each, axis=0)
+
+
+def given_name_is_safe(policy: Policy, views: Floats, labels: Labels) -> float:
+    """Mean over the names of the share of faces for which every view keeps that name, another's, unknown."""
+    confirm = np.array([policy.confirm_of(i) for i in range(views.shape[1])])
+    safe = (views < confirm[None, :, None]).all(axis=1)  # (N, K)
+    own = labels[:, None] == np.arange(views.shape[2])
+    return round(float(np.mean(safe[~own])), 4)
+
+
+def _answers(
+    matcher: Matcher, embeddings: Floats, zones: tuple[str, ...], order: tuple[str, ...]
+) -> tuple[Floats, Floats]:
+    """(N, 1 + V, D), the gallery's views in this order -> raw (N, K) and views (N, V, K) of the policy's zones."""
+    views = [matcher.probabilities(embeddings[:, 1 + order.index(z)], 1 + order.index(z)) for z in zones]
+    return matcher.probabilities(embeddings[:, 0], 0), np.stack(views, axis=1)
+
+
+def _in(decisions: list[Decision], state: str) -> Flags:
+    return np.array([decision.state == state for decision in decisions])

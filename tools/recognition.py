@@ -1,0 +1,127 @@
+"""How well people are told apart, and strangers from them: ``python -m tools.recognition CROPS --strangers OTHERS``.
+
+Everything is counted from embeddings, made once and kept: each view alone, the policy over all of its views, what is
+certified against anything worn inside the cover, people enrolled from few pictures, and galleries of several sizes.
+"""
+
+from __future__ import annotations
+
+import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
+
+# isort: split
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from models.errors import BadInput
+from models.gallery.match import Matcher
+from models.recogniser import Recogniser, load_recogniser
+from tools.common.bars import Tick, counted_bars
+from tools.common.options import Aligned
+from tools.common.provenance import command_line, commit_of_this_tree
+from tools.evaluation.embedded import embeddings_of
+from tools.evaluation.open_set import Faces, against_gallery_size, from_few_pictures, rates_of
+from tools.evaluation.policy_rates import policy_figures
+from tools.faces.people import People, read_people
+from tools.faces.splits import TEST_LOG, Split, log_look, people_of_split
+
+app = typer.Typer(add_completion=False, help="Measure a bundle's recognition, strangers included.")
+
+FEW, SIZES = (1, 2, 5), (1, 5, 30, 157)
+
+
+@app.command()
+def main(
+    data: Annotated[list[Path], typer.Argument(help="Crops of the bundle's people (tools.prepare).")],
+    strangers: Annotated[Path, typer.Option(help="Crops of people whom the bundle does not know.")],
+    bundle: Annotated[str | None, typer.Option(help="Bundle with a gallery: a name, a folder, a gallery.")] = None,
+    split: Annotated[Split, typer.Option(help="validation: those held out of the gallery; test: all, logged.")] = (
+        Split.validation
+    ),
+    work: Annotated[Path, typer.Option(help="Keeps the embeddings; a rerun takes them from there.")] = Path(
+        "runs/recognition"
+    ),
+    engine: Annotated[str, typer.Option(help="What embeds.")] = "onnxruntime",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    aligned: Aligned = False,
+    json_file: cli.JsonFile = None,
+) -> None:
+    """Embed, count, and print the tables."""
+    cli.check_writable(json_file)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    if recogniser.gallery is None:
+        raise BadInput(f"--bundle {bundle}: knows a closed set of people; this command measures bundles with a gallery")
+    people = people_of_split(recogniser, read_people(data, allow_single=True, aligned=aligned), split)
+    others = read_people([strangers], allow_single=True, aligned=aligned)
+    _check_known(recogniser, people, others)
+    with counted_bars() as tick:
+        known = faces_of(recogniser, people, "known faces", work, tick)
+        unknown = faces_of(recogniser, others, "strangers", work, tick)
+    figures = figures_of(recogniser, known, unknown)
+    figures |= {"split": str(split), "command": command_line("tools.recognition"), "commit": commit_of_this_tree()}
+    if split is Split.test:
+        log_look(TEST_LOG, {"views": figures["views"], "policy": figures["policy"]}, command="tools.recognition")
+    cli.write_json(json_file, figures)
+    _print(figures)
+
+
+def faces_of(recogniser: Recogniser, people: People, what: str, work: Path, tick: Tick) -> Faces:
+    """The people's faces as embeddings, in the recogniser's order of names where it knows them."""
+    found = embeddings_of(recogniser, people.crops, what, work=work, tick=tick)
+    return Faces(found, people.labels, people.names, people.pictures)
+
+
+def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> dict[str, Any]:
+    """Everything that is counted, from embeddings alone."""
+    bundle, gallery = recogniser.bundle, recogniser.gallery
+    assert gallery is not None
+    assert bundle.cohort is not None
+    assert bundle.info.embedding is not None
+    cohort, temperature = bundle.cohort, bundle.info.embedding.temperature
+    matcher = Matcher(gallery, cohort, temperature)
+    place = np.array([gallery.labels.index(name) for name in known.people])
+    labels = place[known.labels]
+    views = {
+        name: rates_of(matcher, view, known.embeddings[:, view], labels, strangers.embeddings[:, view])
+        for view, name in enumerate(("whole", *gallery.views))
+    }
+    threshold = recogniser.policy.threshold
+    return {
+        "bundle": bundle.info.name,
+        "bundle_sha256": bundle.checksum,
+        "engine": recogniser.engine,
+        "known_faces": len(labels),
+        "strangers": len(strangers.labels),
+        "strangers_people": len(strangers.people),
+        "views": views,
+        "policy": policy_figures(recogniser, matcher, known.embeddings, labels, strangers),
+        "from_few_pictures": from_few_pictures(strangers, cohort, temperature, FEW, like=gallery),
+        "strangers_named_by_gallery_size": against_gallery_size(
+            strangers, cohort, temperature, threshold, SIZES, like=gallery
+        ),
+    }
+
+
+def _check_known(recogniser: Recogniser, people: People, others: People) -> None:
+    missing = [name for name in people.names if name not in recogniser.labels]
+    if missing:
+        raise BadInput(f"the bundle does not know {', '.join(missing[:3])}; it knows {len(recogniser.labels)} people")
+    both = [name for name in others.names if name in recogniser.labels]
+    if both:
+        raise BadInput(f"--strangers: {both[0]} is in the bundle's gallery; take the folder out")
+
+
+def _print(figures: dict[str, Any]) -> None:
+    cli.console.print(f"{figures['known_faces']} known faces, {figures['strangers']} of strangers; right, DIR at 1 %:")
+    for name, view in figures["views"].items():
+        both = (100 * view[column]["share"] for column in ("right", "dir_at_0.01"))
+        cli.console.print(f"  {name:12} {' '.join(f'{share:6.1f}' for share in both)}", highlight=False)
+    for name, figure in figures["policy"].items():
+        if isinstance(figure, dict) and figure.get("share") is not None:
+            cli.console.print(f"  {name:52} {100 * figure['share']:6.1f}  n = {figure['n']}", highlight=False)
+
+
+if __name__ == "__main__":
+    cli.run_app(app)

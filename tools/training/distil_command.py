@@ -1,0 +1,120 @@
+"""``tools.train distil``: a trunk that places faces where teachers place them, whatever part of the face is hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+import typer
+
+import realtime.system.command_line as cli
+from models.arrays import Bytes, Floats, read_arrays
+from models.crop.zones import COVER, ZONES, checked_zones
+from models.errors import BadInput
+from models.training.device import torch_device
+from models.training.distil import DistilSettings, distil
+from models.training.trunks import read_network, write_network
+from tools.common.options import Bfloat16, Device
+from tools.common.provenance import command_line
+from tools.faces.crop_sources import CropSource, open_source
+
+SIDE = 128  # of the crops that are kept for training: room for shifts
+
+
+def distil_trunk(
+    packs: Annotated[list[Path], typer.Argument(help=".npz of packed crops with the teachers' vectors (`teacher`).")],
+    start: Annotated[Path, typer.Option(help="What embeds faces today: the .npz of a training, or a bundle's folder.")],
+    out: Annotated[Path, typer.Option(help="The network's file (.npz); tools.train gallery makes a bundle of it.")],
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder with the crops of packs that hold vectors only: person/file.")
+    ] = None,
+    crops: Annotated[int, typer.Option(min=64, help="How many changed crops are seen.")] = 1_000_000,
+    learning_rate: Annotated[float, typer.Option(min=0)] = DistilSettings.learning_rate,
+    batch: Annotated[int, typer.Option(min=2)] = DistilSettings.batch,
+    first_block: Annotated[int, typer.Option(min=1, max=5, help="Blocks before it stay.")] = DistilSettings.first_block,
+    hidden: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with a part hidden.")] = (
+        DistilSettings.hidden
+    ),
+    zone: Annotated[list[str] | None, typer.Option(help=f"Hidden by name: {', '.join(ZONES)}; the cover.")] = None,
+    work: Annotated[Path, typer.Option(help="Keeps the checkpoint; a rerun goes on from it.")] = Path("runs/distil"),
+    half_precision: Bfloat16 = False,
+    device: Device = "auto",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    json_file: cli.JsonFile = None,
+) -> None:
+    """Go on training a network towards its teachers; a million crops take a night on a few cores, minutes on a GPU."""
+    cli.check_writable(json_file)
+    torch.set_num_threads(threads)
+    model, _ = read_network(start, 112)
+    shown, vectors = taught(packs, pictures)
+    settings = DistilSettings(
+        crops=crops,
+        learning_rate=learning_rate,
+        batch=batch,
+        first_block=first_block,
+        hidden=hidden,
+        zones=checked_zones(zone or COVER),
+        half_precision=half_precision,
+        seed=seed,
+    )
+    records = []
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        for record in distil(model, shown, vectors, settings, work / "distil.pt", torch_device(device)):
+            records.append(record)
+            cli.console.print(", ".join(f"{name} {value:.4g}" for name, value in record.items()), highlight=False)
+            cli.write_json(json_file, {"command": command_line("tools.train"), "records": records})
+        write_network(out, model.cpu())
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    except OSError as error:
+        raise BadInput(f"{error.filename}: cannot be written ({error.strerror})") from error
+    cli.console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+def taught(packs: list[Path], pictures: Path | None) -> tuple[Bytes, Floats]:
+    """All crops (N, 128, 128, 3) uint8 RGB of the packs, and the teachers' vectors (N, D) of the whole faces.
+
+    Raises:
+        BadInput: a pack holds no vectors, or no pictures where no folder is given; vectors of different lengths.
+    """
+    crops, vectors = [], []
+    for pack in packs:
+        found = read_arrays(pack, "teacher")
+        if found is None:
+            raise BadInput(f"{pack}: holds no teachers' vectors (`teacher`); give a pack that was made with them")
+        source = _source(pack, pictures)
+        if len(source.people) != len(found["teacher"]):
+            raise BadInput(f"{pack}: {len(source.people)} crops, {len(found['teacher'])} vectors")
+        crops.append(np.stack([_at_side(source.read(place)) for place in range(len(source.people))]))
+        vectors.append(found["teacher"].astype(np.float32))
+    if len({each.shape[1] for each in vectors}) > 1:
+        raise BadInput(f"{packs[0]} and the others: teachers' vectors of different lengths; give packs of one teacher")
+    return np.concatenate(crops), np.concatenate(vectors)
+
+
+def _source(pack: Path, pictures: Path | None) -> CropSource:
+    """The pack's own pictures, or those of the folder that its names tell."""
+    if read_arrays(pack, "pictures") is not None:
+        return open_source(pack)
+    names = read_arrays(pack, "people", "files")
+    if names is None or pictures is None:
+        raise BadInput(f"{pack}: holds vectors without pictures; give their folder as --pictures")
+    files = [pictures / str(person) / str(file) for person, file in zip(names["people"], names["files"], strict=True)]
+
+    def read(place: int) -> Bytes:
+        picture = cv2.imread(str(files[place]))
+        if picture is None:
+            raise BadInput(f"{files[place]}: no readable crop; --pictures must be the folder that {pack} was made of")
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+    return CropSource(pack.name, tuple(str(person) for person in names["people"]), read)
+
+
+def _at_side(crop: Bytes) -> Bytes:
+    same = crop.shape[0] == SIDE
+    return crop if same else np.asarray(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
