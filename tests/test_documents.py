@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "benchmarks" not in path.parts)
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *PAGES]
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"")
 MODES = ("gh-light-mode-only", "gh-dark-mode-only")
 #: A number that somebody measured: a share, a rate, a time.
 MEASURED = re.compile(r"\d[\d.,]*\s?(?:%|x\b|ms\b|of \d+|percent|times\b|in \d+)|\b0\.\d{2,}")
@@ -33,7 +33,7 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
-    for link in LINK.findall(document.read_text()):
+    for link in filter(None, sum(LINK.findall(document.read_text()), ())):
         if link.startswith("http"):
             continue
         path, _, anchor = link.partition("#")

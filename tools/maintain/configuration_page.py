@@ -36,7 +36,7 @@ python -m realtime config show --config cameras.yaml --changed   # what it chang
 ```
 
 `${NAME}` in a value stands for the environment variable of that name; `$${` is a plain `${`. Options of the command
-line go before the file.
+line go before the file. A path that is relative starts from the file's folder, and `~` is your home.
 Shipped files can be given by name: SHIPPED.
 
 Words such as *crop*, *view* and *saliency* are explained in [the glossary](defence.md#glossary).
