@@ -29,7 +29,7 @@ from realtime.cameras.states import CameraError, CameraStatus, Cause
 from realtime.metrics import Meter, Summary
 from realtime.outputs.drawing.mosaic import Mosaic
 from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
-from realtime.outputs.harmless import harmless
+from realtime.outputs.harmless import harmless, or_else
 from realtime.outputs.recording.recordings import Recordings, recording_files
 from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.seen_so_far import seen_so_far
@@ -285,7 +285,7 @@ def drawer(
         tracks = [crop.track for crop in found.crops] if found is not None else []
         return overlay.draw(frame.bgr, tracks, verdicts, status)
 
-    return draw
+    return or_else(draw, lambda frame, *_: frame.bgr.copy())
 
 
 def window_wanted(*, headless: bool) -> bool:

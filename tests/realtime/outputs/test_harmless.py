@@ -1,6 +1,6 @@
 import logging
 
-from realtime.outputs.harmless import harmless
+from realtime.outputs.harmless import harmless, or_else
 
 
 def test_an_output_that_fails_is_said_once_with_its_traceback_and_called_again(caplog):
@@ -24,3 +24,14 @@ def test_what_works_is_passed_on():
     given = []
     harmless(given.append)(7)
     assert given == [7]
+
+
+def test_a_picture_that_cannot_be_drawn_on_is_shown_as_it_is(caplog):
+    def draw(frame, verdicts):
+        return [*frame, verdicts["Ada"]]
+
+    drawn = or_else(draw, lambda frame, *_: list(frame))
+    with caplog.at_level(logging.ERROR):
+        assert drawn([1], {"Ada": 2}) == [1, 2]
+        assert drawn([1], {}) == [1]
+    assert "draw failed (1 times so far), the run goes on: 'Ada'" in caplog.text
