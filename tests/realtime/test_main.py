@@ -14,7 +14,7 @@ from skimage.data import astronaut
 from typer.testing import CliRunner
 
 from realtime.__main__ import app
-from realtime.cameras.open import _registered
+from realtime.cameras.open import _kinds
 from realtime.commands.demo import Demo
 from realtime.metrics import Meter, Summary
 from realtime.settings.config import Config
@@ -127,7 +127,7 @@ def test_the_demo_plays_once_in_a_window_or_into_a_film(
         return Meter().summary()
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(_registered, "demo", _registered["demo"])  # what the demo registers is taken back
+    monkeypatch.setattr("realtime.cameras.open._kinds", list(_kinds))  # what the demo registers is taken back
     monkeypatch.setattr(session, "has_screen", lambda: True)
     monkeypatch.setattr(session, "run", run)
     monkeypatch.setattr("realtime.commands.demo.Demo", Played)
