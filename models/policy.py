@@ -29,8 +29,8 @@ class Policy:
     Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence.
     ``zone_confirm``: what the first zone's view has to give a name that is to be known. ``zone_dissent``: if it
     gives the claimed name no more than this it speaks against it; between the two it is undecided, and so is the
-    decision. ``further_confirm``: the view of any further zone speaks against a name to which it gives less. There
-    is no between for them: an undecided view would leave a name untold that the first zone's view is sure of.
+    decision. ``further_confirm`` and ``further_dissent``: the same of the view of any further zone, which speaks
+    against a name to which it gives less than ``further_dissent``. Where both are one value there is no between.
     """
 
     threshold: float = 0.8
@@ -39,6 +39,7 @@ class Policy:
     zone_confirm: float = 0.5
     zone_dissent: float = 0.1
     further_confirm: float = 0.5
+    further_dissent: float = 0.5
 
     def confirm_of(self, number: int) -> float:
         """What the view of zone ``number`` (0: the first) has to give a name that is to be known."""
@@ -125,10 +126,12 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
     if not lacking:
         return Decision("known", labels[claim.best], None, None, min(claim.probability, *given), "")
-    undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)
-    against = [zones[number] for number in lacking if number > 0 or not undecided]
+    against = [zones[number] for number in lacking if number > 0 and not given[number] >= policy.further_dissent]
+    if lacking[0] == 0 and not (given[0] > policy.zone_dissent and (first.best == claim.best or not sure)):
+        against.insert(0, first)
     if not against:
-        return Decision("unknown", None, None, None, given[0], UNDECIDED.format(first.words))
+        weakest = min(lacking, key=given.__getitem__)
+        return Decision("unknown", None, None, None, given[weakest], UNDECIDED.format(zones[weakest].words))
     likely = first.best if sure else _likely(evidence, policy, claim)
     return _suspected(labels, claim, against[0], likely=likely)
 

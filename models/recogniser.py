@@ -120,6 +120,19 @@ class Recogniser:
         outputs = unit(self._engine.outputs(crops, selection))
         return np.concatenate([outputs[: len(crops), None], selection.scattered(outputs[len(crops) :])], axis=1)
 
+    def compare(self, embeddings: Floats) -> tuple[Floats, Floats]:
+        """What ``embed`` gave, (N, 1 + V, D) -> probabilities: raw (N, K), and of the policy's zones (N, Z, K).
+
+        Raises:
+            BadInput: the recogniser has no gallery, or the gallery lacks one of the zones.
+        """
+        head = self._head
+        if not isinstance(head, GalleryHead):
+            raise BadInput(f"bundle {self.bundle.info.name}: knows a closed set of people and embeds no faces")
+        views = [head.probabilities(embeddings[:, head.view_of(zone)], zone) for zone in self.zones]
+        raw = head.probabilities(embeddings[:, 0])
+        return raw, np.stack(views, axis=1) if views else np.zeros((len(raw), 0, raw.shape[1]), np.float32)
+
     def classify(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> probabilities (N, K) float32, undefended. With a gallery the rest to 1 is nobody's."""
         return self._head.probabilities(self._engine.outputs(self._checked(crops)))

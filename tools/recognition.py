@@ -96,7 +96,7 @@ def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> dict[s
         "strangers": len(strangers.labels),
         "strangers_people": len(strangers.people),
         "views": views,
-        "policy": policy_figures(recogniser, matcher, known.embeddings, labels, strangers),
+        "policy": policy_figures(recogniser, known.embeddings, labels, strangers),
         "from_few_pictures": from_few_pictures(strangers, cohort, temperature, FEW, like=gallery),
         "strangers_named_by_gallery_size": against_gallery_size(
             strangers, cohort, temperature, threshold, SIZES, like=gallery

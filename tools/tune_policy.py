@@ -8,8 +8,10 @@ at which what it names is wrong on at most ``--misnamed`` of either; ``zone_diss
 wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 
-Where a gallery decides, strangers do: ``threshold`` and ``zone_confirm`` are one quantile of what the raw view and the
-zone's view give strangers at most, the lowest at which a share ``--named`` of them is known at most.
+Where a gallery decides, strangers do: ``threshold``, ``zone_confirm`` and ``further_confirm`` are one quantile of what
+the raw view, the first zone's and the others give strangers at most, the lowest at which a share ``--named`` of them
+is known at most; ``further_dissent``, not ``further_confirm``, is then what alarms follow from. Its faces are looked
+at through embeddings, which ``--work`` keeps; the saliency mask has no say in it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 import datetime
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,11 +37,13 @@ from models.evidence import CropEvidence
 from models.policy import Policy, decide, final_probabilities
 from models.recogniser import Recogniser, load_recogniser
 from models.training.calibration import expected_calibration_error
+from tools.common.bars import counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import commit_of_this_tree
 from tools.common.report import accuracy, proportion
 from tools.crafting.attacked_faces import NOBODY, labelled
 from tools.evaluation.answered import views_only
+from tools.evaluation.embedded import embeddings_of
 from tools.evaluation.run import with_innocent_glasses
 from tools.faces.people import at_size, read_people
 from tools.faces.splits import CALIBRATED, Half, held_out, unseen
@@ -93,6 +98,9 @@ def main(
     every_stranger: Annotated[
         bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
     ] = False,
+    work: Annotated[Path | None, typer.Option(help="Keeps a gallery's embeddings; a rerun takes them from there.")] = (
+        None
+    ),
     write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
@@ -116,8 +124,9 @@ def main(
     crops, labels = labelled(people, recogniser)
     if len(crops) < ENOUGH:
         cli.console.print(f"only {len(crops)} faces were held out: rates of a few percent cannot be seen on so few")
-    clean = views_of(recogniser, crops, labels)
-    innocent = views_of(recogniser, with_innocent_glasses(crops, seed), labels)
+    look = partial(views_of, recogniser, work=work)
+    clean = look(crops, labels, "validation")
+    innocent = look(with_innocent_glasses(crops, seed), labels, "with innocent glasses")
     others, used = None, ()
     if strangers is not None:
         folk = unseen(
@@ -127,7 +136,7 @@ def main(
         )
         chosen = np.sort(np.random.default_rng(seed).permutation(len(folk))[:most_strangers])
         crops, used = at_size(folk.crops[chosen], recogniser.input_size), folk.names
-        others = views_of(recogniser, crops, np.full(len(chosen), NOBODY, np.int64))
+        others = look(crops, np.full(len(chosen), NOBODY, np.int64), "strangers")
     if others is not None and named is None and recogniser.gallery is not None:
         named = 0.01
     if named is not None and others is None:
@@ -157,8 +166,15 @@ def main(
             raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
 
 
-def views_of(recogniser: Recogniser, crops: Bytes, labels: Labels, *, chunk: int = 32) -> Views:
-    """All views of crops (N, S, S, 3)."""
+def views_of(
+    recogniser: Recogniser, crops: Bytes, labels: Labels, what: str, *, work: Path | None = None, chunk: int = 32
+) -> Views:
+    """All views of crops (N, S, S, 3); ``what`` they are."""
+    if recogniser.gallery is not None:
+        with counted_bars() as tick:
+            embeddings = embeddings_of(recogniser, crops, what, work=work, tick=tick)
+        raw, zones = recogniser.compare(embeddings)
+        return Views(raw, np.ones_like(raw), zones, labels)  # a mask that rules nobody out
     found = [recogniser.defend(crops[first : first + chunk]) for first in range(0, len(crops), chunk)]
     raw, masked, zones = (np.concatenate([getattr(e, n) for e in found]) for n in ("raw", "defended", "views"))
     return Views(raw, masked, zones, labels)
@@ -171,7 +187,7 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     faces = [*known, *([others] if others is not None else [])]
     misnamed = [np.where(_named_wrongly(views), views.zones[:, 0].max(axis=1), 0) for views in faces]
     threshold = max(_lowest(one, rates.misnamed) for one in misnamed)
-    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
+    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0, further_dissent=0.0)
     if rates.named is None or others is None:
         confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
         policy = replace(start, zone_confirm=confirm, zone_threshold=max(threshold, confirm))
@@ -182,23 +198,28 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     kept = [one for one in tried if _alarms(one, known) <= rates.alarmed and _cost(one, clean) <= rates.cost]
     policy = kept[-1] if kept else policy
     if clean.zones.shape[1] == 1:
-        return replace(policy, further_confirm=start.further_confirm)
+        return replace(policy, further_confirm=start.further_confirm, further_dissent=start.further_dissent)
     allowed = _alarms(policy, known) + rates.vetoed
-    tried = [replace(policy, further_confirm=one) for one in _steps(1)]
+    if rates.named is None or others is None:
+        tried = [replace(policy, further_confirm=one, further_dissent=one) for one in _steps(1)]
+    else:
+        end = np.nextafter(policy.further_confirm, 1)
+        tried = [replace(policy, further_dissent=one) for one in _steps(float(end))]
     return [one for one in tried if _alarms(one, known) <= allowed][-1]
 
 
 def by_strangers(start: Policy, others: Views, share: float) -> Policy:
-    """The policy with the lowest ``threshold`` and ``zone_confirm``, both of one quantile of what strangers get, that
-    knows at most ``share`` of the strangers."""
-    raw, zone = others.raw.max(axis=1), others.zones[:, 0].max(axis=1)
+    """The policy with the lowest ``threshold``, ``zone_confirm`` and ``further_confirm``, all of one quantile of what
+    strangers get, that knows at most ``share`` of the strangers."""
+    best = [others.raw.max(axis=1), *others.zones.max(axis=2).T]
     for level in np.arange(0.5, 1, LEVEL):
-        asked, confirm = (float(np.clip(np.quantile(one, level), STEP, 1 - STEP)) for one in (raw, zone))
+        asked = [round(float(np.clip(np.quantile(one, level), STEP, 1 - STEP)), 4) for one in best]
         policy = replace(
             start,
-            threshold=round(asked, 4),
-            zone_confirm=round(confirm, 4),
-            zone_threshold=max(start.zone_threshold, round(confirm, 4)),
+            threshold=asked[0],
+            zone_confirm=asked[1],
+            zone_threshold=max(start.zone_threshold, asked[1]),
+            further_confirm=max(asked[2:], default=0.0),
         )
         if [state for state, _ in _states(policy, others)].count("known") <= share * len(others.labels):
             break

@@ -45,6 +45,12 @@ def softmax_by_hand(embeddings: np.ndarray, rows: np.ndarray, cohort: np.ndarray
     return people / (people.sum(axis=1, keepdims=True) + others.sum(axis=1, keepdims=True))
 
 
+def test_what_embeddings_are_compared_to_is_what_the_crops_are(recogniser: Recogniser, crops: np.ndarray) -> None:
+    raw, views = recogniser.compare(recogniser.embed(crops))
+    np.testing.assert_allclose(raw, recogniser.classify(crops), atol=1e-5)
+    np.testing.assert_allclose(views, recogniser.view(crops), atol=1e-5)
+
+
 def test_each_view_is_compared_with_its_own_rows_and_cohort(recogniser: Recogniser, crops: np.ndarray) -> None:
     bundle, fill = recogniser.bundle, recogniser.fill_rgb
     assert bundle.gallery is not None

@@ -117,6 +117,18 @@ def test_a_further_zone_s_view_has_a_veto_and_tells_no_name(
     assert decision.identity == ("Ann" if state == "known" else None)
 
 
+@pytest.mark.parametrize(
+    ("given", "state", "reason"),
+    [(0.35, "known", ""), (0.2, "unknown", "mouth"), (0.05, "suspected_attack", "mouth")],
+)
+def test_a_further_zone_s_view_can_be_undecided_too(given: float, state: str, reason: str) -> None:
+    mouth = [given, (1 - given) / 2, (1 - given) / 2]
+    policy = Policy(further_confirm=0.3, further_dissent=0.1, zone_confirm=0.3, zone_threshold=0.8)
+    decision = decide(evidence(ANN, ANN, eyes=ANN, mouth=mouth), policy)
+    assert decision.state == state
+    assert reason in decision.reason
+
+
 NAN = [float("nan")] * 3
 
 

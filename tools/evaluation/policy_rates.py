@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Floats, Labels
-from models.gallery.match import Matcher
 from models.policy import Decision, Policy, decide
 from models.recogniser import Recogniser
 from tools.crafting.attacked_faces import NOBODY
@@ -17,9 +16,7 @@ from tools.evaluation.measures import Flags, share
 from tools.evaluation.open_set import Faces
 
 
-def policy_figures(
-    recogniser: Recogniser, matcher: Matcher, known: Floats, labels: Labels, strangers: Faces
-) -> dict[str, Any]:
+def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strangers: Faces) -> dict[str, Any]:
     """One picture, all views of the policy at once.
 
     Args:
@@ -28,10 +25,8 @@ def policy_figures(
     """
     policy, zones = recogniser.policy, recogniser.zones
     names, nobody = strangers.names(), np.full(len(strangers.labels), NOBODY, np.int64)
-    assert recogniser.gallery is not None
-    order = recogniser.gallery.views
-    raw, views = _answers(matcher, known, zones, order)
-    others_raw, others = _answers(matcher, strangers.embeddings, zones, order)
+    raw, views = recogniser.compare(known)
+    others_raw, others = recogniser.compare(strangers.embeddings)
     decisions, of_strangers = decided(policy, raw, views, zones), decided(policy, others_raw, others, zones)
     right = np.array([d.identity == str(label) for d, label in zip(decisions, labels, strict=True)])
     return {
@@ -70,14 +65,6 @@ def given_name_is_safe(policy: Policy, views: Floats, labels: Labels) -> float:
     safe = (views < confirm[None, :, None]).all(axis=1)  # (N, K)
     own = labels[:, None] == np.arange(views.shape[2])
     return round(float(np.mean(safe[~own])), 4)
-
-
-def _answers(
-    matcher: Matcher, embeddings: Floats, zones: tuple[str, ...], order: tuple[str, ...]
-) -> tuple[Floats, Floats]:
-    """(N, 1 + V, D), the gallery's views in this order -> raw (N, K) and views (N, V, K) of the policy's zones."""
-    views = [matcher.probabilities(embeddings[:, 1 + order.index(z)], 1 + order.index(z)) for z in zones]
-    return matcher.probabilities(embeddings[:, 0], 0), np.stack(views, axis=1)
 
 
 def _in(decisions: list[Decision], state: str) -> Flags:
