@@ -165,7 +165,7 @@ def test_a_stream_faster_than_real_time_does_not_pile_up(kit, server, watch):
     for _ in range(10):
         time.sleep(0.1)
         frame = reader.next(1)
-        assert time.monotonic() - frame.captured_at < 0.5
+        assert time.monotonic() - frame.captured_at < 1.5  # four times as fast, it would be seconds
     assert reader.missed > 10
 
 
