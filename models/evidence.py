@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from models.arrays import Bools, Bytes, Floats
 
@@ -20,6 +22,20 @@ class CropEvidence:
     defended: Floats  # (K,)
     views: Floats  # (V, K)
     zones: tuple[str, ...]
+    selected: Bools | None = None  # (V,), the views that were looked at; None: all
+
+    @property
+    def looked(self) -> Bools:
+        """(V,): which views were looked at; the others say nothing and are all zero."""
+        return np.ones(len(self.zones), np.bool_) if self.selected is None else self.selected
+
+    @property
+    def seen(self) -> CropEvidence:
+        """The same with the views only that were looked at: what can be decided on."""
+        if self.looked.all():
+            return self
+        zones = tuple(zone for zone, looked in zip(self.zones, self.looked, strict=True) if looked)
+        return replace(self, views=self.views[self.looked], zones=zones, selected=None)
 
     @property
     def explained(self) -> bool:
@@ -32,7 +48,8 @@ class Evidence:
     """N crops of side S, K people, V zone views.
 
     ``raw`` are the probabilities of the crops as they are, ``defended`` those of ``masked_crops``,
-    ``views`` those of the crops with each of ``zones`` hidden (V = 0 where the bundle has none).
+    ``views`` those of the crops with each of ``zones`` hidden (V = 0 where the bundle has none); all zero where
+    ``selected`` (N, V) says that nobody looked (None: every view was).
     """
 
     labels: tuple[str, ...]
@@ -43,6 +60,7 @@ class Evidence:
     defended: Floats  # (N, K)
     views: Floats  # (N, V, K)
     zones: tuple[str, ...] = ()
+    selected: Bools | None = None  # (N, V)
 
     def __len__(self) -> int:
         return len(self.raw)
@@ -57,6 +75,7 @@ class Evidence:
             defended=self.defended[index],
             views=self.views[index],
             zones=self.zones,
+            selected=None if self.selected is None else self.selected[index],
         )
 
     def __iter__(self) -> Iterator[CropEvidence]:

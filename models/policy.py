@@ -15,6 +15,7 @@ from models.evidence import CropEvidence
 
 State = Literal["known", "unknown", "suspected_attack"]
 STRANGER = "stranger, or not confident enough"
+BELOW_FLOOR = "a view is not confident enough"
 UNDECIDED = "not enough evidence outside the {} zone"
 
 
@@ -31,6 +32,8 @@ class Policy:
     gives the claimed name no more than this it speaks against it; between the two it is undecided, and so is the
     decision. ``further_confirm`` and ``further_dissent``: the same of the view of any further zone, which speaks
     against a name to which it gives less than ``further_dissent``. Where both are one value there is no between.
+
+    ``floor``: nobody is known to whom any view that had a say gives less, whatever the other values are.
     """
 
     threshold: float = 0.8
@@ -40,6 +43,7 @@ class Policy:
     zone_dissent: float = 0.1
     further_confirm: float = 0.5
     further_dissent: float = 0.5
+    floor: float = 0.1
 
     def confirm_of(self, number: int) -> float:
         """What the view of zone ``number`` (0: the first) has to give a name that is to be known."""
@@ -50,7 +54,8 @@ class Policy:
 class Decision:
     """What one crop says. ``identity`` is set when known; ``claimed`` and ``likely`` when attacked.
 
-    ``confidence`` is that of the name reported (``identity`` or ``claimed``; the best guess when unknown),
+    ``confidence`` is what the weakest of the views that speak for the name reported gives it (``identity`` or
+    ``claimed``; the best guess when unknown),
     ``dissent`` names the view that did not bear the raw name out.
     """
 
@@ -102,7 +107,7 @@ def decide(evidence: CropEvidence, policy: Policy) -> Decision:
     if not raw.probability >= policy.threshold:
         return Decision("unknown", None, None, None, raw.probability, STRANGER)
     if masked.best == raw.best and masked.probability >= policy.confirm:
-        return Decision("known", labels[raw.best], None, None, min(raw.probability, masked.probability), "")
+        return _known(labels[raw.best], min(raw.probability, masked.probability), policy)
     other = masked.best != raw.best and masked.probability >= policy.threshold
     return _suspected(labels, raw, masked, likely=masked.best if other else None)
 
@@ -125,7 +130,7 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     given = [float(view[claim.best]) for view in evidence.views]
     lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
     if not lacking:
-        return Decision("known", labels[claim.best], None, None, min(claim.probability, *given), "")
+        return _known(labels[claim.best], min(claim.probability, *given), policy)
     against = [zones[number] for number in lacking if number > 0 and not given[number] >= policy.further_dissent]
     if lacking[0] == 0 and not (given[0] > policy.zone_dissent and (first.best == claim.best or not sure)):
         against.insert(0, first)
@@ -167,6 +172,13 @@ def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
     """Who it is if not the claimed: ``confirm``, more likely than not, is enough, for nobody is let in by this."""
     found = _view("wearer", wearer_probabilities(evidence, policy))
     return found.best if found.best != claim.best and found.probability >= policy.confirm else None
+
+
+def _known(name: str, confidence: float, policy: Policy) -> Decision:
+    """The name, unless the weakest view gives it less than the floor."""
+    if not confidence >= policy.floor:
+        return Decision("unknown", None, None, None, confidence, BELOW_FLOOR)
+    return Decision("known", name, None, None, confidence, "")
 
 
 def _suspected(labels: tuple[str, ...], claim: _View, dissenting: _View, *, likely: int | None) -> Decision:

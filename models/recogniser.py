@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +141,7 @@ class Recogniser:
         crops: Bytes,
         *,
         quick: bool = False,
-        held: Sequence[Floats | None] | None = None,
+        looked: Bools | None = None,
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
         """Classify, mask what is unnaturally salient, classify again, with the views that have a zone hidden.
@@ -152,15 +151,14 @@ class Recogniser:
             quick: where zones have the say, look at the saliency of suspected attacks only: it explains them, and
                 helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
                 saliency and an empty mask.
-            held: quick: per crop the further zones' views (V - 1, K) that a recent look at the same person gave and
-                that still hold; None, or of another number of people: look now.
+            looked: quick: (N, V), the views of each crop that are looked at, the first zone's among them; None: all.
             stage_ms: filled with the milliseconds of ``saliency`` (with the classification of the crops and their
                 zone views; quick: ``classify`` for these), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
         stages = _Stages(stage_ms)
         if quick and self.zones:
-            return self._defend_alarms(crops, held or [None] * len(crops), stages)
+            return self._defend_alarms(crops, looked, stages)
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops))
         outputs, saliency = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
@@ -181,24 +179,17 @@ class Recogniser:
             defended = found.raw[None]
         return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
-    def _defend_alarms(self, crops: Bytes, held: Sequence[Floats | None], stages: _Stages) -> Evidence:
+    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: _Stages) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
         head, zones = self._head, self.zones
-        further = (len(zones) - 1, len(head.labels))
-        held = [None if views is None or views.shape != further else views for views in held]
-        looked = np.ones((len(crops), len(zones)), np.bool_)
-        looked[[views is not None for views in held], 1:] = False
-        selection = ViewSelection(zones, looked)
+        selection = every_view(zones, len(crops)) if looked is None else ViewSelection(zones, looked)
         outputs = self._engine.outputs(crops, selection)
         raw, views = head.probabilities(outputs[: len(crops)]), _views(head, selection, outputs[len(crops) :])
-        for number, kept in enumerate(held):
-            if kept is not None:
-                views[number, 1:] = kept
         saliency = np.zeros(crops.shape[:3], np.float32)
         mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
-        found = Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones)
+        found = Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones, selection.looked)
         stages.end("classify")
-        alarms = [i for i, one in enumerate(found) if decide(one, self.policy).state == "suspected_attack"]
+        alarms = [i for i, one in enumerate(found) if decide(one.seen, self.policy).state == "suspected_attack"]
         if alarms:
             percentile = self.mask_parameters.percentile
             _, saliency[alarms] = self._engine.outputs_and_saliency(crops[alarms], head.rows, percentile)

@@ -55,7 +55,7 @@ class Summary(TypedDict):
     """The result of a run, ready for JSON. Times in milliseconds, rates per second.
 
     ``full_decisions`` are those whose saliency was computed; with zone views the others did without, and
-    ``light_decisions`` relied on an earlier look at the further zones.
+    ``light_decisions`` looked at some of the further views only.
     ``verdict_age_ms`` is the age of verdicts (since their newest decision) at the moments they were drawn,
     ``stale_verdicts`` the share of them that was too old by then and drawn as not current. ``acts`` are the demo's,
     ``cameras`` the state of each at the end, and what it sent.
@@ -172,7 +172,7 @@ class Meter:
             self._stale_verdicts += stale
 
     def decided(self, decision: Decision, now: float | None = None, *, full: bool = True, light: bool = False) -> None:
-        """One crop was decided on; ``full``: with its saliency; ``light``: with an earlier look at further zones."""
+        """One crop was decided on; ``full``: with its saliency; ``light``: without a look at some of the views."""
         self._moment(now)
         with self._lock:
             self._decisions += 1

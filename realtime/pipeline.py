@@ -76,7 +76,7 @@ class Pipeline:
         heart: Heart | None = None,
     ) -> None:
         self.cameras = list(cameras)
-        self.board = Board([camera.name for camera in cameras], rules)
+        self.board = Board([camera.name for camera in cameras], rules, recogniser.policy)
         self.meter = meter
         self._finders, self._recogniser = finders, recogniser
         self._schedule = Schedule(batch, within=rules.max_age)
@@ -169,7 +169,7 @@ class Pipeline:
                 self._heart.beat()
                 crops = self.board.crops()  # the newest, also while a backlog is worked off
                 self._schedule.keep_only(key_of(crop) for crop in crops)
-                chosen = self._schedule.pick(crops, time.monotonic())
+                chosen = self._schedule.pick(crops, time.monotonic(), self.board.changed)
                 if not chosen:
                     break
                 decide_crops(self._recogniser, chosen, self.board, self.meter, self._on_decision, self._schedule)
@@ -231,23 +231,24 @@ def decide_crops(
     meter: Meter,
     listeners: Sequence[OnDecision] = (),
     schedule: Schedule | None = None,
+    now: float | None = None,
 ) -> None:
-    """Decide on crops in one batch and note the results; without a schedule every zone is looked at each time."""
+    """Decide on crops in one batch and note the results; without a schedule every view is looked at each time.
+
+    ``now``: when they are decided, on the frames' clock; None: when the work is done.
+    """
     stage_ms: dict[str, float] = {}
-    started = time.monotonic()
-    if schedule is not None:
-        schedule.known(recogniser.labels)
-    held = [None if schedule is None else schedule.held(crop, started) for crop in crops]
+    views = len(recogniser.zones)
+    looked = None if schedule is None else np.stack([schedule.views(crop, views) for crop in crops])
     pixels = np.stack([crop.pixels for crop in crops])
-    evidence = recogniser.defend(pixels, quick=True, held=held, stage_ms=stage_ms)
+    evidence = recogniser.defend(pixels, quick=True, looked=looked, stage_ms=stage_ms)
     meter.stages({stage: value / len(crops) for stage, value in stage_ms.items()})
-    for crop, one, further in zip(crops, evidence, held, strict=True):
-        decision = decide(one, recogniser.policy)
-        board.put_decision(crop, decision, one, crop.frame.now())
-        meter.decided(decision, full=one.explained, light=further is not None)
+    for crop, one in zip(crops, evidence, strict=True):
+        decision = decide(one.seen, recogniser.policy)
+        changed = board.put_decision(crop, decision, one, crop.frame.now() if now is None else now)
+        meter.decided(decision, full=one.explained, light=not one.looked.all())
         if schedule is not None:
-            looked = further is None and len(one.views) > 1 and decision.state == "known"
-            schedule.note(crop, verdict_name(decision), one.views[1:] if looked else None, started)
+            schedule.note(crop, verdict_name(decision), one, changed=changed)
         for listener in listeners:
             listener(crop, one, decide_undefended(one, recogniser.policy), decision)
 
@@ -269,7 +270,7 @@ def run_every_frame(
 
     ``seconds`` is a length of the source at its own rate.
     """
-    board = Board([camera.name], rules)
+    board = Board([camera.name], rules, recogniser.policy)
     reader = camera.reader("offline")
     camera.start()
     try:

@@ -6,15 +6,20 @@ for which its verdict counts as current. So new and changed faces come first, a 
 before them, and what time is left is spent evenly. With n faces and r decisions a second nobody waits longer than
 about n / r seconds beyond that time, however many new faces come.
 
-A settled face's further zones are looked at on a slower beat: for ``HOLD`` seconds what they said goes on to hold.
+Each decision looks at the face as it is, at the first zone's view and at two further views in turn: the one that is
+least sure of the name, and the one that was not looked at for longest. So whoever speaks against a name goes on to be
+asked, and every view is looked at within a verdict's window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
 
-from models.arrays import Floats
+import numpy as np
+
+from models.arrays import Bools
+from models.evidence import CropEvidence
 from realtime.types import FaceCrop
 
 #: A track of one camera: (camera, track number).
@@ -22,7 +27,8 @@ TrackKey = tuple[str, int]
 
 SETTLED = 5  # decisions in a row with the same outcome, from which on a face is settled
 SOON = 0.15  # seconds until an unsettled face's next decision
-HOLD = 2.0  # seconds for which a look at a settled face's further zones holds
+IN_TURN = 2  # further views that a decision looks at
+_SURE = 0.9  # a view that gives the name this much is asked in its turn only
 
 
 def key_of(crop: FaceCrop) -> TrackKey:
@@ -40,8 +46,8 @@ class _Turns:
     at: float = 0.0
     outcome: Hashable = None
     agreeing: int = 0
-    further: Floats | None = None  # (V - 1, K), the further zones' views when they were last looked at
-    looked_at: float = 0.0
+    looks: dict[int, tuple[int, float]] = field(default_factory=dict)  # by view: at which decision, and how sure
+    decided: int = 0
 
     def due(self, within: float) -> float:
         if self.frame < 0:
@@ -61,10 +67,14 @@ class Schedule:
         self.batch = batch
         self.within = within
         self._turns: dict[TrackKey, _Turns] = {}
-        self._labels: tuple[str, ...] = ()
 
-    def pick(self, crops: Iterable[FaceCrop], now: float) -> list[FaceCrop]:
-        """At most ``batch`` crops, the most urgent first; none that was decided on already or was refused."""
+    def pick(
+        self, crops: Iterable[FaceCrop], now: float, changed: Callable[[FaceCrop], bool] = lambda crop: False
+    ) -> list[FaceCrop]:
+        """At most ``batch`` crops, the most urgent first; none that was decided on already or was refused.
+
+        ``changed``: whether a crop's face may be another than the one decided on; it is as urgent as a new face.
+        """
         waiting = []
         for crop in crops:
             if crop.refusal is not None:
@@ -73,41 +83,46 @@ class Schedule:
             if turns is None or turns.epoch != crop.track.epoch:
                 turns = self._turns[key_of(crop)] = _Turns(crop.track.epoch, now)
             if crop.frame.index > turns.frame:
-                waiting.append((turns.due(self.within), turns, crop))
+                waiting.append((turns.at if changed(crop) else turns.due(self.within), turns, crop))
         waiting.sort(key=lambda one: one[0])
         for _, turns, crop in waiting[: self.batch]:
             turns.frame, turns.at = crop.frame.index, now
         return [crop for _, _, crop in waiting[: self.batch]]
 
-    def held(self, crop: FaceCrop, now: float) -> Floats | None:
-        """The further zones' views (V - 1, K) that still hold for the crop's face; None: they have to be looked at."""
+    def views(self, crop: FaceCrop, count: int) -> Bools:
+        """(V,): which of the face's ``count`` views the next decision looks at."""
+        looked = np.ones(count, np.bool_)
         turns = self._of(crop)
-        if turns is None or turns.agreeing < SETTLED or now - turns.looked_at >= HOLD:
-            return None
-        return turns.further
+        if turns is None or count <= 1 + IN_TURN:
+            return looked
+        further = range(1, count)
+        longest = sorted(further, key=lambda view: turns.looks.get(view, (-1, 0.0))[0])
+        least = min(further, key=lambda view: turns.looks.get(view, (0, 1.0))[1])
+        chosen = [least] if least in turns.looks and turns.looks[least][1] < _SURE else []
+        looked[1:] = False
+        looked[(chosen + [view for view in longest if view not in chosen])[:IN_TURN]] = True
+        return looked
 
-    def note(self, crop: FaceCrop, outcome: Hashable, further: Floats | None = None, now: float = 0.0) -> None:
+    def note(
+        self, crop: FaceCrop, outcome: Hashable, evidence: CropEvidence | None = None, *, changed: bool = False
+    ) -> None:
         """What was decided on a crop: equal outcomes in a row make its track settled.
 
-        ``further`` (V - 1, K) are the further zones' views, where they were looked at for this decision and bore it
-        out: what hid a part of the face a moment ago must raise no alarm now.
+        ``evidence``: how sure each view that was looked at is of the name that the raw view likes best. ``changed``:
+        the face may be another now, so that no earlier look says anything of it.
         """
         turns = self._of(crop)
-        if turns is not None:
-            if outcome == turns.outcome:
-                turns.agreeing += 1
-            else:
-                turns.agreeing, turns.further = 1, None
-            turns.outcome = outcome
-            if further is not None:
-                turns.further, turns.looked_at = further, now
-
-    def known(self, labels: tuple[str, ...]) -> None:
-        """Who is known now: where that has changed, no view of before holds, for its columns were other people."""
-        if labels != self._labels:
-            self._labels = labels
-            for turns in self._turns.values():
-                turns.further = None
+        if turns is None:
+            return
+        turns.agreeing = turns.agreeing + 1 if outcome == turns.outcome and not changed else 1
+        turns.outcome = outcome
+        if changed:
+            turns.looks.clear()
+        turns.decided += 1
+        if evidence is not None and len(evidence.labels):
+            best = int(evidence.raw.argmax())
+            for view in np.flatnonzero(evidence.looked):
+                turns.looks[int(view)] = (turns.decided, float(evidence.views[view, best]))
 
     def _of(self, crop: FaceCrop) -> _Turns | None:
         turns = self._turns.get(key_of(crop))

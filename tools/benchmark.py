@@ -1,4 +1,4 @@
-"""Measures: ``python -m tools.benchmark [--what decision|live|detect|soak|profile] [--against naive] [--source ...]``.
+"""Measures: ``python -m tools.benchmark [--what decision|live|time|...] [--against naive] [--source ...]``.
 
 Without ``--what`` it runs one source and prints its rates and stage times.
 """
@@ -34,6 +34,7 @@ USES = {
     "detect": {"what", "faces", "repeats", "threads", "yunet"},
     "profile": {"what", "bundle", "size", "repeats", "threads"},
     "soak": {"what", "bundle", "engine", "threads", "minutes", "plain"},
+    "time": {"what", "people", "strangers", "bundle", "engine", "threads", "mode", "only", "decision_ms"},
     "live": {"what", "source", "config", "bundle", "engine", "threads", "faces", "cameras", "seconds", "plain"},
 }
 
@@ -47,7 +48,16 @@ class What(StrEnum):
     live = "live"
     detect = "detect"
     soak = "soak"
+    time = "time"
     profile = "profile"
+
+
+class Mode(StrEnum):
+    """How the clips of faces that change are run."""
+
+    live = "live"
+    paced = "paced"
+    every_frame = "every frame"
 
 
 class Against(StrEnum):
@@ -77,6 +87,11 @@ def benchmark(
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Time: a folder of pictures per known person.")] = None,
+    strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
+    mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
+    only: Annotated[str, typer.Option(help="Time: clips whose name holds this.")] = "",
+    decision_ms: Annotated[float, typer.Option(min=1, max=5000, help="Time, paced: of a decision.")] = 120.0,
     plain: Annotated[bool, typer.Option("--plain", help="Live: keep no events and serve no page.")] = False,
     json_file: cli.JsonFile = None,
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
@@ -130,9 +145,19 @@ def benchmark(
             from tools.bench import soak
 
             outcome["results"] = soak.measure(
-                soak.Plan(minutes, bundle=bundle, engine=only(engine), threads=threads, everything=not plain)
+                soak.Plan(minutes, bundle=bundle, engine=only_one(engine), threads=threads, everything=not plain)
             )
             show = tables.soak_table
+        elif what is What.time:
+            from tools.bench import time
+
+            if people is None or strangers is None:
+                raise BadInput("--what time makes its clips from pictures: give --people and --strangers")
+            modes = [time.MODES[one.value] for one in mode or Mode]
+            outcome["results"] = time.measure(
+                time.Plan(people, strangers, bundle, only_one(engine), threads, only, modes, decision_ms)
+            )
+            show = tables.time_table
         elif what is What.live:
             from tools.bench import live
 
@@ -141,7 +166,7 @@ def benchmark(
                 source=source,
                 config=config,
                 bundle=bundle,
-                engine=only(engine),
+                engine=only_one(engine),
                 threads=threads,
                 everything=not plain,
             )
@@ -150,7 +175,7 @@ def benchmark(
         else:
             from tools.bench import single_run as simple
 
-            settings = simple.settings(source, config, bundle, only(engine), threads)
+            settings = simple.settings(source, config, bundle, only_one(engine), threads)
             outcome["results"] = simple.measure(settings, seconds)
             show = simple.tables
     cli.write_json(json_file, outcome)
@@ -190,7 +215,7 @@ def decision_headline(rows: list[dict[str, Any]]) -> list[str]:
     return decision.headline(rows)
 
 
-def only(engines: list[str] | None) -> str | None:
+def only_one(engines: list[str] | None) -> str | None:
     """A run has one engine.
 
     Raises:

@@ -16,6 +16,7 @@ from models.arrays import Bytes
 from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
+from models.recogniser import Recogniser
 from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.faces.quality import QualityLimits, refusal
 from realtime.faces.realign import cut_face
@@ -38,7 +39,7 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
 
     Returns:
         ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
-        and the best names of the undefended and the defended view.
+        and the best names of the raw view and of the one after the saliency mask.
 
     Raises:
         BadInput: the file is no picture, or it shows no face.
@@ -75,32 +76,32 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
                 "likely": decision.likely,
                 "confidence": round(decision.confidence, 4),
                 "reason": decision.reason,
-                "undefended": _best(evidence, evidence.raw) if refused is None else None,
-                "defended": _best(evidence, evidence.defended) if refused is None else None,
+                "raw": _best(evidence, evidence.raw) if refused is None else None,
+                "masked": _best(evidence, evidence.defended) if refused is None else None,
             }
         )
     if save is not None:
-        _save(save, picture, faces, decided, recogniser.engine, Overlay(**config.overlay.model_dump()))
+        _save(save, picture, faces, decided, recogniser, Overlay(**config.overlay.model_dump()))
     return {"photo": str(path), "engine": recogniser.engine, "faces": found}
 
 
 def print_faces(found: dict[str, Any], console: Console) -> None:
     """The answers as a table."""
     table = Table(title=found["photo"], title_justify="left")
-    for column in ("face at", "verdict", "name", "confidence", "undefended says", "why"):
+    for column in ("face at", "verdict", "name", "confidence", "raw view says", "why"):
         table.add_column(column)
     for face in found["faces"]:
         name = face["identity"] or face["claimed"] or ""
         if face["claimed"]:
             name += f" (likely {face['likely']})" if face["likely"] not in (None, face["claimed"]) else " (claimed)"
-        raw = face["undefended"]
+        raw = face["raw"]
         x, y = (int(value) for value in face["box"][:2])
         table.add_row(
             f"{x}, {y}",
             face["state"].replace("_", " "),
             name,
             f"{face['confidence']:.2f}",
-            f"{raw['name']} {raw['confidence']:.2f}" if raw else "",
+            f"{raw['name']} {raw['probability']:.2f}" if raw else "",
             face["reason"],
         )
     console.print(table)
@@ -108,19 +109,26 @@ def print_faces(found: dict[str, Any], console: Console) -> None:
 
 def _best(evidence: CropEvidence, view: Any) -> dict[str, Any]:
     best = int(view.argmax())
-    return {"name": evidence.labels[best], "confidence": round(float(view[best]), 4)}
+    return {"name": evidence.labels[best], "probability": round(float(view[best]), 4)}
 
 
 def _save(
-    path: Path, picture: Bytes, faces: list[DetectedFace], decided: list[Decided], engine: str, overlay: Overlay
+    path: Path,
+    picture: Bytes,
+    faces: list[DetectedFace],
+    decided: list[Decided],
+    recogniser: Recogniser,
+    overlay: Overlay,
 ) -> None:
     """The picture as the live view would show it, each face judged by its one decision."""
     now = time.monotonic()
-    keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0))
+    keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0), recogniser.policy)
     for number, (decision, evidence) in enumerate(decided):
         keeper.add(number, 0, decision, evidence, now, now)
     verdicts = {number: keeper.verdict(number, now) for number in range(len(faces))}
-    status = Status(camera=path.stem, engine=engine, fps=0.0, captured_at=now, wall_time=time.time(), now=now)
+    status = Status(
+        camera=path.stem, engine=recogniser.engine, fps=0.0, captured_at=now, wall_time=time.time(), now=now
+    )
     tracks = [TrackedFace(number, face) for number, face in enumerate(faces)]
     drawn = overlay.draw(picture, tracks, {n: v for n, v in verdicts.items() if v is not None}, status)
     try:

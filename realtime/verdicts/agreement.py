@@ -1,12 +1,17 @@
-"""When a track's recent decisions agree, and on what.
+"""When a track's recent decisions add up to a verdict, and on what.
 
-A single crop is too little to name somebody. A verdict asks for agreement among the track's last decisions (by
-default 5 of 8), and what agreement means depends on the state:
+A single crop is too little to name somebody, and a decision looks at some of the views only. So a verdict is made of
+the track's last decisions (by default 8):
 
-- *suspected attack*: the same claimed name. A worn attack pulls towards one target, whereas the raw view of a
+- *suspected attack*: 5 of them make the same claim. A worn attack pulls towards one target, whereas the raw view of a
   stranger wanders from name to name; counting the claims together would turn wandering strangers into attackers.
-- *known*: the same identity, with a mean confidence over the agreeing decisions of at least ``confidence``.
+- *known*: what they say together, view by view (``realtime.verdicts.pooling``), makes the policy say so, and every
+  view was looked at; 5 of them are for the name, the newest among them; the weakest view gives it ``confidence``.
+  A decision is for a name if every view that it looked at gives it more than anybody else, and more than nobody.
 - *unknown* needs no agreement: it is what remains. Its reason says why.
+
+Who is known is no longer so with the first decision that is not for the name; what was decided before it no longer
+counts for any name (``VerdictKeeper``).
 """
 
 from __future__ import annotations
@@ -18,19 +23,25 @@ from dataclasses import dataclass
 
 from models.errors import BadInput
 from models.evidence import CropEvidence
-from models.policy import Decision, State
+from models.policy import Decision, Policy, State, decide
+from realtime.verdicts.pooling import is_contrary, pooled_evidence
 
 NOT_ENOUGH_EVIDENCE = "not enough evidence"
 NOT_CONFIDENT = "not confident enough"
 TIE = "a tie between names"
+CHANGING = "changing"
+NOT_EVERY_VIEW = "not every view was looked at yet"
 
 
 @dataclass(frozen=True)
 class VerdictRules:
     """When a track's decisions add up to a verdict.
 
-    ``agreement`` of the last ``window`` decisions must agree, with a mean confidence of at least ``confidence``;
-    a verdict older than ``max_age`` seconds is stale. Raises ``BadInput`` for a rule that cannot be met.
+    ``agreement`` of the last ``window`` decisions must agree, with at least ``confidence``: an attack's claims in the
+    mean, a known name in the weakest view. A verdict older than ``max_age`` seconds is stale.
+
+    Raises:
+        BadInput: the rules cannot be met.
     """
 
     agreement: int = 5
@@ -60,30 +71,90 @@ class Entry:
     decided_at: float
 
 
-def agreeing_decisions(entries: Sequence[Entry], rules: VerdictRules) -> tuple[Sequence[Entry], str]:
-    """The decisions that together make an attack or a known person, or none of them; and the reason."""
-    attack, attack_reason = _winner(entries, "suspected_attack", rules)
-    if attack:
-        return attack, attack[-1].decision.reason
+@dataclass(frozen=True)
+class Conclusion:
+    """What decisions add up to: a state, the name that is known or claimed, and why.
+
+    ``agreeing`` are the decisions that made it (none where unknown). ``pooled``: what the decisions that may count for
+    a name say together, None where there are none with evidence; ``confidence``: that of the weakest view that had a
+    say in what they say.
+    """
+
+    state: State
+    name: str | None
+    agreeing: Sequence[Entry]
+    reason: str
+    pooled: CropEvidence | None
+    confidence: float = 0.0
+
+
+def conclude(entries: Sequence[Entry], since: float, rules: VerdictRules, policy: Policy) -> Conclusion:
+    """What the decisions (oldest first) say: suspected attack before known before unknown.
+
+    ``since``: seconds; those on crops captured before count for no name.
+    """
+    pooled = _pooled(entries, since)
+    attack, attack_reason = _attacks(entries, rules)
+    together = None if pooled is None else decide(pooled.seen, policy)
+    confidence = 0.0 if together is None else together.confidence
+    known, known_reason = ((), "") if attack else _known(entries, since, pooled, together, rules)
     # Two targets claimed equally often are no answer to "who", and the track is not known either.
-    known, known_reason = _winner(entries, "known", rules)
-    if known and not attack_reason:
-        return known, known[-1].decision.reason
-    attack = _attacks_on_one_person(entries, rules)
+    if known and together is not None and not attack_reason:
+        return Conclusion("known", together.identity, known, "", pooled, confidence)
+    attack = attack or _attacks_on_one_person(entries, rules)
     if attack:
-        return attack, attack[-1].decision.reason
-    return (), _unknown_reason(entries, rules) or attack_reason or known_reason or NOT_ENOUGH_EVIDENCE
+        newest = attack[-1].decision
+        return Conclusion("suspected_attack", newest.claimed, attack, newest.reason, pooled, mean_confidence(attack))
+    counted = [entry for entry in entries if entry.captured_at >= since]
+    few = CHANGING if since > -math.inf and len(counted) < rules.window else NOT_ENOUGH_EVIDENCE
+    reason = _unknown_reason(counted, rules) or attack_reason or known_reason or few
+    return Conclusion("unknown", None, (), reason, pooled, confidence)
 
 
-def _winner(entries: Sequence[Entry], state: State, rules: VerdictRules) -> tuple[Sequence[Entry], str]:
-    """The decisions for the one name on which enough agree; or none, and why nearly (\"\" where not nearly)."""
-    votes = [entry for entry in entries if entry.decision.state == state]
-    ranking = Counter(_name(entry.decision) for entry in votes).most_common(2)
+def _pooled(entries: Sequence[Entry], since: float) -> CropEvidence | None:
+    """What the decisions since then say together, as far as they are about the people and zones of the newest."""
+    counted = [(e.evidence, e.captured_at) for e in entries if e.evidence is not None and e.captured_at >= since]
+    if not counted:
+        return None
+    newest = counted[-1][0]
+    alike = [(one, at) for one, at in counted if (one.labels, one.zones) == (newest.labels, newest.zones)]
+    return pooled_evidence([one for one, _ in alike], [at for _, at in alike])
+
+
+def _known(
+    entries: Sequence[Entry],
+    since: float,
+    pooled: CropEvidence | None,
+    together: Decision | None,
+    rules: VerdictRules,
+) -> tuple[Sequence[Entry], str]:
+    """The decisions for the name that all views together make known; or none, and why nearly."""
+    if pooled is None or together is None or together.identity is None:
+        return (), ""
+    votes = [e for e in entries if e.captured_at >= since and is_for(e, together.identity)]
+    if len(votes) < rules.agreement or votes[-1] is not entries[-1]:
+        return (), ""
+    if not pooled.looked.all():
+        return (), NOT_EVERY_VIEW
+    if together.confidence < rules.confidence:
+        return (), NOT_CONFIDENT
+    return votes, ""
+
+
+def is_for(entry: Entry, name: str) -> bool:
+    """Whether the decision is for this name: nothing that it looked at gives anybody else more."""
+    return entry.evidence is not None and not is_contrary(entry.evidence, name)
+
+
+def _attacks(entries: Sequence[Entry], rules: VerdictRules) -> tuple[Sequence[Entry], str]:
+    """The alarms about the one name which enough of them claim; or none, and why nearly (\"\" where not nearly)."""
+    votes = [entry for entry in entries if entry.decision.state == "suspected_attack"]
+    ranking = Counter(entry.decision.claimed for entry in votes).most_common(2)
     if not ranking or ranking[0][1] < rules.agreement:
         return (), ""
     if len(ranking) == 2 and ranking[0][1] == ranking[1][1]:
         return (), TIE
-    winners = [entry for entry in votes if _name(entry.decision) == ranking[0][0]]
+    winners = [entry for entry in votes if entry.decision.claimed == ranking[0][0]]
     if mean_confidence(winners) < rules.confidence:
         return (), NOT_CONFIDENT
     return winners, ""
@@ -115,10 +186,6 @@ def _unknown_reason(entries: Sequence[Entry], rules: VerdictRules) -> str:
     """What enough unknown decisions agree on; otherwise \"\"."""
     reasons = Counter(entry.decision.reason for entry in entries if entry.decision.state == "unknown").most_common(1)
     return reasons[0][0] if reasons and reasons[0][1] >= rules.agreement else ""
-
-
-def _name(decision: Decision) -> str | None:
-    return decision.claimed if decision.state == "suspected_attack" else decision.identity
 
 
 def mean_confidence(entries: Sequence[Entry]) -> float:

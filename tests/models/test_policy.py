@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence import CropEvidence
-from models.policy import Policy, decide, decide_undefended, final_probabilities
+from models.policy import BELOW_FLOOR, Policy, decide, decide_undefended, final_probabilities
 
 LABELS = ("Ann", "Bob", "Cid")
 
@@ -127,6 +127,15 @@ def test_a_further_zone_s_view_can_be_undecided_too(given: float, state: str, re
     decision = decide(evidence(ANN, ANN, eyes=ANN, mouth=mouth), policy)
     assert decision.state == state
     assert reason in decision.reason
+
+
+def test_nobody_is_known_to_whom_the_weakest_view_gives_less_than_the_floor() -> None:
+    lax = Policy(zone_confirm=0.3, further_confirm=0.1, floor=0.5)
+    found = decide(evidence(ANN, ANN, eyes=ANN, mouth=[0.4, 0.3, 0.3]), lax)
+    assert (found.state, found.identity, found.reason) == ("unknown", None, BELOW_FLOOR)
+    assert found.confidence == pytest.approx(0.4)
+    assert decide(evidence(ANN, ANN, eyes=ANN, mouth=[0.51, 0.3, 0.19]), lax).identity == "Ann"
+    assert decide(evidence(ANN, [0.4, 0.3, 0.3]), Policy(confirm=0.3, floor=0.5)).reason == BELOW_FLOOR
 
 
 NAN = [float("nan")] * 3

@@ -153,9 +153,8 @@ def test_what_a_quick_decision_left_out_is_looked_at_later_and_nothing_else_chan
 ) -> None:
     recogniser.zones = ("eyewear",)
     before, recogniser.policy = recogniser.policy, Policy(threshold=1.0)  # nobody is known, so there is no alarm
-    held = [np.zeros((0, len(recogniser.labels)), np.float32)] * 5
     try:
-        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True, held=held)
+        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True)
         explained = [recogniser.explain(crop, one) for crop, one in zip(crops, quick, strict=True)]
     finally:
         recogniser.zones, recogniser.policy = (), before
@@ -198,11 +197,10 @@ def test_threads_that_share_a_recogniser_use_its_engine_one_after_the_other(
     assert engine.most == 1
 
 
-def test_a_quick_defence_takes_held_views_for_the_further_zones_and_looks_at_the_first(
+def test_a_quick_defence_looks_only_at_the_views_it_is_told(
     recogniser: Recogniser, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recogniser.zones = ("eyewear", "lower_face")
-    held = np.full((1, len(recogniser.labels)), 0.25, np.float32)
     looked_at: list[list[list[bool]]] = []
     original = recogniser._engine.outputs
 
@@ -211,16 +209,18 @@ def test_a_quick_defence_takes_held_views_for_the_further_zones_and_looks_at_the
         return original(shown, selection)
 
     monkeypatch.setattr(recogniser._engine, "outputs", noting)
+    chosen = np.array([[True, True], [True, False]])
     try:
-        looked = recogniser.defend(crops[:2], quick=True)
-        partly = recogniser.defend(crops[:2], quick=True, held=[None, held])
+        whole = recogniser.defend(crops[:2], quick=True)
+        partly = recogniser.defend(crops[:2], quick=True, looked=chosen)
     finally:
         recogniser.zones = ()
-    # two faces without eyewear and without their lower faces; then the second without eyewear alone
-    assert looked_at == [[[True, True], [True, True]], [[True, True], [True, False]]]
-    np.testing.assert_allclose(partly.views[0], looked.views[0], atol=1e-6)
-    np.testing.assert_allclose(partly.views[1, 0], looked.views[1, 0], atol=1e-6)
-    np.testing.assert_array_equal(partly.views[1, 1:], held)
+    assert looked_at == [[[True, True], [True, True]], chosen.tolist()]
+    np.testing.assert_allclose(partly.views[0], whole.views[0], atol=1e-6)
+    np.testing.assert_allclose(partly.views[1, 0], whole.views[1, 0], atol=1e-6)
+    assert not partly.views[1, 1].any()
+    assert [one.seen.zones for one in partly] == [("eyewear", "lower_face"), ("eyewear",)]
+    assert partly[1].seen.views.shape == (1, len(recogniser.labels))
 
 
 def test_without_zones_there_is_nothing_quicker(recogniser: Recogniser, crops: np.ndarray) -> None:

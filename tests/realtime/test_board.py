@@ -1,6 +1,7 @@
 """The meeting point of the threads."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 from test_schedule import crop
@@ -15,7 +16,7 @@ KNOWN = Decision("known", "Ann", None, None, 0.9, "")
 
 
 def evidence() -> CropEvidence:
-    one, two = np.zeros(1, np.float32), np.zeros((2, 2), np.float32)
+    one, two = np.full(1, 0.9, np.float32), np.zeros((2, 2), np.float32)
     return CropEvidence(
         ("Ann",), one, two, two > 0, np.zeros((2, 2, 3), np.uint8), one, np.zeros((0, 1), np.float32), ()
     )
@@ -66,3 +67,20 @@ def test_refused_crops_become_unknown_with_the_gates_reason() -> None:
     meeting.put_faces(FacesInFrame(refused.frame, (refused,)), 0.0)
     verdict = meeting.verdicts("door", 0.1)[3]
     assert (verdict.state, verdict.reason) == ("unknown", "blurred")
+
+
+def test_a_name_is_not_shown_over_a_face_that_looks_otherwise_than_the_one_decided_on() -> None:
+    meeting = board()
+    shade = np.tile(np.arange(32, dtype=np.uint8)[:, None, None], (1, 32, 3))  # dark above, light below
+    first, other = (replace(crop(7, frame), pixels=pixels) for frame, pixels in ((1, shade), (2, shade[::-1].copy())))
+    for frame in range(2):
+        meeting.put_faces(FacesInFrame(first.frame, (first,)), float(frame))
+        meeting.put_decision(replace(first, frame=crop(7, frame).frame), KNOWN, evidence(), float(frame))
+    assert meeting.verdicts("door", 1.1)[7].identity == "Ann"
+    meeting.put_faces(FacesInFrame(other.frame, (other,)), 2.0)
+    assert meeting.changed(other)
+    verdict = meeting.verdicts("door", 2.0)[7]
+    assert (verdict.state, verdict.identity, verdict.reason) == ("unknown", None, "changing")
+    meeting.put_decision(other, KNOWN, evidence(), 2.1)
+    assert not meeting.changed(other)
+    assert meeting.verdicts("door", 2.1)[7].identity == "Ann"

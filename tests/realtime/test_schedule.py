@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from realtime.schedule import HOLD, SETTLED, Schedule
+from models.evidence import CropEvidence
+from realtime.schedule import IN_TURN, Schedule
 from realtime.types import DetectedFace, FaceCrop, Frame, TrackedFace
 
 
@@ -99,38 +100,59 @@ def test_however_many_new_faces_come_a_known_one_is_decided_on_again_in_bounded_
     assert max(later - before for before, later in pairwise(turns)) <= 0.5 + 5 / rate
 
 
-def test_what_further_zones_said_holds_for_a_settled_face_and_for_a_while() -> None:
-    schedule, further = Schedule(), np.array([[0.2, 0.8]], np.float32)
-    (chosen,) = schedule.pick([crop(1, 0)], now=0.0)
-    schedule.note(chosen, "Known(Ada)", further, 0.0)
-    assert schedule.held(chosen, 0.1) is None  # one decision settles nothing
-    for frame in range(1, SETTLED):
-        schedule.note(crop(1, frame), "Known(Ada)", further * frame, frame / 10)
-    np.testing.assert_array_equal(schedule.held(chosen, 0.5), further * 4)
-    schedule.note(chosen, "Known(Ada)")  # decided without looking: the last look was at 0.4 s
-    assert schedule.held(chosen, 0.39 + HOLD) is not None
-    assert schedule.held(chosen, 0.41 + HOLD) is None
-
-
-def test_further_zones_are_looked_at_at_once_where_the_outcome_changes_or_the_track_is_another() -> None:
-    schedule, further = Schedule(), np.array([[0.2, 0.8]], np.float32)
-    settle(schedule, 1)
-    schedule.note(crop(1, 6), "Known(Ada)", further, 0.6)
-    assert schedule.held(crop(1, 7), 0.7) is not None
-    assert schedule.held(crop(1, 7, epoch=1), 0.7) is None
-    assert schedule.held(crop(2, 7), 0.7) is None
-    for frame in range(7, 7 + SETTLED):  # a new outcome, and soon settled, that no look bore out
-        schedule.note(crop(1, frame), "Unknown")
-        assert schedule.held(crop(1, frame), 0.8) is None
-
-
-def test_no_view_holds_once_others_are_known() -> None:
+def test_a_face_that_looks_otherwise_comes_before_a_settled_one() -> None:
     schedule = Schedule(batch=1)
-    schedule.known(("Ann", "Bob"))
-    for frame in range(SETTLED + 1):
-        (chosen,) = schedule.pick([crop(1, frame)], now=0.1 * frame)
-        schedule.note(chosen, "known Ann", np.ones((1, 2), np.float32), 0.1 * frame)
-    schedule.known(("Ann", "Bob"))
-    assert schedule.held(chosen, 0.5) is not None
-    schedule.known(("Bob", "Ann"))
-    assert schedule.held(chosen, 0.5) is None
+    settle(schedule, 1)
+    settle(schedule, 2)
+    assert tracks(schedule.pick([crop(1, 9), crop(2, 9)], 0.6, lambda one: one.track.track_id == 2)) == [2]
+
+
+def look(given: dict[int, float], views: int) -> CropEvidence:
+    """Of two people: what the views that were looked at give the first, whom the raw view is sure of."""
+    rows = np.array([[given.get(view, 0), 1 - given.get(view, 0)] for view in range(views)], np.float32)
+    looked = np.array([view in given for view in range(views)])
+    blank = np.zeros((2, 2), np.float32)
+    raw, zones = np.array([0.99, 0.01], np.float32), tuple(f"zone {view}" for view in range(views))
+    return CropEvidence(("Ada", "Bob"), raw, blank, blank > 0, np.zeros((2, 2, 3), np.uint8), raw, rows, zones, looked)
+
+
+def decided(schedule: Schedule, frame: int, views: int, unsure: tuple[int, ...] = ()) -> list[int]:
+    """Decide on a frame; the views that were looked at. All are sure of the name but the ``unsure``."""
+    (chosen,) = schedule.pick([crop(1, frame)], now=frame / 10)
+    looked = [int(view) for view in np.flatnonzero(schedule.views(chosen, views))]
+    schedule.note(chosen, "Known(Ada)", look({view: 0.3 if view in unsure else 0.99 for view in looked}, views))
+    return looked
+
+
+def test_further_views_are_looked_at_in_turn_and_the_first_always() -> None:
+    schedule = Schedule()
+    assert [decided(schedule, frame, 7) for frame in range(4)] == [[0, 1, 2], [0, 3, 4], [0, 5, 6], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("views", [1, 2, 1 + IN_TURN])
+def test_few_views_are_all_looked_at(views: int) -> None:
+    schedule = Schedule()
+    assert [decided(schedule, frame, views) for frame in range(3)] == [list(range(views))] * 3
+
+
+def test_the_least_sure_view_is_asked_again_at_once_and_the_others_go_on_in_turn() -> None:
+    schedule = Schedule()
+    seen = [decided(schedule, frame, 7, unsure=(4,)) for frame in range(7)]
+    assert all(4 in looked for looked in seen[1:])
+    assert {view for looked in seen for view in looked} == set(range(7))
+
+
+@pytest.mark.parametrize("unsure", [(), (3,), (1, 6), (1, 2, 3, 4, 5, 6)])
+def test_every_view_of_a_cover_is_looked_at_within_a_verdicts_window(unsure: tuple[int, ...]) -> None:
+    schedule = Schedule()
+    seen = [set(decided(schedule, frame, 7, unsure)) for frame in range(40)]
+    for first in range(len(seen) - 8):
+        assert set().union(*seen[first : first + 8]) == set(range(7))
+
+
+def test_where_the_face_may_be_another_earlier_looks_say_nothing() -> None:
+    schedule = Schedule()
+    decided(schedule, 0, 7)
+    (chosen,) = schedule.pick([crop(1, 1)], now=0.1)
+    schedule.note(chosen, "Unknown", look({0: 0.5}, 7), changed=True)
+    assert decided(schedule, 2, 7) == [0, 1, 2]

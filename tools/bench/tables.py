@@ -43,6 +43,20 @@ def naive_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def time_table(found: Row) -> Table:
+    """How long a wrong name stood over a face, clip by clip and in all."""
+    table = _table(
+        "A wrong name shown as current", ["clip", "faces", "mode"], ["wrong s", "right s", "alarm s", "of s"]
+    )
+    for row in found["clips"]:
+        seconds = [f"{row[key]:.2f}" for key in ("wrong_seconds", "right_seconds", "alarm_seconds", "seconds")]
+        table.add_row(*_texts([row["clip"], row["faces"], row["mode"], *seconds]))
+    for mode, all_of in found["wrong_seconds"].items():
+        words = f"p50 {all_of['p50']:.2f}, p95 {all_of['p95']:.2f}, worst {all_of['worst']:.2f}"
+        table.add_row(*_texts([f"{all_of['n']} clips", "", mode, words, "", "", ""]))
+    return table
+
+
 def detect_table(rows: Sequence[Row]) -> Table:
     """Detectors by number of faces and smallest face."""
     table = _table(

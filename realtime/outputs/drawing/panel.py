@@ -155,9 +155,10 @@ def _lines(verdict: Verdict | None, style: Style) -> list[_Words]:
 
 
 def _bars(verdict: Verdict | None) -> list[tuple[str, float]]:
-    if verdict is None or verdict.raw_confidence is None or verdict.defended_confidence is None:
+    if verdict is None or verdict.raw_probability is None or verdict.view_probability is None:
         return []
-    return [("raw", verdict.raw_confidence), ("defended", verdict.defended_confidence)]
+    view = "masked" if verdict.view == "saliency" else f"no {verdict.view}".replace("_", " ")
+    return [("raw", verdict.raw_probability), (view, verdict.view_probability)]
 
 
 def _percent(value: float) -> str:

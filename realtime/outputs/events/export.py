@@ -19,7 +19,7 @@ from realtime.system.command_line import whole_file
 FORMATS = ("jsonl", "csv")
 _COLUMNS = (
     *("id", "key", "kind", "text", "camera", "track_id", "other_track_id", "time", "identity", "claimed", "likely"),
-    *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged"),
+    *("confidence", "raw_probability", "view_probability", "reason", "dissent", "acknowledged"),
 )
 
 

@@ -101,9 +101,11 @@ def new_row(
         probabilities = {
             "labels": list(evidence.labels),
             "raw": _rounded(evidence.raw),
-            "defended": _rounded(evidence.defended) if evidence.explained else None,
+            "masked": _rounded(evidence.defended) if evidence.explained else None,
             "zones": list(evidence.zones),
-            "views": [_rounded(view) for view in evidence.views],
+            "views": [
+                _rounded(view) if looked else None for view, looked in zip(evidence.views, evidence.looked, strict=True)
+            ],
         }
     height, width = event.bgr.shape[:2]
     box = [round(float(v) / s, 5) for v, s in zip(event.subject.track.face.box, (width, height) * 2, strict=True)]
@@ -118,8 +120,8 @@ def new_row(
         "claimed": verdict.claimed,
         "likely": verdict.likely,
         "confidence": float(verdict.confidence),
-        "raw_confidence": _number(verdict.raw_confidence),
-        "defended_confidence": _number(verdict.defended_confidence),
+        "raw_confidence": _number(verdict.raw_probability),
+        "defended_confidence": _number(verdict.view_probability),
         "reason": verdict.reason,
         "dissent": verdict.dissent,
         "box": json.dumps(box),
@@ -143,12 +145,21 @@ def event_of(row: Sequence[Any]) -> Event:
     *values, box, probabilities, pictures = row
     names = set((pictures or "").split(","))
     plain: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
+    plain["raw_probability"], plain["view_probability"] = plain.pop("raw_confidence"), plain.pop("defended_confidence")
     return Event(
         **plain,
         box=tuple(json.loads(box)),
-        probabilities=json.loads(probabilities) if probabilities else None,
+        probabilities=_probabilities(probabilities),
         pictures=tuple(name for name in PICTURES if name in names),
     )
+
+
+def _probabilities(text: str | None) -> dict[str, Any] | None:
+    """What was stored of an event's probabilities; one of an earlier version called the masked view defended."""
+    found: dict[str, Any] | None = json.loads(text) if text else None
+    if found is not None and "defended" in found:
+        found["masked"] = found.pop("defended")
+    return found
 
 
 def conditions(wanted: EventFilter) -> tuple[str, list[Any]]:

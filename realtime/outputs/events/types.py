@@ -96,8 +96,11 @@ class PendingEvent:
 class Event:
     """A stored event. ``box`` is x1, y1, x2, y2 as shares of the frame's width and height.
 
-    ``probabilities`` is None without evidence; otherwise it has ``labels``, ``raw``, ``defended`` (equally long; after
-    the saliency mask, None where that was not looked at), ``zones`` and ``views``, one such list for each zone hidden.
+    ``confidence``, ``raw_probability`` and ``view_probability`` are the verdict's.
+
+    ``probabilities`` is None without evidence; otherwise it has ``labels``, ``raw``, ``masked`` (equally long; after
+    the saliency mask, None where that was not looked at), ``zones`` and ``views``, one such list for each zone hidden,
+    None for one that was not looked at.
     ``pictures`` are the names, out of ``PICTURES``, for which there is a file. Times are seconds since the epoch.
     """
 
@@ -112,8 +115,8 @@ class Event:
     claimed: str | None
     likely: str | None
     confidence: float
-    raw_confidence: float | None
-    defended_confidence: float | None
+    raw_probability: float | None
+    view_probability: float | None
     reason: str
     dissent: str | None
     box: tuple[float, float, float, float]
@@ -150,8 +153,8 @@ class Event:
             "claimed": self.claimed,
             "likely": self.likely,
             "confidence": self.confidence,
-            "raw_confidence": self.raw_confidence,
-            "defended_confidence": self.defended_confidence,
+            "raw_probability": self.raw_probability,
+            "view_probability": self.view_probability,
             "reason": self.reason,
             "dissent": self.dissent,
             "box": list(self.box),

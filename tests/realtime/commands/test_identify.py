@@ -29,7 +29,7 @@ def test_brackets_and_colons_in_names_are_printed_as_they_are(odd: str, monkeypa
         "likely": f"likely {odd}",
         "confidence": 0.9,
         "reason": f"reason {odd}",
-        "undefended": {"name": f"raw {odd}", "confidence": 0.9},
+        "raw": {"name": f"raw {odd}", "probability": 0.9},
     }
     monkeypatch.setattr(console, "width", 300)
     with console.capture() as printed:
@@ -42,7 +42,7 @@ def test_brackets_and_colons_in_names_are_printed_as_they_are(odd: str, monkeypa
 
 def test_who_is_likely_is_told_where_it_is_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     face = {"box": [0.0] * 4, "state": "suspected_attack", "identity": None, "claimed": "Ada", "confidence": 0.9}
-    faces = [{**face, "likely": likely, "reason": "", "undefended": None} for likely in ("Bob", "Ada", None)]
+    faces = [{**face, "likely": likely, "reason": "", "raw": None} for likely in ("Bob", "Ada", None)]
     monkeypatch.setattr(console, "width", 300)
     with console.capture() as printed:
         print_faces({"photo": "three.png", "faces": faces}, console)

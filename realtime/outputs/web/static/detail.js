@@ -53,8 +53,8 @@ function facts(event) {
 
 function probabilities(event) {
   if (!event.probabilities) return null;
-  const { labels, raw, defended, zones = [], views = [] } = event.probabilities;
-  const columns = [["Before", raw], ...zones.map((zone, i) => [`Without ${zone.replaceAll("_", " ")}`, views[i]]), ["After the mask", defended]]
+  const { labels, raw, masked, zones = [], views = [] } = event.probabilities;
+  const columns = [["Before", raw], ...zones.map((zone, i) => [`Without ${zone.replaceAll("_", " ")}`, views[i]]), ["After the mask", masked]]
     .filter(([, values]) => values);
   const highest = (i) => Math.max(...columns.map(([, values]) => values[i]));
   const best = labels.map((_, i) => i).sort((a, b) => highest(b) - highest(a)).slice(0, 5);

@@ -139,8 +139,8 @@ function sentence(event) {
 
 function confidence(event) {
   if (event.kind === "unknown") return event.reason;
-  if (event.kind === "suspected_attack" && event.raw_confidence !== null)
-    return `${event.claimed} ${percent(event.raw_confidence)} before` + (event.likely && event.likely !== event.claimed ? `, ${event.likely} ${percent(event.defended_confidence)} after` : ", not borne out after");
+  if (event.kind === "suspected_attack" && event.raw_probability !== null)
+    return `${event.claimed} ${percent(event.raw_probability)} before` + (event.likely && event.likely !== event.claimed ? `, ${event.likely} ${percent(event.view_probability)} after` : ", not borne out after");
   return `confidence ${percent(event.confidence)}`;
 }
 

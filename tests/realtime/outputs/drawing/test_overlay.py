@@ -30,7 +30,7 @@ draw = Overlay().draw
 
 
 def evidence(raw=0.97, defended=0.88, known="Renée"):
-    """``raw``: what the undefended view gives Tom Cruise; ``defended``: what the defended one gives ``known``."""
+    """``raw``: what the undefended view gives Tom Cruise; ``defended``: what the masked one gives ``known``."""
     mask = np.zeros((SIDE, SIDE), bool)
     mask[30:50, 20:90] = True
     return CropEvidence(
@@ -47,7 +47,14 @@ def evidence(raw=0.97, defended=0.88, known="Renée"):
 
 def verdict_on(decision, track=0, age=0.12, epoch=0, picture=None):
     keeper = VerdictKeeper(VerdictRules(agreement=1))
-    keeper.add(track, epoch, decision, picture or evidence(), NOW - age - 0.1, NOW - age)
+    keeper.add(
+        track,
+        epoch,
+        decision,
+        picture or evidence(0.05 if decision.state == "known" else 0.97),
+        NOW - age - 0.1,
+        NOW - age,
+    )
     return keeper.verdict(track, NOW)
 
 
@@ -84,8 +91,8 @@ def shown(words, decision, status=STATUS, **kwargs):
 @pytest.mark.parametrize(
     ("decision", "raw", "expected"),
     [
-        (KNOWN, 0.05, ["KNOWN", "Renée", "raw", "95 %", "defended", "88 %", "120 ms old"]),
-        (STRANGER, 0.97, ["UNKNOWN", "stranger", "raw", "97 %", "defended", "12 %", "120 ms old"]),
+        (KNOWN, 0.05, ["KNOWN", "Renée", "raw", "95 %", "masked", "88 %", "120 ms old"]),
+        (STRANGER, 0.97, ["UNKNOWN", "stranger", "raw", "97 %", "masked", "12 %", "120 ms old"]),
         (
             ATTACK,
             0.97,
@@ -126,7 +133,7 @@ def test_the_clock_has_date_time_and_zone(monkeypatch):
 def test_an_old_verdict_is_not_shown_as_current(words):
     text = shown(words, KNOWN, age=0.9)
     assert {"NO CURRENT VERDICT", "last: known Renée", "900 ms old"} <= set(text)
-    assert not {"KNOWN", "raw", "defended"} & set(text)
+    assert not {"KNOWN", "raw", "masked"} & set(text)
 
 
 def test_an_old_attack_is_shown_without_its_pictures(words):
@@ -262,7 +269,7 @@ def test_any_frame_with_any_faces_can_be_drawn(width, height, boxes, decision, s
 
 def test_a_very_long_name_is_shortened(words):
     name = "Hubert Blaine Wolfeschlegelsteinhausenbergerdorff senior of Philadelphia"
-    text = shown(words, replace(KNOWN, identity=name), picture=evidence(known=name))
+    text = shown(words, replace(KNOWN, identity=name), picture=evidence(0.05, known=name))
     assert any(re.fullmatch(r"Hubert Blaine Wolf.*…", piece) for piece in text)
 
 

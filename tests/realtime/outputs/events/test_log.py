@@ -51,7 +51,7 @@ def test_an_attack_is_stored_with_all_its_evidence(open_log):
     assert event.probabilities == {
         "labels": ["Ada", "Bob", "Cyd"],
         "raw": pytest.approx([0.9, 0.06, 0.04]),
-        "defended": pytest.approx([0.1, 0.85, 0.05]),
+        "masked": pytest.approx([0.1, 0.85, 0.05]),
         "zones": ["eyewear"],
         "views": [pytest.approx([0.25, 0.7, 0.05])],
     }
@@ -86,7 +86,7 @@ def test_the_saliency_of_a_quick_decision_is_looked_at_before_its_event_is_store
     assert (event.kind, event.identity) == ("known", "Ada")
     assert event.pictures == ("frame", "before", "saliency", "mask", "after")
     assert np.array_equal(pixels(log, event, "mask"), evidence().mask)
-    assert event.probabilities["defended"] == pytest.approx([0.1, 0.85, 0.05])
+    assert event.probabilities["masked"] == pytest.approx([0.1, 0.85, 0.05])
 
 
 def test_saliency_that_was_not_looked_at_is_left_out_and_not_made_up(open_log):
@@ -99,7 +99,7 @@ def test_saliency_that_was_not_looked_at_is_left_out_and_not_made_up(open_log):
         assert event.pictures == ("frame", "before")
         assert event.probabilities["raw"] == pytest.approx([0.9, 0.06, 0.04])
         assert event.probabilities["views"] == [pytest.approx([0.25, 0.7, 0.05])]
-        assert event.probabilities["defended"] is None
+        assert event.probabilities["masked"] is None
 
 
 def test_the_log_keeps_the_frame_as_it_was_when_the_pipeline_draws_on_it_afterwards(open_log):

@@ -110,7 +110,7 @@ def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
     vectors = {
         "labels": ["Ada", name, "Bob"],
         "raw": [0.75, 0.25, 0.0],
-        "defended": None,
+        "masked": None,
         "zones": ["eyewear", "lower_face"],
         "views": [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]],
     }
@@ -124,7 +124,7 @@ def test_a_forgotten_person_leaves_no_trace_on_disk(open_log):
     assert left.probabilities == {
         "labels": ["Ada", "Bob"],
         "raw": [0.75, 0.0],
-        "defended": None,
+        "masked": None,
         "zones": ["eyewear", "lower_face"],
         "views": [[0.5, 0.25], [0.125, 0.125]],
     }
