@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import SecretStr
@@ -15,11 +15,9 @@ from pydantic import SecretStr
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
-from realtime.faces.find import FaceFinder
 from realtime.faces.motion import MotionGate
 from realtime.faces.quality import QualityLimits
 from realtime.faces.realign import Realigner
-from realtime.faces.track import FaceTracker
 from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
@@ -28,6 +26,9 @@ from realtime.people.place import gallery_file, use_people
 from realtime.settings.config import Config, DetectionConfig
 from realtime.system.threads import thread_budget
 from realtime.verdicts.agreement import VerdictRules
+
+if TYPE_CHECKING:
+    from realtime.faces.find import FaceFinder
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,9 @@ def realigner_of(config: Config) -> Realigner | None:
 
 def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
     """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock."""
+    from realtime.faces.find import FaceFinder  # the tracker takes a second to import: only who follows faces pays
+    from realtime.faces.track import FaceTracker
+
     offline = config.cameras[0].every_frame
     return FaceFinder(
         detector,

@@ -28,7 +28,7 @@ class GalleryFollower:
 
     def __init__(self, recogniser: Recogniser, file: Path | None) -> None:
         self._recogniser, self._file = recogniser, file
-        self._seen = _mark(file)
+        self._seen: Mark | None = None  # the first look reads it: it may have changed while the network was loaded
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="gallery", daemon=True)
         self.taken_up = 0  # changes so far

@@ -39,6 +39,12 @@ def test_a_new_person_is_known_within_two_seconds(people: People, recogniser: An
     assert follower.taken_up == 1
 
 
+def test_a_change_between_loading_and_following_is_not_missed(people: People, recogniser: Any) -> None:
+    people.add("Ann", faces(1, 3), embed, consent="yes")
+    assert GalleryFollower(recogniser, people.store.path).look()
+    assert recogniser.labels[-1] == "Ann"
+
+
 def test_a_damaged_file_changes_nobody(people: People, recogniser: Any, caplog: pytest.LogCaptureFixture) -> None:
     people.add("Ann", faces(1, 3), embed, consent="yes")
     follower = GalleryFollower(recogniser, people.store.path)
