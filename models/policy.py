@@ -67,6 +67,23 @@ class Decision:
     reason: str
     dissent: str | None = None
 
+    @classmethod
+    def known(cls, identity: str, confidence: float) -> Decision:
+        """Somebody, borne out."""
+        return cls("known", identity, None, None, confidence, "")
+
+    @classmethod
+    def unknown(cls, reason: str, confidence: float = 0.0) -> Decision:
+        """Nobody; ``confidence`` is that of the best guess, 0 where nothing was classified."""
+        return cls("unknown", None, None, None, confidence, reason)
+
+    @classmethod
+    def suspected(
+        cls, claimed: str, confidence: float, *, likely: str | None = None, reason: str = "", dissent: str | None = None
+    ) -> Decision:
+        """An attack that claims to be somebody; ``likely`` is who it is, where that can be told."""
+        return cls("suspected_attack", None, claimed, likely, confidence, reason, dissent)
+
 
 @dataclass(frozen=True)
 class _View:
@@ -90,8 +107,8 @@ def decide_undefended(evidence: CropEvidence, policy: Policy) -> Decision:
     """What the recogniser would say without any defence: the raw view's name, if it is confident."""
     raw = _view("raw", evidence.raw)
     if not raw.probability >= policy.threshold:
-        return Decision("unknown", None, None, None, raw.probability, STRANGER)
-    return Decision("known", evidence.labels[raw.best], None, None, raw.probability, "")
+        return Decision.unknown(STRANGER, raw.probability)
+    return Decision.known(evidence.labels[raw.best], raw.probability)
 
 
 def decide(evidence: CropEvidence, policy: Policy) -> Decision:
@@ -105,7 +122,7 @@ def decide(evidence: CropEvidence, policy: Policy) -> Decision:
     labels = evidence.labels
     raw, masked = _view("raw", evidence.raw), _view("saliency", evidence.defended)
     if not raw.probability >= policy.threshold:
-        return Decision("unknown", None, None, None, raw.probability, STRANGER)
+        return Decision.unknown(STRANGER, raw.probability)
     if masked.best == raw.best and masked.probability >= policy.confirm:
         return _known(labels[raw.best], min(raw.probability, masked.probability), policy)
     other = masked.best != raw.best and masked.probability >= policy.threshold
@@ -126,7 +143,7 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     sure = first.probability >= policy.zone_threshold
     claim = raw if raw.probability >= policy.threshold else first if sure else None
     if claim is None:
-        return Decision("unknown", None, None, None, raw.probability, STRANGER)
+        return Decision.unknown(STRANGER, raw.probability)
     given = [float(view[claim.best]) for view in evidence.views]
     lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
     if not lacking:
@@ -136,7 +153,7 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
         against.insert(0, first)
     if not against:
         weakest = min(lacking, key=given.__getitem__)
-        return Decision("unknown", None, None, None, given[weakest], UNDECIDED.format(zones[weakest].words))
+        return Decision.unknown(UNDECIDED.format(zones[weakest].words), given[weakest])
     likely = first.best if sure else _likely(evidence, policy, claim)
     return _suspected(labels, claim, against[0], likely=likely)
 
@@ -177,17 +194,15 @@ def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
 def _known(name: str, confidence: float, policy: Policy) -> Decision:
     """The name, unless the weakest view gives it less than the floor."""
     if not confidence >= policy.floor:
-        return Decision("unknown", None, None, None, confidence, BELOW_FLOOR)
-    return Decision("known", name, None, None, confidence, "")
+        return Decision.unknown(BELOW_FLOOR, confidence)
+    return Decision.known(name, confidence)
 
 
 def _suspected(labels: tuple[str, ...], claim: _View, dissenting: _View, *, likely: int | None) -> Decision:
-    return Decision(
-        state="suspected_attack",
-        identity=None,
-        claimed=labels[claim.best],
+    return Decision.suspected(
+        labels[claim.best],
+        claim.probability,
         likely=None if likely is None else labels[likely],
-        confidence=claim.probability,
         reason=f"the {dissenting.words} view does not bear {labels[claim.best]} out",
         dissent=dissenting.name,
     )

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from models.arrays import Bools, Bytes, Floats
 
 Fill = Literal["mean", "inpaint"]
+
+
+#: Types and ranges of the parameters, for bundles and configurations alike.
+Threshold = Annotated[float, Field(gt=0, le=1)]
+Iterations = Annotated[int, Field(ge=0, le=64)]
+MinArea = Annotated[int, Field(ge=0, le=100_000)]
+Percentile = Annotated[float, Field(gt=0, le=100)]
+Kernel = Literal[1, 3, 5, 7, 9]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from models import Recogniser, load_recogniser
 from models.errors import BadInput
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.motion import MotionGate
-from realtime.faces.quality import QualityLimits
 from realtime.faces.realign import Realigner
 from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
@@ -94,7 +93,7 @@ def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
-        limits=QualityLimits(**config.quality.model_dump()),
+        limits=config.quality,
         detect_every=1 if offline else config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
         motion=MotionGate() if config.detection.on_motion and not offline else None,
@@ -149,8 +148,7 @@ def _seconds_of_pass(recogniser: Recogniser, batch: int) -> float:
 
 def judge_of(config: Config, size: int) -> Judge:
     """The configured detector, second look and quality gate."""
-    limits = QualityLimits(**config.quality.model_dump())
-    return Judge(detector_of(config.detection), size, realigner=realigner_of(config), limits=limits)
+    return Judge(detector_of(config.detection), size, realigner=realigner_of(config), limits=config.quality)
 
 
 def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
@@ -160,7 +158,7 @@ def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
         recogniser,
         partial(detector_of, config.detection),
         partial(realigner_of, config),
-        QualityLimits(**config.quality.model_dump()),
+        config.quality,
     )
 
 

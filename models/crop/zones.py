@@ -16,14 +16,15 @@ is wider. Whatever one worn thing shows, at least one view of the cover never sa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal, TypeVar, get_args
+from typing import Annotated, Final, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import AfterValidator, WithJsonSchema
 
 from models.arrays import Bools, Bytes, Floats
 from models.crop.pose import TEMPLATE_SIDE
@@ -31,12 +32,9 @@ from models.crop.wearables import SHAPES, frame_mask
 from models.digest import digest_of
 from models.errors import refuse_unknown
 
-Zone = Literal["eyewear", "lower_face", "forehead", "cheeks", "upper_left", "upper_right", "lower_left", "lower_right"]
-ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
-AnyZones = TypeVar("AnyZones", bound=Sequence[Zone])
-
+Outline = npt.NDArray[np.uint8]
 #: Together they hold anything worn in one place; see above.
-COVER: Final[tuple[Zone, ...]] = (
+COVER: Final[tuple[str, ...]] = (
     "eyewear",
     "lower_face",
     "forehead",
@@ -55,33 +53,90 @@ DEGREES: Final = 2.0
 SCALE: Final = 0.02
 
 
+def _eyewear() -> Outline:
+    glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
+    double = [frame_mask(shape, TEMPLATE_SIDE) > 0 for shape in ("double", "double_slipped")]
+    covered: Outline = np.max([glasses, *double], axis=0).astype(np.uint8)
+    return covered
+
+
+def _forehead() -> Outline:
+    covered = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+    covered[:58] = 1  # down to the lower edge of the sticker in all poses
+    return covered
+
+
+def _cheeks() -> Outline:
+    one = _reached(frame_mask("cheek_sticker", TEMPLATE_SIDE))
+    return np.maximum(one, one[:, ::-1])
+
+
+def _window(corner: str) -> Outline:
+    """The window in a corner of the crop: (T, T) uint8 of 0 and 1."""
+    vertical, horizontal = corner.split("_")
+    side = round(WINDOW * TEMPLATE_SIDE)
+    rows = slice(0, side) if vertical == "upper" else slice(TEMPLATE_SIDE - side, None)
+    columns = slice(0, side) if horizontal == "left" else slice(TEMPLATE_SIDE - side, None)
+    window = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
+    window[rows, columns] = 1
+    return window
+
+
+def _reached(alpha: Floats) -> Outline:
+    """What an accessory drawn as ``alpha`` (T, T) reaches over all poses, with the margin: (T, T) uint8 of 0 and 1."""
+    drawn = (alpha > 0).astype(np.uint8)
+    centre = (TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2)
+    turned = np.zeros_like(drawn)
+    for degrees in (-DEGREES, 0.0, DEGREES):
+        for scale in (1 - SCALE, 1.0, 1 + SCALE):
+            matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
+            turned |= (cv2.warpAffine(drawn * 255, matrix, drawn.shape[::-1]) > 0).astype(np.uint8)
+    reach = int(np.ceil(SHIFT)) + MARGIN
+    return np.asarray(cv2.dilate(turned, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
+
+
+#: Every zone: what it covers of a crop of the template's side T, (T, T) uint8 of 0 and 1. To add one, give it a line.
+#: Their order is that of views: the first one's has to name whoever is known, further ones' only veto.
+ZONES: Final[dict[str, Callable[[], Outline]]] = {
+    "eyewear": _eyewear,
+    "lower_face": lambda: _reached(frame_mask("face_mask", TEMPLATE_SIDE)),
+    "forehead": _forehead,
+    "cheeks": _cheeks,
+    "upper_left": lambda: _window("upper_left"),
+    "upper_right": lambda: _window("upper_right"),
+    "lower_left": lambda: _window("lower_left"),
+    "lower_right": lambda: _window("lower_right"),
+}
+
+
+def known_zone(name: str) -> str:
+    """The name, if it is a zone's.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if name not in ZONES:
+        raise ValueError(f"unknown zone {name!r}; known are {', '.join(ZONES)}")
+    return name
+
+
+#: The name of a zone; where settings are read, any other is refused.
+Zone = Annotated[str, AfterValidator(known_zone), WithJsonSchema({"type": "string", "enum": list(ZONES)})]
+AnyZones = TypeVar("AnyZones", bound=Sequence[Zone])
+
+
 @cache
 def zone_mask(zone: Zone, size: int) -> Bools:
     """The pixels of a zone: (S, S) bool, read-only.
 
     Args:
-        zone: "eyewear" is certified; the others follow the same principle, each from its drawn accessory.
+        zone: one of ``ZONES``; "eyewear" is certified, the others follow the same principle.
         size: side S of the crop in pixels.
 
     Raises:
         ValueError: an unknown zone, or a size below 16.
     """
-    if zone == "eyewear":
-        glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
-        double = [frame_mask(shape, TEMPLATE_SIDE) > 0 for shape in ("double", "double_slipped")]
-        covered = np.max([glasses, *double], axis=0)
-    elif zone == "lower_face":
-        covered = _reached(frame_mask("face_mask", TEMPLATE_SIDE))
-    elif zone == "forehead":
-        covered = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
-        covered[:58] = 1  # down to the lower edge of the sticker in all poses
-    elif zone == "cheeks":
-        one = _reached(frame_mask("cheek_sticker", TEMPLATE_SIDE))
-        covered = np.maximum(one, one[:, ::-1])
-    elif zone in ("upper_left", "upper_right", "lower_left", "lower_right"):
-        covered = _window(zone)
-    else:
-        raise ValueError(f"unknown zone {zone!r}; known are {', '.join(ZONES)}")
+    covered = ZONES[known_zone(zone)]()
     if size < 16:
         raise ValueError(f"a crop's side must be at least 16 pixels to have zones, got {size}")
     # A pixel of the crop belongs to the zone as soon as any part of it does.
@@ -124,7 +179,7 @@ def in_order(zones: AnyZones) -> AnyZones:
         ValueError: one is named twice.
     """
     each_once(zones)
-    return type(zones)(sorted(zones, key=ZONES.index))  # type: ignore[call-arg]
+    return type(zones)(sorted(zones, key=list(ZONES).index))  # type: ignore[call-arg]
 
 
 def hide(crops: Bytes, mask: Bools, fill_rgb: tuple[int, int, int]) -> Bytes:
@@ -176,28 +231,3 @@ class ViewSelection:
 def every_view(zones: tuple[Zone, ...], count: int) -> ViewSelection:
     """All of so many crops with each of the zones hidden."""
     return ViewSelection(zones, np.ones((count, len(zones)), np.bool_))
-
-
-def _window(corner: str) -> np.ndarray:
-    """The window in a corner of the crop: (T, T) uint8 of 0 and 1."""
-    vertical, horizontal = corner.split("_")
-    side = round(WINDOW * TEMPLATE_SIDE)
-    rows = slice(0, side) if vertical == "upper" else slice(TEMPLATE_SIDE - side, None)
-    columns = slice(0, side) if horizontal == "left" else slice(TEMPLATE_SIDE - side, None)
-    window = np.zeros((TEMPLATE_SIDE, TEMPLATE_SIDE), np.uint8)
-    window[rows, columns] = 1
-    return window
-
-
-def _reached(alpha: np.ndarray) -> np.ndarray:
-    """What an accessory drawn as ``alpha`` (T, T) reaches over all poses, with the margin: (T, T) uint8 of 0 and 1."""
-    drawn = (alpha > 0).astype(np.uint8)
-    centre = (TEMPLATE_SIDE / 2, TEMPLATE_SIDE / 2)
-    turned = np.zeros_like(drawn)
-    for degrees in (-DEGREES, 0.0, DEGREES):
-        for scale in (1 - SCALE, 1.0, 1 + SCALE):
-            matrix = cv2.getRotationMatrix2D(centre, degrees, scale)
-            turned |= (cv2.warpAffine(drawn * 255, matrix, drawn.shape[::-1]) > 0).astype(np.uint8)
-    reach = int(np.ceil(SHIFT)) + MARGIN
-    found: np.ndarray = cv2.dilate(turned, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return found

@@ -1,6 +1,6 @@
-"""What is derived from a bundle's weights (graphs, the choice of an engine), kept in the user's cache folder.
+"""What is derived from weights (a bundle's graphs, the choice of an engine, the detector's), kept in one folder.
 
-A bundle holds one copy of its weights; everything built from them can be built again. Losing or forbidding
+Weights are kept once; everything built from them can be built again. Losing or forbidding
 the cache therefore costs time only: nothing here fails because of it.
 """
 
@@ -20,7 +20,7 @@ import platformdirs
 
 log = logging.getLogger(__name__)
 
-KEPT_FILES = 24
+KEPT_FILES = 32
 _FOLDER_VARIABLE = "SPECTACLEAR_CACHE"
 
 

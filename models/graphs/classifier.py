@@ -85,18 +85,21 @@ def check_classifier(proto: onnx.ModelProto, *, classes: int, input_size: int, h
         raise BadInput("its tensors are not those of such a network")
     for name, tensor in stored.items():
         check_inside(tensor)
-        if name in constants:
-            if not np.array_equal(numpy_helper.to_array(tensor), constants[name]):
-                raise BadInput(f"{name} is another")
-            continue
-        kind, shape = expected[name]
-        if tensor.data_type != kind or tuple(tensor.dims) != shape:
-            raise BadInput(f"{name} has the shape {tuple(tensor.dims)}, wanted {shape}")
-        if kind == TensorProto.INT8:  # large: its values need no look
-            if len(tensor.raw_data) != math.prod(shape):
-                raise BadInput(f"{name} is not whole")
-        elif not np.isfinite(numpy_helper.to_array(tensor)).all():
-            raise BadInput(f"{name} holds what is no number")
+        if name not in constants:
+            _check_weights(name, tensor, *expected[name])
+        elif not np.array_equal(numpy_helper.to_array(tensor), constants[name]):
+            raise BadInput(f"{name} is another")
+
+
+def _check_weights(name: str, tensor: onnx.TensorProto, kind: int, shape: tuple[int, ...]) -> None:
+    """Raises ``BadInput`` for another kind or shape, or what is no number."""
+    if tensor.data_type != kind or tuple(tensor.dims) != shape:
+        raise BadInput(f"{name} has the shape {tuple(tensor.dims)}, wanted {shape}")
+    if kind == TensorProto.INT8:  # large: its values need no look
+        if len(tensor.raw_data) != math.prod(shape):
+            raise BadInput(f"{name} is not whole")
+    elif not np.isfinite(numpy_helper.to_array(tensor)).all():
+        raise BadInput(f"{name} holds what is no number")
 
 
 def _tensors(shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, tuple[int, ...]]]:

@@ -109,68 +109,106 @@ def train(
     work = Stages(model, settings, folder, progress, device)
     chosen, held = split(labels, share=settings.validation_share, seed=settings.seed)
     chosen = balanced(chosen, labels, least=settings.least)
-    zones, more = settings.zones, len(settings.zones) * settings.zone_versions
-    work.plan(
-        len(chosen) * (settings.versions + 1 + more)
-        + len(held) * (4 + len(zones))
-        + (0 if strangers is None else (settings.stranger_versions + len(zones)) * len(strangers))
+    seen = _versions(work, crops[chosen], crops[held], strangers)
+    taught = Taught(
+        labels[chosen], labels[held], None if teacher is None else teacher[chosen], strangers_teacher, strangers
     )
-    known = work.versions(crops[chosen], settings.versions + 1)
-    checks = {"clean": work.version(crops[held])}
-    for name, hide in augment.HIDDEN.items():
-        checks[name] = work.version(crops[held], name=name, change=hiding(hide, model.spec.fill_rgb))
-    others = None if strangers is None else work.versions(strangers, settings.stranger_versions)
-    for number, zone in enumerate(zones):
-        hide = partial(augment.hide_zone, zone=zone)
-        change = hiding(hide, model.spec.fill_rgb)
-        hidden = f"{zone} {outlines_of([zone], model.input_size)}"
-        checks[zone] = work.version(crops[held], name=hidden, change=change)
-        if number == 1:
-            known, others = known * 2, others and others * 2
-        wear = None if zone == "eyewear" else wearing(settings.zone_glasses)
-        name = hidden if wear is None else f"{hidden}, glasses {settings.zone_glasses}"
-        each = range(settings.zone_versions)
-        known += [work.trained(crops[chosen], n, name=name, change=change, wear=wear) for n in each]
-        if others is not None and strangers is not None:
-            others.append(work.trained(strangers, 1, name=name, change=change, wear=wear))
-
-    def examples(block: bool) -> tuple[Examples, dict[str, Examples], Examples | None]:
-        return (
-            Examples(_pick(known, block), labels[chosen], None if teacher is None else teacher[chosen]),
-            {n: Examples(_pick([f], block), labels[held]) for n, f in checks.items()} if len(held) else {},
-            None
-            if others is None or strangers is None
-            else Examples(_pick(others, block), np.zeros(len(strangers), dtype=np.int64), strangers_teacher),
-        )
-
     stages: dict[str, list[Record]] = {}
-    kept = "head"
-    stages["head"] = work.fit("head", model.head, settings.head, *examples(False))
+    stages["head"] = work.fit("head", model.head, settings.head, *taught.examples(seen, block=False))
     if adversary is not None:
         attacked = work.version(adversary(model, crops[chosen], labels[chosen]), name="adversarial")
-        known = known + [attacked] * max(1, len(known) // 3)
-        stages["adversarial"] = work.fit("adversarial", model.head, settings.head, *examples(False))
+        seen.known += [attacked] * max(1, len(seen.known) // 3)
+        stages["adversarial"] = work.fit("adversarial", model.head, settings.head, *taught.examples(seen, block=False))
+    kept = "head"
     if settings.block is not None:
         before = {name: value.clone() for name, value in model.state_dict().items()}
-        last = nn.Sequential(*model.trunk[block_start(5) :], *model.head)
-        stages["block"] = work.fit("block", last, settings.block, *examples(True))
+        stages["block"] = work.fit("block", _last_block(model), settings.block, *taught.examples(seen, block=True))
         if not len(held) or _better(stages["block"], stages["head"]):
             kept = "block"
         else:
             model.load_state_dict(before)
-    module: nn.Module = model.head if kept == "head" else nn.Sequential(*model.trunk[block_start(5) :], *model.head)
-    logits = {n: _logits(module, _pick([f], kept == "block")[0], model.classes) for n, f in checks.items()}
-    calibration, temperature = None, settings.temperature
-    if temperature is None and len(held):
-        calibration = calibrate(logits["clean"], labels[held])
-        temperature = calibration.temperature
-    if temperature is not None:
-        final = model.head[-1]
-        assert isinstance(final, nn.Linear)
-        fold_temperature(final, temperature)
-        logits = {name: values / np.float32(temperature) for name, values in logits.items()}
+    module: nn.Module = model.head if kept == "head" else _last_block(model)
+    logits = {n: _logits(module, _pick([f], kept == "block")[0], model.classes) for n, f in seen.checks.items()}
+    calibration, logits = _calibrated(model, logits, labels[held], settings.temperature)
     clean = logits.pop("clean")
     return Trained(held, clean, logits, stages, kept, calibration)
+
+
+@dataclass
+class Versions:
+    """Features of all that is trained on (people and strangers, each in several versions) and validated on."""
+
+    known: list[Features]
+    checks: dict[str, Features]
+    others: list[Features] | None
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What belongs to the features: the people of the crops trained on and held out, and the teacher's embeddings."""
+
+    labels: Labels
+    held: Labels
+    teacher: Floats | None
+    strangers_teacher: Floats | None
+    strangers: Bytes | None
+
+    def examples(self, seen: Versions, *, block: bool) -> tuple[Examples, dict[str, Examples], Examples | None]:
+        """Those to train on, to validate on, and the strangers; ``block``: before the last convolution block."""
+        others = None
+        if seen.others is not None and self.strangers is not None:
+            nobody = np.zeros(len(self.strangers), dtype=np.int64)
+            others = Examples(_pick(seen.others, block), nobody, self.strangers_teacher)
+        checks = {name: Examples(_pick([one], block), self.held) for name, one in seen.checks.items()}
+        return Examples(_pick(seen.known, block), self.labels, self.teacher), checks if len(self.held) else {}, others
+
+
+def _versions(work: Stages, chosen: Bytes, held: Bytes, strangers: Bytes | None) -> Versions:
+    """Everything through the trunk: plain and changed versions, each kind of occlusion, each hidden zone."""
+    settings, zones, fill = work.settings, work.settings.zones, work.model.spec.fill_rgb
+    work.plan(
+        len(chosen) * (settings.versions + 1 + len(zones) * settings.zone_versions)
+        + len(held) * (4 + len(zones))
+        + (0 if strangers is None else (settings.stranger_versions + len(zones)) * len(strangers))
+    )
+    seen = Versions(work.versions(chosen, settings.versions + 1), {"clean": work.version(held)}, None)
+    for name, hide in augment.HIDDEN.items():
+        seen.checks[name] = work.version(held, name=name, change=hiding(hide, fill))
+    if strangers is not None:
+        seen.others = work.versions(strangers, settings.stranger_versions)
+    for number, zone in enumerate(zones):
+        change = hiding(partial(augment.hide_zone, zone=zone), fill)
+        hidden = f"{zone} {outlines_of([zone], work.model.input_size)}"
+        seen.checks[zone] = work.version(held, name=hidden, change=change)
+        if number == 1:  # beside further zones' versions all others count twice: those views only have a veto
+            seen.known, seen.others = seen.known * 2, seen.others and seen.others * 2
+        wear = None if zone == "eyewear" else wearing(settings.zone_glasses)
+        name = hidden if wear is None else f"{hidden}, glasses {settings.zone_glasses}"
+        each = range(settings.zone_versions)
+        seen.known += [work.trained(chosen, version, name=name, change=change, wear=wear) for version in each]
+        if seen.others is not None and strangers is not None:
+            seen.others.append(work.trained(strangers, 1, name=name, change=change, wear=wear))
+    return seen
+
+
+def _calibrated(
+    model: VGG16, logits: dict[str, Floats], held: Labels, temperature: float | None
+) -> tuple[Calibration | None, dict[str, Floats]]:
+    """Fold a temperature into the last layer, the given one or that which the crops held out ask for."""
+    calibration = None
+    if temperature is None and len(held):
+        calibration = calibrate(logits["clean"], held)
+        temperature = calibration.temperature
+    if temperature is None:
+        return None, logits
+    final = model.head[-1]
+    assert isinstance(final, nn.Linear)
+    fold_temperature(final, temperature)
+    return calibration, {name: values / np.float32(temperature) for name, values in logits.items()}
+
+
+def _last_block(model: VGG16) -> nn.Sequential:
+    return nn.Sequential(*model.trunk[block_start(5) :], *model.head)
 
 
 def record_of(settings: RecipeSettings, trained: Trained) -> dict[str, Any]:

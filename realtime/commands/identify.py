@@ -18,7 +18,7 @@ from models.evidence import CropEvidence
 from models.policy import Decision, decide
 from models.recogniser import Recogniser
 from realtime.assembly import detector_of, realigner_of, recogniser_of
-from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.quality import refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.drawing.overlay import Overlay, Status
 from realtime.people.photo import read_photo
@@ -53,7 +53,7 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
             "or lower detection.min_face in the configuration"
         )
     recogniser = recogniser_of(config)
-    limits = QualityLimits(**config.quality.model_dump())
+    limits = config.quality
     realigner = realigner_of(config)
     crops = np.stack([cut_face(picture, face.landmarks, recogniser.input_size, realigner) for face in faces])
     starts = range(0, len(crops), _AT_ONCE)
@@ -64,7 +64,7 @@ def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> d
         refused = refusal(crop, face.landmarks, picture.shape, limits)
         decision = decide(evidence, recogniser.policy)
         if refused is not None:
-            decision = Decision("unknown", None, None, None, 0.0, refused)
+            decision = Decision.unknown(refused)
         decided.append((decision, evidence if refused is None else None))
         found.append(
             {

@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from platformdirs import user_cache_path
+
+from models.graphs.cache import cached
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
@@ -44,26 +43,11 @@ _HEADS: Final = {
 }
 
 
-def load_net(name: str, cache: Path | None = None) -> bytes:
-    """One net as a serialised ONNX model.
-
-    Args:
-        name: ``p``, ``r`` or ``o``.
-        cache: folder to keep it in; None = the user's cache folder.
-    """
+def load_net(name: str) -> bytes:
+    """One net as a serialised ONNX model; ``name``: ``p``, ``r`` or ``o``."""
     weights = _wheel_folder() / f"{name}net.pt"
-    checksum = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    folder = cache or user_cache_path("spectaclear") / "mtcnn"
-    path = folder / f"{name}net-{checksum}-{_BUILD}.onnx"
-    try:
-        kept = path.read_bytes()
-        if hashlib.sha256(kept[32:]).digest() == kept[:32]:
-            return kept[32:]
-    except OSError:
-        pass  # not there yet, or not readable: built anew
-    model = build_net(name, _read_weights(weights))
-    _keep(path, hashlib.sha256(model).digest() + model)
-    return model
+    key = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), "build": _BUILD}
+    return cached(f"mtcnn_{name}", key, lambda: build_net(name, _read_weights(weights)))
 
 
 def build_net(name: str, weights: Arrays) -> bytes:
@@ -159,19 +143,3 @@ def _read_weights(path: Path) -> Arrays:
 
     state = torch.load(path, map_location="cpu", weights_only=True)
     return {key: value.numpy().astype(np.float32) for key, value in state.items()}
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write whole or not at all; a cache that cannot be written is no reason to stop."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError:
-        pass

@@ -9,7 +9,6 @@ a third of the torch version's time at a smallest face of 40 pixels and 45 % of 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -42,7 +41,6 @@ class MtcnnOnnxDetector:
         working_size: int = 640,
         threshold: float = 0.9,
         threads: int = 1,
-        cache: Path | None = None,
     ) -> None:
         """
         Args:
@@ -50,13 +48,12 @@ class MtcnnOnnxDetector:
             working_size: the picture is shrunk until its longer side is at most this many pixels.
             threshold: faces scored below this are dropped, in [0, 1].
             threads: ONNX Runtime's threads for each of the nets (they run one after the other).
-            cache: folder of the converted nets; None = the user's cache folder.
         """
         check_settings(min_face=min_face, working_size=working_size, threshold=threshold, threads=threads)
         self._min_face = min_face
         self._working_size = working_size
         self._threshold = threshold
-        self._nets = {name: _session(load_net(name, cache), threads) for name in "pro"}
+        self._nets = {name: _session(load_net(name), threads) for name in "pro"}
 
     def detect(self, bgr: Bytes) -> list[DetectedFace]:
         picture, scale = shrink(bgr, self._working_size)

@@ -11,15 +11,16 @@ the median 0.08 and the 99th percentile 0.40.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from models.arrays import Bytes
 from realtime.faces.align import inverse, scale_of, similarity
+from realtime.settings.section import Section
 
 TOO_SMALL: Final = "too small"
 CUT_OFF: Final = "cut off"
@@ -35,9 +36,8 @@ _SECOND_DIFFERENCE = np.array([[1, -2, 1]], dtype=np.float32)
 _REFERENCE_SIDE = 224
 
 
-@dataclass(frozen=True)
-class QualityLimits:
-    """What a crop must reach.
+class QualityLimits(Section):
+    """Faces that are not good enough are unknown with the reason, never guessed.
 
     ``min_side``: side of the canonical crop's square in pixels of the frame (about 1.4 x the width of MTCNN's box).
     ``min_inside``: share of that square that lies within the frame.
@@ -46,10 +46,10 @@ class QualityLimits:
     ``min_sharpness``: see ``sharpness``.
     """
 
-    min_side: float = 56.0
-    min_inside: float = 0.85
-    max_side_offset: float = 0.40
-    min_sharpness: float = 0.12
+    min_side: float = Field(default=56.0, ge=0, le=2000, description="Side of the face's square in the frame, pixels")
+    min_inside: float = Field(default=0.85, ge=0, le=1, description="Share of the face's square within the frame")
+    max_side_offset: float = Field(default=0.40, ge=0, le=5, description="How far the head may be turned (0 frontal)")
+    min_sharpness: float = Field(default=0.12, ge=0, le=1, description="Below this a face is blurred")
 
 
 def refusal(

@@ -25,6 +25,7 @@ from models.arrays import Floats
 from realtime.faces.flow import follow
 from realtime.types import DetectedFace, Frame, TrackedFace
 
+Boxed = Floats | Sequence[float]
 _FRAME_RATE = 30.0  # ByteTrack's own unit of time; capture times are converted to it
 
 
@@ -145,9 +146,6 @@ class FaceTracker:
         ]
 
 
-def overlap(one: Floats, other: Floats) -> float:
-    """Intersection over union of two boxes (4,) x1, y1, x2, y2."""
-    shared = np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None)
-    common = float(shared[0] * shared[1])
-    both = sum(float((box[2] - box[0]) * (box[3] - box[1])) for box in (one, other)) - common
-    return common / both if both > 0 else 0.0
+def overlap(one: Boxed, other: Boxed) -> float:
+    """Intersection over union of two boxes (4,) x1, y1, x2, y2; 0 where both are empty."""
+    return float(sv.box_iou_batch(np.array([one], np.float64), np.array([other], np.float64))[0, 0])

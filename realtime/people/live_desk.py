@@ -104,7 +104,7 @@ class LiveDesk:
         crop = cut_face(bgr, face.landmarks, self._recogniser.input_size, realigner)
         refused = refusal(crop, face.landmarks, bgr.shape, self._limits)
         if refused is not None:
-            return Seen(face, Decision("unknown", None, None, None, 0.0, refused), None)
+            return Seen(face, Decision.unknown(refused), None)
         evidence = self._recogniser.defend(crop[None])[0]
         return Seen(face, decide(evidence, self._recogniser.policy), evidence)
 

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_m
 
 from models.crop.zones import Zone, in_order
 from models.errors import BadInput
+from models.saliency_mask import Fill, Iterations, Kernel, MinArea, Percentile, Threshold
+from realtime.faces.quality import QualityLimits
 from realtime.outputs.delivery.delivery import DeliverySection
 from realtime.outputs.delivery.registry import DELIVERIES
 from realtime.settings.paths import BundlePath, FilePath, PeoplePath, SourcePath
@@ -92,15 +94,6 @@ class RecognitionConfig(Section):
     strict: bool = Field(default=False, description="Refuse to start where the engine asked for would fall back")
 
 
-class QualityConfig(Section):
-    """Faces that are not good enough are unknown with the reason, never guessed."""
-
-    min_side: float = Field(default=56.0, ge=0, le=2000, description="Side of the face's square in the frame, pixels")
-    min_inside: float = Field(default=0.85, ge=0, le=1, description="Share of the face's square within the frame")
-    max_side_offset: float = Field(default=0.40, ge=0, le=5, description="How far the head may be turned (0 frontal)")
-    min_sharpness: float = Field(default=0.12, ge=0, le=1, description="Below this a face is blurred")
-
-
 class TrackingConfig(Section):
     """Following faces from frame to frame."""
 
@@ -142,18 +135,12 @@ class DefenceConfig(Section):
         default=True, description="Cut a crop again where the face, seen without its eyewear, lies elsewhere"
     )
 
-    threshold: float | None = Field(
-        default=None, gt=0, le=1, description="mu: scaled saliency from which a pixel counts"
-    )
-    iterations: int | None = Field(default=None, ge=0, le=100, description="n: dilations, then as many erosions")
-    min_area: int | None = Field(
-        default=None, ge=0, le=100_000, description="phi: smallest component, pixels of the crop"
-    )
-    percentile: float | None = Field(
-        default=None, gt=0, le=100, description="Percentile of the saliency that becomes 1"
-    )
-    kernel: Literal[1, 3, 5, 7, 9] | None = Field(default=None, description="Side of the square, pixels")
-    fill: Literal["mean", "inpaint"] | None = Field(default=None, description="What masked pixels become")
+    threshold: Threshold | None = Field(default=None, description="mu: scaled saliency from which a pixel counts")
+    iterations: Iterations | None = Field(default=None, description="n: dilations, then as many erosions")
+    min_area: MinArea | None = Field(default=None, description="phi: smallest component, pixels of the crop")
+    percentile: Percentile | None = Field(default=None, description="Percentile of the saliency that becomes 1")
+    kernel: Kernel | None = Field(default=None, description="Side of the square, pixels")
+    fill: Fill | None = Field(default=None, description="What masked pixels become")
 
     def overrides(self) -> dict[str, Any]:
         """The mask's parameters that are set, for ``dataclasses.replace(bundle's parameters, **overrides)``."""
@@ -224,7 +211,7 @@ class Sections(Section):
     cameras: list[CameraConfig] = Field(default_factory=lambda: [CameraConfig()], min_length=1, max_length=64)
     detection: DetectionConfig = DetectionConfig()
     recognition: RecognitionConfig = RecognitionConfig()
-    quality: QualityConfig = QualityConfig()
+    quality: QualityLimits = QualityLimits()
     tracking: TrackingConfig = TrackingConfig()
     verdict: VerdictConfig = VerdictConfig()
     defence: DefenceConfig = DefenceConfig()

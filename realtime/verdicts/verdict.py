@@ -149,7 +149,7 @@ class VerdictKeeper:
             history = self._history(track_id, epoch)
             if history is None or (history.entries and captured_at < history.entries[-1].captured_at):
                 return
-            decision = Decision("unknown", None, None, None, 0.0, reason)
+            decision = Decision.unknown(reason)
             history.refusal = Entry(decision, None, captured_at, now)
             history.refused_since = min(history.refused_since, captured_at)
             if captured_at - history.refused_since >= REFUSED_TOO_LONG:

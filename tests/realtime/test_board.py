@@ -12,7 +12,7 @@ from realtime.board import Board
 from realtime.types import FacesInFrame
 from realtime.verdicts.agreement import VerdictRules
 
-KNOWN = Decision("known", "Ann", None, None, 0.9, "")
+KNOWN = Decision.known("Ann", 0.9)
 
 
 def evidence() -> CropEvidence:

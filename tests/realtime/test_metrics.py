@@ -10,9 +10,9 @@ import pytest
 from models.policy import Decision
 from realtime.metrics import STAGES, Histogram, Meter, verdict_name
 
-ADA = Decision("known", "Ada", None, None, 0.9, "")
-NOBODY = Decision("unknown", None, None, None, 0.3, "stranger")
-ATTACK = Decision("suspected_attack", None, "Bob", "Ada", 0.9, "not borne out", "saliency")
+ADA = Decision.known("Ada", 0.9)
+NOBODY = Decision.unknown("stranger", 0.3)
+ATTACK = Decision.suspected("Bob", 0.9, likely="Ada", reason="not borne out", dissent="saliency")
 
 
 @pytest.mark.parametrize("percent", [0.1, 5, 50, 95, 99, 100])

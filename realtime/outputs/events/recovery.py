@@ -8,19 +8,34 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from models.errors import BadInput
 from realtime.outputs.events import evidence_files
 from realtime.outputs.events.clock import NEVER_SET_BEFORE, ProvenClock
 from realtime.outputs.events.rows import PICTURES_OF, VERSION
-
-if TYPE_CHECKING:
-    from realtime.outputs.events.store import EventStore
+from realtime.outputs.events.waiting import Waiting
 
 _log = logging.getLogger(__name__)
+
+
+class Opened(Protocol):
+    """What is needed of the event log that is being opened, ``store.EventStore``."""
+
+    folder: Path
+    pictures: Path
+    waiting: Waiting
+
+    def land(self) -> Sequence[object]: ...
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+
+    def finish_erasing(self) -> None: ...
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
 
 def check_version(connection: sqlite3.Connection, folder: Path) -> None:
@@ -61,7 +76,7 @@ def stored_clock(connection: sqlite3.Connection) -> ProvenClock:
     return ProvenClock(*found)
 
 
-def refuse_evidence_without_rows(store: EventStore, at_most: int) -> None:
+def refuse_evidence_without_rows(store: Opened, at_most: int) -> None:
     """Lest the pictures of a database that is gone be taken for leftovers of a crash. Raises ``BadInput``."""
     found = len(evidence_files.event_folders(store.pictures))
     if found > at_most:
@@ -71,7 +86,7 @@ def refuse_evidence_without_rows(store: EventStore, at_most: int) -> None:
         )
 
 
-def recover(store: EventStore) -> int:
+def recover(store: Opened) -> int:
     """Bring rows and pictures in line; gives how many folders were set aside. Raises ``BadInput``."""
     store.land()
     if not store.rows("SELECT 1 FROM sqlite_sequence WHERE name = 'events'"):  # not one event was ever committed
@@ -110,6 +125,6 @@ def recover(store: EventStore) -> int:
     return swept.set_aside
 
 
-def _note(store: EventStore, sql: str, key: str, names: Set[str], *, name_first: bool = False) -> None:
+def _note(store: Opened, sql: str, key: str, names: Set[str], *, name_first: bool = False) -> None:
     with store.transaction() as connection:
         connection.executemany(sql, [(name, key) if name_first else (key, name) for name in names])

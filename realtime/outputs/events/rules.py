@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from models.arrays import Floats
+from realtime.faces.track import overlap
 from realtime.outputs.events.types import EventSettings, Kind, Sighting
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.verdicts.verdict import Verdict
@@ -124,14 +124,3 @@ class EventRules:
         self._tracks = {key: memory for key, memory in self._tracks.items() if now - memory.seen < longest}
         self._appeared = {key: seen for key, seen in self._appeared.items() if now - seen < longest}
         self._pairs = {key: times for key, times in self._pairs.items() if now - times[1] < longest}
-
-
-def overlap(a: Floats, b: Floats) -> float:
-    """Intersection over union of two boxes (4,) x1, y1, x2, y2."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = float(width * height)
-    areas = float((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]))
-    return both / (areas - both)

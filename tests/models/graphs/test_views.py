@@ -50,7 +50,7 @@ def alone(bundle: Bundle, selection: ViewSelection, crops: npt.NDArray[np.uint8]
     return logits
 
 
-@pytest.mark.parametrize("zones", [ZONES, ("lower_face",), ("forehead", "eyewear")])
+@pytest.mark.parametrize("zones", [tuple(ZONES), ("lower_face",), ("forehead", "eyewear")])
 def test_views_that_share_the_first_blocks_equal_the_hidden_crops_classified_alone(bundle, zones):
     crops = crops_of(bundle, 3)
     selection = every_view(zones, 3)

@@ -65,8 +65,10 @@ def crop() -> FaceCrop:
     return FaceCrop(TrackedFace(3, face), frame, np.zeros((4, 4, 3), np.uint8))
 
 
-ATTACK = Decision("suspected_attack", None, "Bob", "Ann", 0.9, "the eyewear view does not bear Bob out", "eyewear")
-FOOLED = Decision("known", "Bob", None, None, 0.97, "")
+ATTACK = Decision.suspected(
+    "Bob", 0.9, likely="Ann", reason="the eyewear view does not bear Bob out", dissent="eyewear"
+)
+FOOLED = Decision.known("Bob", 0.97)
 
 
 def test_both_verdicts_are_counted_and_stand_side_by_side() -> None:

@@ -18,11 +18,6 @@ from realtime.faces.mtcnn_onnx import (
 )
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("mtcnn")
-
-
 def portraits(astronaut) -> dict[str, np.ndarray]:
     face = astronaut[20:240, 110:330]
     two = np.full((480, 640, 3), 90, dtype=np.uint8)
@@ -42,10 +37,10 @@ def portraits(astronaut) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("min_face", [25, 40])
 @pytest.mark.parametrize("name", ["as it is", "two", "turned", "large", "small", "dark", "cut by the edge"])
-def test_boxes_and_landmarks_equal_those_of_the_torch_nets(astronaut, cache, name, min_face):
+def test_boxes_and_landmarks_equal_those_of_the_torch_nets(astronaut, name, min_face):
     picture = portraits(astronaut)[name]
     expected = MtcnnDetector(min_face=min_face, threshold=0.7).detect(picture)
-    found = MtcnnOnnxDetector(min_face=min_face, threshold=0.7, cache=cache).detect(picture)
+    found = MtcnnOnnxDetector(min_face=min_face, threshold=0.7).detect(picture)
     assert len(found) == len(expected)
     assert expected or name == "cut by the edge"
     for one, other in zip(found, expected, strict=True):
@@ -55,13 +50,13 @@ def test_boxes_and_landmarks_equal_those_of_the_torch_nets(astronaut, cache, nam
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (39, 400), (15, 15), (1, 1)])
-def test_a_picture_without_a_face_gives_none(cache, shape):
-    assert MtcnnOnnxDetector(cache=cache).detect(np.full((*shape, 3), 127, dtype=np.uint8)) == []
+def test_a_picture_without_a_face_gives_none(shape):
+    assert MtcnnOnnxDetector().detect(np.full((*shape, 3), 127, dtype=np.uint8)) == []
 
 
-def test_noise_gives_no_face_and_no_error(cache):
+def test_noise_gives_no_face_and_no_error():
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    assert MtcnnOnnxDetector(cache=cache).detect(noise) == []
+    assert MtcnnOnnxDetector().detect(noise) == []
 
 
 @pytest.mark.parametrize(("length", "cells"), [(10, 5), (7, 3), (3, 7), (24, 24), (1, 4)])

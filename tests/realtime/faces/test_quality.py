@@ -67,10 +67,10 @@ def test_motion_blur_is_refused(astronaut, astronaut_landmarks, along):
 
 def test_each_limit_can_be_set(astronaut, astronaut_landmarks):
     for limits, reason in (
-        (QualityLimits(min_side=500), "too small"),
-        (QualityLimits(min_inside=1.01), "cut off"),
-        (QualityLimits(max_side_offset=-1), "profile"),
-        (QualityLimits(min_sharpness=100), "blurred"),
+        (QualityLimits(min_side=500.0), "too small"),
+        (QualityLimits.model_construct(min_inside=1.01), "cut off"),
+        (QualityLimits.model_construct(max_side_offset=-1.0), "profile"),
+        (QualityLimits.model_construct(min_sharpness=100.0), "blurred"),
     ):
         assert gate(astronaut, astronaut_landmarks, limits) == reason
         assert reason in REASONS

@@ -201,6 +201,7 @@ def test_overlap_is_intersection_over_union():
     box = np.array([0, 0, 10, 10], np.float32)
     assert overlap(box, box + np.array([5, 0, 5, 0], np.float32)) == pytest.approx(1 / 3)
     assert overlap(box, box + 20) == 0
+    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0  # they only touch
     assert overlap(np.zeros(4, np.float32), np.zeros(4, np.float32)) == 0
 
 

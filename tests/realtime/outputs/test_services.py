@@ -26,7 +26,7 @@ def test_from_a_decision_of_the_pipeline_to_the_page(tmp_path):
     with Services(settings, statuses, Meter("onnxruntime")) as services:
         shot, said = frame(), verdict("suspected_attack", "Ada", now=time.monotonic())
         face = FaceCrop(track(), shot, crop())
-        decision = Decision("suspected_attack", None, "Ada", None, 0.9, "")
+        decision = Decision.suspected("Ada", 0.9)
         services.feed.on_decision(face, said.evidence, decision, decision)
         services.feed.on_verdicts(FacesInFrame(shot, (face,)), {1: said})
         services.show(shot, shot.bgr)

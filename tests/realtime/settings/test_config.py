@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.errors import BadInput
 from realtime.assembly import service_settings
 from realtime.cameras.address import parse_address
-from realtime.settings.config import Config, QualityConfig, VerdictConfig, find_config, load_config, shipped_configs
+from realtime.settings.config import Config, VerdictConfig, find_config, load_config, shipped_configs
 from realtime.system.redact import forget_secrets
 
 
@@ -281,10 +281,8 @@ def test_the_published_parameters_are_those_of_the_method_at_112():
 
 
 def test_defaults_are_those_of_the_parts_they_configure():
-    from realtime.faces.quality import QualityLimits
     from realtime.verdicts.agreement import VerdictRules
 
-    assert QualityConfig().model_dump() == dataclasses.asdict(QualityLimits())
     assert VerdictConfig().model_dump() == dataclasses.asdict(VerdictRules())
 
 

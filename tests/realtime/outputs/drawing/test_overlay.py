@@ -22,9 +22,9 @@ from realtime.verdicts.verdict import VerdictKeeper
 
 NOW = 1000.0
 STATUS = Status("door", "onnxruntime, CPU", 24.96, captured_at=NOW - 0.034, wall_time=1.7e9, now=NOW)
-KNOWN = Decision("known", "Renée", None, None, 0.95, "")
-ATTACK = Decision("suspected_attack", None, "Tom Cruise", "Renée", 0.97, "not borne out", "saliency")
-STRANGER = Decision("unknown", None, None, None, 0.41, "stranger")
+KNOWN = Decision.known("Renée", 0.95)
+ATTACK = Decision.suspected("Tom Cruise", 0.97, likely="Renée", reason="not borne out", dissent="saliency")
+STRANGER = Decision.unknown("stranger", 0.41)
 SIDE = 112
 draw = Overlay().draw
 

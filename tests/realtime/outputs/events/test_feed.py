@@ -5,7 +5,7 @@ from models.policy import Decision
 from realtime.outputs.events.feed import EventFeed
 from realtime.types import FaceCrop, FacesInFrame
 
-DECISION = Decision("suspected_attack", None, "Ada", "Bob", 0.9, "")
+DECISION = Decision.suspected("Ada", 0.9, likely="Bob")
 
 
 class Log:

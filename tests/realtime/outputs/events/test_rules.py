@@ -1,7 +1,7 @@
 import pytest
 from sightings import attack, sighting, stranger, track
 
-from realtime.outputs.events.rules import EventRules, overlap
+from realtime.outputs.events.rules import EventRules
 from realtime.outputs.events.types import EventSettings, Sighting
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE
 
@@ -121,8 +121,3 @@ def test_memory_of_tracks_does_not_grow():
     for second in range(5000):
         rules.notice("door", [sighting(track_id=second, now=float(second))], float(second))
     assert len(rules._tracks) < 700
-
-
-def test_overlap_of_boxes_worked_out_by_hand():
-    assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(50 / 150)
-    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0.0
