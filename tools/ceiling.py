@@ -58,7 +58,7 @@ def main(
     cli.write_json(json_file, {"teacher": teacher.name, "seed": seed, "hidden": found})
 
 
-def told_apart(seen: Floats, labels: Labels, others: Floats, wanted: Labels, *, seed: int = 0) -> dict[str, Any]:
+def told_apart(seen: Floats, labels: Labels, others: Floats, wanted: Labels, *, seed: int = 0) -> report.Proportion:
     """Accuracy of a classifier fitted to embeddings (N, W) of people 0 to K - 1, on (M, W) others of the same."""
     classes, width = int(labels.max()) + 1, seen.shape[1]
     torch.manual_seed(seed)

@@ -12,8 +12,9 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -26,20 +27,16 @@ from models.crop.wearables import WEARABLES, area
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
 from models.training.device import torch_device
-from realtime.faces.align import crop_face
-from realtime.faces.detect import FaceDetector, MtcnnDetector
-from realtime.faces.wear import wear
-from realtime.people.pictures import choose_face, find_faces, read_picture
+from tools.attacks.registry import ATTACKS, known_of
+from tools.attacks.settings import VIEWS, Settings
 from tools.common.options import Aligned, Bfloat16, Device
-from tools.crafting.attacked_faces import known_to
-from tools.crafting.job import ATTACKS, Settings, View, Worn, make_glasses, summary
-from tools.crafting.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
+from tools.crafting.attackers import Attackers
+from tools.crafting.job import Worn, make_glasses
+from tools.crafting.pairs import Pair
+from tools.crafting.records import Record, summary
 from tools.crafting.sheets import contact_sheet, printable_page
 from tools.crafting.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
 from tools.crafting.texture import make_texture
-from tools.evaluation.photographs import Camera
-from tools.faces.people import at_size, read_people
-from tools.faces.splits import known_pictures, unseen
 
 __all__ = ["make_texture"]
 
@@ -47,48 +44,9 @@ MOST_ON_SHEET = 120
 app = typer.Typer(add_completion=False, help="Make adversarial glasses against one's own recogniser.")
 
 
-def photographed(
-    path: Path, attacker: str | None, target: str | None, recogniser: Recogniser, detector: FaceDetector | None = None
-) -> tuple[Pair, Worn]:
-    """One picture as the only pair, and how it wears the result; ``attacker`` None: somebody who is not enrolled.
-
-    Raises:
-        BadInput: no picture, no face, an unknown person, or a stranger who wants to dodge.
-    """
-    bgr = read_picture(path) if path.is_file() else None
-    if bgr is None:
-        raise BadInput(f"picture {path}: not a readable picture")
-    label = STRANGER if attacker is None else index_of(attacker, recogniser.labels, "attacker")
-    goal = None if target is None else index_of(target, recogniser.labels, "target")
-    if goal is None and label == STRANGER:
-        raise BadInput("nobody to be and nobody to dodge: give --target, or --person for who the picture shows")
-    if goal == label:
-        raise BadInput(f"target {target!r}: is the attacker himself; give somebody else")
-    faces = find_faces(detector or MtcnnDetector(min_face=40), bgr)
-    if not faces:
-        raise BadInput(f"picture {path}: no face was found; give one with a face of at least 40 pixels")
-    landmarks = choose_face(faces, bgr.shape).landmarks
-    crop = crop_face(bgr, landmarks, recogniser.input_size)
-    pair = Pair(0, attacker or path.stem, (path.name,), crop[None], label, goal)
-    return pair, lambda _, rgba: [wear(bgr, landmarks, rgba)]
-
-
-def worn_on(folder: Path, pairs: list[Pair], recogniser: Recogniser) -> Worn:
-    """How the photographs that the pairs' crops were prepared from wear the results.
-
-    Raises:
-        BadInput: one of them is missing or cannot be read: told now, before hours of work.
-    """
-    camera = Camera(folder, MtcnnDetector(min_face=40), None, recogniser.input_size)
-    for pair in pairs:
-        for picture in pair.pictures:
-            camera.photograph(picture)
-    return lambda pair, rgba: [camera.worn(picture, rgba) for picture in pair.pictures]
-
-
 def finish(
-    store: Store, recogniser: Recogniser, settings: Settings, job: dict[str, Any], records: list[dict[str, Any]]
-) -> dict[str, Any]:
+    store: Store, recogniser: Recogniser, settings: Settings, job: dict[str, object], records: Sequence[Record]
+) -> dict[str, object]:
     """Printable pages, contact sheet and, last, the manifest; gives the manifest."""
     cells: list[tuple[Bytes, Bytes, str]] = []
     for record in records:
@@ -111,7 +69,7 @@ def finish(
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913 - a command's options
     crops: Annotated[Path | None, typer.Argument(help="Folder of prepared crops of enrolled people.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")] = Path("glasses"),
     picture: Annotated[Path | None, typer.Option(help="One photograph instead of a folder.")] = None,
@@ -146,57 +104,39 @@ def main(
     """Draw pairs, attack, write everything down, count success on what was written."""
     cli.check_writable(json_file)
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
-    if attack == "zones" and (dodge or (picture is not None and not target)):
-        raise BadInput("--attack zones impersonates somebody; leave --dodge out, and give --target with --picture")
-    if dodge and target:
-        raise BadInput("--dodge: whom to be is all the same; leave --target out")
-    if sum(source is not None for source in (crops, picture, attackers)) != 1:
-        raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
-    if attack == "A8" and (picture is not None or photographs is not None):
-        raise BadInput("--attack A8: changes the whole crop, which nobody can wear on a photograph; give crops alone")
-    if picture is not None and photographs is not None:
-        raise BadInput("--photographs: belongs to a folder of crops, and --picture is worn anyway; leave it out")
+    chosen = Attackers(crops, attackers, picture, photographs, person or [], target or [], dodge, pairs, aligned)
+    chosen.check(attack)
     torch.set_num_threads(threads)
     where = torch_device(device)
     recogniser = load_recogniser(bundle, engine, threads=threads)
-    worn: Worn | None = None
-    source: dict[str, Any]
-    if picture is not None:
-        if len(person or []) > 1 or len(target or []) > 1:
-            raise BadInput("--picture shows one person and takes one --target")
-        pair, worn = photographed(picture, person[0] if person else None, target[0] if target else None, recogniser)
-        drawn, source = [pair], {"picture": picture.name}
-    else:
-        folder = crops or attackers
-        assert folder is not None
-        drawn, from_folder = drawn_pairs(
-            folder, recogniser, settings, person, target, dodge, pairs, aligned, crops is None
-        )
-        source = from_folder | {"strangers": crops is None, "dodge": dodge, "count": pairs}
-        if photographs is not None:
-            worn = worn_on(photographs, drawn, recogniser)
-            source["photographs"] = photographs.resolve().name
-    job = {
+    drawn, source, worn = chosen.drawn(recogniser, settings)
+    job: dict[str, object] = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": dataclasses.asdict(settings),
         "source": source | {"person": person, "target": target},
         "engine": recogniser.engine,
-        "defence": known_to(attack, recogniser),
+        "defence": known_of(attack, recogniser),
     }
     store = Store(out, job, discard=again)
-    records = with_progress(recogniser, drawn, settings, store, {"at_once": at_once, "device": where}, worn)
+    records = with_progress(recogniser, drawn, settings, store, worn, at_once=at_once, device=where)
     manifest = finish(store, recogniser, settings, job, records)
     cli.write_json(json_file, manifest)
-    share = manifest["summary"]["success"]
+    told(records, recogniser, out, source.get("known_to_bundle"))
+
+
+def told(records: Sequence[Record], recogniser: Recogniser, out: Path, known: object) -> None:
+    """What came of it, and what to know of it; ``known``: how many of the pictures the bundle knows."""
+    share = summary(records)["success"]
+    low, high = 100 * (share["low"] or 0.0), 100 * (share["high"] or 0.0)
     cli.console.print(
-        f"{share['right']} of {share['n']} pictures fool {manifest['bundle']['name']} ({manifest['engine']}),"
-        f" 95 % interval {100 * share['low']:.1f}-{100 * share['high']:.1f} %; all in {out}"
+        f"{share['right']} of {share['n']} pictures fool {recogniser.bundle.info.name} ({recogniser.engine}),"
+        f" 95 % interval {low:.1f}-{high:.1f} %; all in {out}"
     )
     if lost := sum(record.get("frames", []).count(None) for record in records):
         cli.console.print(f"no face was found on {lost} photographs: null among the manifest's frames")
-    if source.get("known_to_bundle"):
+    if known:
         cli.console.print(
-            f"{source['known_to_bundle']} of the folder's pictures are among those that the bundle was trained or"
+            f"{known} of the folder's pictures are among those that the bundle was trained or"
             " validated on: for a figure take others (tools.evaluate --split test)"
         )
 
@@ -215,57 +155,25 @@ def checked(
     """The settings, or ``BadInput`` for an unknown name or a combination that means nothing."""
     refuse_unknown("--attack", attack, known=ATTACKS)
     refuse_unknown("--shape", shape, known=WEARABLES)
-    refuse_unknown("--eot", eot, known=get_args(View))
-    if attack != "sharif" and (joint > 1 or total_variation or printability):
-        raise BadInput(f"--attack {attack}: --joint, --total-variation and --printability belong to sharif")
-    if attack not in ("sharif", "pgd", "lavan") and eot != "none":
+    refuse_unknown("--eot", eot, known=VIEWS)
+    if not ATTACKS[attack].shares_texture and (joint > 1 or total_variation or printability):
+        sharing = ", ".join(name for name, spec in ATTACKS.items() if spec.shares_texture)
+        raise BadInput(f"--attack {attack}: --joint, --total-variation and --printability belong to {sharing}")
+    if ATTACKS[attack].knows != "recogniser" and eot != "none":
         raise BadInput(f"--attack {attack}: adaptive attacks see the crop as it is; leave --eot out")
     return Settings(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)  # type: ignore[arg-type]
 
 
-def drawn_pairs(
-    folder: Path,
-    recogniser: Recogniser,
-    settings: Settings,
-    person: list[str] | None,
-    target: list[str] | None,
-    dodge: bool,
-    count: int,
-    aligned: bool,
-    strangers: bool,
-) -> tuple[list[Pair], dict[str, Any]]:
-    """The pairs, and of the folder its pictures' digest and how many of them the bundle knows.
-
-    Raises:
-        BadInput: see ``read_people`` and ``draw_pairs``; an unknown person or target.
-    """
-    if strangers and dodge:
-        raise BadInput("--dodge: strangers have no name to dodge; give --target or leave --dodge out")
-    people = read_people([folder], allow_single=True, aligned=aligned)
-    if strangers:
-        people = unseen(people, [recogniser])
-    source = {"people": people.digest(), "known_to_bundle": known_pictures(recogniser, people)}
-    if person:
-        people = people.of([index_of(name, people.names, "attacker", where=str(folder)) for name in person])
-    places = labels_of(people, recogniser.labels, strangers=strangers)
-    people = dataclasses.replace(people, crops=at_size(people.crops, recogniser.input_size))
-    goals = [index_of(name, recogniser.labels, "target") for name in target or []]
-    drawn = draw_pairs(
-        people,
-        places,
-        recogniser.classify,
-        count=count,
-        seed=settings.seed,
-        targets=goals or range(len(recogniser.labels)),
-        dodge=dodge,
-        joint=settings.joint,
-    )
-    return drawn, source
-
-
 def with_progress(
-    recogniser: Recogniser, pairs: list[Pair], settings: Settings, store: Store, how: dict[str, Any], worn: Worn | None
-) -> list[dict[str, Any]]:
+    recogniser: Recogniser,
+    pairs: list[Pair],
+    settings: Settings,
+    store: Store,
+    worn: Worn | None,
+    *,
+    at_once: int | None,
+    device: torch.device,
+) -> list[Record]:
     """``make_glasses`` under two progress bars: pairs, and steps of those attacked now."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=cli.console) as progress:
@@ -280,7 +188,8 @@ def with_progress(
             pairs,
             settings,
             store,
-            **how,
+            at_once=at_once,
+            device=device,
             finished=lambda count: progress.advance(whole, count),
             watch=step,
             worn=worn,

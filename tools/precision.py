@@ -13,23 +13,23 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
 import onnx
 import typer
 from rich.table import Table
 
-from models.arrays import Bools, Bytes, Floats
+from models.arrays import Bools, Bytes, Floats, Labels
 from models.bundle import Bundle, load_bundle, write_description
 from models.engines import make_engine
 from models.graphs.int8 import measure_ranges
 from models.policy import decide, final_probabilities
 from models.recogniser import Recogniser
+from tools.attacks.settings import Settings
 from tools.common.options import Bfloat16
-from tools.common.report import percent, proportion
+from tools.common.report import Proportion, percent, proportion
 from tools.crafting.attacked_faces import attacked_faces, labelled
-from tools.crafting.job import Settings
 from tools.faces.people import People, at_size, read_people
 from tools.faces.splits import held_out
 
@@ -63,37 +63,75 @@ def answers(recogniser: Recogniser, crops: Bytes) -> Answers:
     )
 
 
-def compared(found: Answers, wanted: Answers, labels: np.ndarray) -> dict[str, Any]:
+class Names(TypedDict):
+    """Whom one engine names, beside the reference; ``cost_points`` are percentage points of accuracy."""
+
+    accuracy: Proportion
+    reference: Proportion
+    cost_points: float
+    lost: int
+    gained: int
+
+
+class Compared(TypedDict):
+    """One engine beside the reference on the same n crops."""
+
+    n: int
+    undefended: Names
+    defended: Names
+    mask_iou: float
+    masked_share: dict[str, float]
+    same_decisions: Proportion
+
+
+def compared(found: Answers, wanted: Answers, labels: Labels) -> Compared:
     """One engine against the reference on the same crops: accuracies, their cost in points, masks, decisions."""
-    result: dict[str, Any] = {"n": len(labels)}
-    for name, mine, reference in (
-        ("undefended", found.raw, wanted.raw),
-        ("defended", found.defended, wanted.defended),
-    ):
+
+    def names(mine: Floats, reference: Floats) -> Names:
         right, before = mine.argmax(axis=1) == labels, reference.argmax(axis=1) == labels
-        result[name] = {
+        return {
             "accuracy": proportion(int(right.sum()), len(labels)),
             "reference": proportion(int(before.sum()), len(labels)),
             "cost_points": round(100 * float(before.mean() - right.mean()), 2),
             "lost": int((before & ~right).sum()),
             "gained": int((right & ~before).sum()),
         }
-    result["mask_iou"] = round(float(np.mean(list(_overlaps(found.masks, wanted.masks)))), 4)
-    result["masked_share"] = {
-        "this": round(float(found.masks.mean()), 4),
-        "reference": round(float(wanted.masks.mean()), 4),
-    }
+
     same = sum(mine == other for mine, other in zip(found.decisions, wanted.decisions, strict=True))
-    result["same_decisions"] = proportion(same, len(labels))
-    return result
+    return {
+        "n": len(labels),
+        "undefended": names(found.raw, wanted.raw),
+        "defended": names(found.defended, wanted.defended),
+        "mask_iou": round(float(np.mean(list(_overlaps(found.masks, wanted.masks)))), 4),
+        "masked_share": {
+            "this": round(float(found.masks.mean()), 4),
+            "reference": round(float(wanted.masks.mean()), 4),
+        },
+        "same_decisions": proportion(same, len(labels)),
+    }
 
 
-def accepted(result: Mapping[str, Any]) -> bool:
+def accepted(found: Mapping[str, Compared]) -> bool:
     """Whether what ``compared`` found on clean and on attacked faces is within the allowed cost."""
-    costs = [result["clean"]["undefended"]["cost_points"], result["clean"]["defended"]["cost_points"]]
-    if "attacked" in result:
-        costs.append(result["attacked"]["defended"]["cost_points"])
-    return "attacked" in result and max(costs) <= ALLOWED_POINTS
+    costs = [found["clean"]["undefended"]["cost_points"], found["clean"]["defended"]["cost_points"]]
+    if "attacked" in found:
+        costs.append(found["attacked"]["defended"]["cost_points"])
+    return "attacked" in found and max(costs) <= ALLOWED_POINTS
+
+
+class OfEngine(TypedDict):
+    """What an engine runs as, and what it costs."""
+
+    runs: str
+    clean: Compared
+    accepted: bool
+    attacked: NotRequired[Compared]
+
+
+class Precision(TypedDict):
+    bundle: str
+    engines: dict[str, OfEngine]
+    accepted: list[str]
 
 
 def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int = 40) -> Bundle:
@@ -117,7 +155,7 @@ def measure(
     folder: Path,
     threads: int,
     half_precision: bool = False,
-) -> tuple[Bundle, dict[str, Any]]:
+) -> tuple[Bundle, Precision]:
     """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record.
 
     Raises:
@@ -128,24 +166,26 @@ def measure(
     crops, labels = labelled(clean, reference)
     prepared = with_ranges(bundle, people, clean)
     recognisers = {name: Recogniser(prepared, make_engine(name, prepared, threads=threads)) for name in engines}
-    sets: dict[str, tuple[Bytes, np.ndarray]] = {"clean": (crops, labels)}
+    sets: dict[str, tuple[Bytes, Labels]] = {"clean": (crops, labels)}
     if attacks:
         settings = Settings(steps=steps, half_precision=half_precision)
         made = attacked_faces(reference, clean, settings, attacks, folder, name="precision", at_once=_AT_ONCE)
         sets["attacked"] = (made.adversarial, made.labels)
     wanted = {kind: answers(reference, faces) for kind, (faces, _) in sets.items()}
-    results: dict[str, Any] = {}
+    results: dict[str, OfEngine] = {}
     for name, recogniser in recognisers.items():
         found = {
             kind: compared(answers(recogniser, faces), wanted[kind], truth) for kind, (faces, truth) in sets.items()
         }
-        results[name] = {"runs": recogniser.engine, **found, "accepted": accepted(found)}
+        results[name] = {"runs": recogniser.engine, "clean": found["clean"], "accepted": accepted(found)}
+        if "attacked" in found:
+            results[name]["attacked"] = found["attacked"]
     verdict = [name for name, result in results.items() if result["accepted"]]
     record = {**prepared.info.calibration["int8"], "accepted": verdict, "measured": results}
     return _with_record(bundle, record), {"bundle": bundle.info.name, "engines": results, "accepted": verdict}
 
 
-def _with_record(bundle: Bundle, record: Mapping[str, Any]) -> Bundle:
+def _with_record(bundle: Bundle, record: Mapping[str, object]) -> Bundle:
     calibration = {**bundle.info.calibration, "int8": dict(record)}
     return Bundle(bundle.folder, bundle.info.model_copy(update={"calibration": calibration}))
 
@@ -189,9 +229,9 @@ def main(
     )
     table = Table("engine", "faces", "undefended", "cost", "defended", "cost", "mask IoU", "same decisions")
     for name, found in result["engines"].items():
-        for kind in ("clean", "attacked"):
-            if kind in found:
-                row, plain, defended = found[kind], found[kind]["undefended"], found[kind]["defended"]
+        for kind, row in (("clean", found["clean"]), ("attacked", found.get("attacked"))):
+            if row is not None:
+                plain, defended = row["undefended"], row["defended"]
                 table.add_row(
                     name,
                     kind,

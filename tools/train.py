@@ -7,7 +7,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import torch
 import typer
@@ -18,6 +18,7 @@ from models.training.adaptation import AdaptationSettings
 from models.training.device import torch_device
 from models.training.features import Augmentation
 from models.training.fit import FitSettings
+from models.training.stages import Progress as Told
 from models.training.stages import RecipeSettings
 from tools.common import report
 from tools.common.options import Aligned, Bfloat16, Device
@@ -56,7 +57,7 @@ Pose = Annotated[float, typer.Option(min=0, max=4, help="Random shifts, turns an
 
 
 @app.command()
-def fit(
+def fit(  # noqa: PLR0913 - a command's options
     data: Data,
     out: Annotated[Path, typer.Option(help="The bundle's folder.")],
     trunk: TrunkFile,
@@ -119,12 +120,12 @@ def fit(
     cli.write_json(json_file, outcome)
     for kind, figure in outcome["validation"].items():
         if isinstance(figure, dict):
-            cli.console.print(f"validation, {kind}: {report.percent(figure)}")
+            cli.console.print(f"validation, {kind}: {report.percent(cast(report.Proportion, figure))}")
     cli.console.print(f"{out}: {outcome['megabytes']} MB, {outcome['people']} people; report in {work}")
 
 
 @app.command()
-def adapt(
+def adapt(  # noqa: PLR0913 - a command's options
     data: Data,
     out: Annotated[Path, typer.Option(help="The new trunk (.npz).")],
     trunk: TrunkFile,
@@ -184,11 +185,6 @@ def adapt(
         seed=seed,
     )
     with training_bars() as progress:
-
-        def seen(record: dict[str, float]) -> None:
-            shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
-            progress("adapt", record["elapsed_s"] / seconds, shown)
-
         people, records = fit_trunk(
             people,
             trunk,
@@ -201,7 +197,7 @@ def adapt(
             go_on_from=go_on_from,
             threads=threads,
             device=torch_device(device),
-            seen=seen,
+            seen=lambda record: _adapted(progress, record, seconds),
         )
     outcome = {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records}
     cli.write_json(json_file, outcome)
@@ -241,7 +237,7 @@ def score(
 
 
 @app.command(name="transfer")
-def transfer_command(
+def transfer_command(  # noqa: PLR0913 - a command's options
     data: Data,
     trunk: TrunkFile,
     known: Annotated[int, typer.Option(min=2, help="How many people are enrolled; the others are strangers.")] = 20,
@@ -288,6 +284,11 @@ def transfer_command(
             f"threshold {point['threshold']:.2f}: right {report.percent(point['known_right'])},"
             f" strangers named {report.percent(point['strangers_named'])}"
         )
+
+
+def _adapted(progress: Told, record: dict[str, float], seconds: float) -> None:
+    shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
+    progress("adapt", record["elapsed_s"] / seconds, shown)
 
 
 def _strangers(folder: Path | None, most: int, left_out: int) -> People | None:

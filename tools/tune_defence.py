@@ -17,8 +17,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 import datetime
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -27,16 +26,6 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from models.arrays import Bytes, Floats, Labels
 from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
@@ -46,11 +35,12 @@ from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
 from models.training.calibration import calibrate
 from models.training.device import torch_device
+from tools.attacks.settings import Settings
 from tools.common.narrow import narrow
 from tools.common.options import Aligned, Bfloat16, Device
+from tools.common.progress import Tick, ticking
 from tools.common.provenance import command_line, commit_of_this_tree
-from tools.crafting.attacked_faces import Attacked, Tick, attacked_faces, labelled
-from tools.crafting.job import Settings
+from tools.crafting.attacked_faces import Attacked, attacked_faces, labelled
 from tools.faces.people import People, read_people
 from tools.faces.splits import held_out
 from tools.tuning.answers import Answers
@@ -77,7 +67,7 @@ app = typer.Typer(add_completion=False, help="Tune the saliency mask on validati
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913 - a command's options
     data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
     bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
     into: Annotated[Path | None, typer.Option(help="Write the winner into a copy of the bundle here.")] = None,
@@ -108,25 +98,24 @@ def main(
         coarse_faces, faces, best, steps = 12, 24, 10, min(steps, 100)
     started = time.perf_counter()
     torch.set_num_threads(threads)
-    where = torch_device(device)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed, half_precision=half_precision)
-    for earlier in (REPORT, TABLE, *SURFACES.values()):  # the report comes last: a folder without one is not finished
-        (work / earlier).unlink(missing_ok=True)
+    begun(work)
     with ticking() as tick:
-        craft = partial(attacked_faces, recogniser, people, folder=work / "attacks", device=where, tick=tick)
+        kept, where = work / "attacks", torch_device(device)
+        craft = partial(attacked_faces, recogniser, people, folder=kept, device=where, tick=tick)
         attacked = craft(settings, max(faces, coarse_faces), name="tuning")
         if len(attacked) < faces:
             cli.console.print(f"only {len(attacked)} pairs can be drawn from {len(people)} validation crops")
-        clean, clean_labels = drawn_clean(recogniser, people, max(faces, coarse_faces), seed)
+        clean = drawn_clean(recogniser, people, max(faces, coarse_faces), seed)
         calibration, temperature = calibrated(recogniser, people)
         answers = Answers(recogniser, work / "answers", temperature=temperature)
         own, published = recogniser.mask_parameters, MaskParameters.published(recogniser.input_size)
         axes = coarse_axes(recogniser.input_size)
         found = search(
             answers,
-            Faces(clean, clean_labels, attacked.adversarial, attacked.labels, attacked.targets),
+            Faces(*clean, attacked.adversarial, attacked.labels, attacked.targets),
             axes,
             always=list(dict.fromkeys([published, own])),
             coarse_faces=coarse_faces,
@@ -135,7 +124,6 @@ def main(
             tick=tick,
         )
         matrix = transferred(craft, recogniser, people, answers, axes, settings, transfer, tick) if transfer else None
-    rows = rows_of(found, published, own)
     report = {
         "command": command_line("tools.tune_defence"),
         "commit": commit_of_this_tree(),
@@ -149,7 +137,7 @@ def main(
         "seconds": round(time.perf_counter() - started, 1),
         **found.record(),
         "on_the_edge": axes.edges(found.fine.combinations[found.winner]),
-        "rows": rows,
+        "rows": rows_of(found, published, own),
         "transfer": matrix,
         "surface": surface(found),
     }
@@ -159,6 +147,12 @@ def main(
         cli.console.print(f"{target}: defends with {in_words(found.fine.combinations[found.winner])}")
     cli.write_json(json_file, report)
     cli.console.print(f"tables, heat maps and report.json in {work}, {report['seconds']:.0f} s")
+
+
+def begun(work: Path) -> None:
+    """Forget the report of an earlier run: it comes last, and a folder without one is not finished."""
+    for earlier in (REPORT, TABLE, *SURFACES.values()):
+        (work / earlier).unlink(missing_ok=True)
 
 
 def drawn_clean(recogniser: Recogniser, people: People, count: int, seed: int) -> tuple[Bytes, Labels]:
@@ -246,8 +240,8 @@ def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | No
             raise BadInput(f"--into {into}: cannot be written ({error.strerror})") from error
         folder = into
     row = report["rows"]["best goodness"]
-    kept = ("date", "commit", "seed", "engine", "attack", "calibration", "goodness_interval", "runner_up", "lead")
-    kept += ("on_the_edge", "combinations")
+    kept = ["date", "commit", "seed", "engine", "attack", "calibration", "goodness_interval", "runner_up", "lead"]
+    kept += ["on_the_edge", "combinations"]
     record = {"source": "tools.tune_defence, grid search by goodness on validation faces"}
     record |= {key: report[key] for key in kept if key in report}
     record |= {key: value for key, value in row.items() if key != "parameters"}
@@ -258,27 +252,6 @@ def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | No
         raise BadInput(f"bundle {folder}: cannot be written ({error.strerror}); give --into FOLDER") from error
     load_bundle(folder)
     return folder
-
-
-@contextmanager
-def ticking() -> Iterator[Tick]:
-    """One progress bar, for the stage at work."""
-    # The spinner and the clock move also while a group of faces, which is attacked at once, takes its minutes.
-    text, counted = TextColumn("{task.description}"), MofNCompleteColumn()
-    columns = (SpinnerColumn(), text, BarColumn(bar_width=20), counted, TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=cli.console) as bars:
-        task: TaskID | None = None
-        now = ""
-
-        def tick(stage: str, done: int, total: int) -> None:
-            nonlocal task, now
-            if task is None or stage != now:
-                if task is not None:
-                    bars.remove_task(task)
-                task, now = bars.add_task(stage, total=total), stage
-            bars.update(task, completed=done)
-
-        yield tick
 
 
 if __name__ == "__main__":

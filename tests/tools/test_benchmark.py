@@ -14,6 +14,7 @@ from models.errors import BadInput
 from tools import benchmark
 from tools.bench import charts, live, soak, tables
 from tools.bench import single_run as simple
+from tools.bench.kinds import KINDS
 
 
 def test_cases_are_combinations_with_a_face_for_every_camera() -> None:
@@ -131,8 +132,8 @@ def test_the_command_writes_figures_and_a_chart_and_names_the_machine_but_not_it
 
 def test_every_option_belongs_to_a_measurement_and_every_measurement_is_told_what_exists() -> None:
     options = {parameter.name for parameter in get_command(benchmark.app).params} - {"json_file", "png", "help"}
-    assert set().union(*benchmark.USES.values()) == options
-    assert set(benchmark.USES) == {*benchmark.What, *benchmark.Against, "run"}
+    assert set().union(*(kind.uses for kind in KINDS.values())) == options
+    assert set(KINDS) == {*benchmark.What, *benchmark.Against, "run"}
 
 
 @pytest.mark.parametrize(

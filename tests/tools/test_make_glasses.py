@@ -21,9 +21,12 @@ from realtime.people.crops import prepare
 from realtime.types import DetectedFace
 from tools import make_glasses as command
 from tools.attacks import SCENE, Sharif
-from tools.crafting import job
-from tools.crafting.job import Settings, make_glasses, summary
+from tools.attacks.registry import ATTACKS
+from tools.attacks.settings import Settings
+from tools.crafting import attackers
+from tools.crafting.job import make_glasses
 from tools.crafting.pairs import Pair
+from tools.crafting.records import summary
 from tools.crafting.store import Store, read_png
 from tools.crafting.texture import make_texture
 
@@ -188,7 +191,7 @@ class OneFace:
 
 
 def test_one_photograph_wears_the_result(recogniser, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "MtcnnDetector", OneFace)
+    monkeypatch.setattr(attackers, "MtcnnDetector", OneFace)
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), data.astronaut()[..., ::-1])
     out = tmp_path / "out"
@@ -285,7 +288,7 @@ def test_adaptive_attacks_run_under_the_same_command(recogniser, tmp_path):
     settings = Settings(attack="A1", shape="wide", steps=2)
     records = make_glasses(recogniser, [pair], settings, Store(tmp_path, {}))
     assert summary(records)["success"]["n"] == 1
-    assert job.make_attack(settings, recogniser).warm_start is not None
+    assert ATTACKS["A1"].make(settings, recogniser).warm_start is not None
 
 
 def test_a_damaged_picture_is_not_read_as_one(tmp_path):

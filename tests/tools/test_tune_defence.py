@@ -17,8 +17,8 @@ from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
 from realtime.system.command_line import typer as typer_of_cli
 from tools import tune_defence as command
+from tools.attacks.settings import Settings
 from tools.crafting.attacked_faces import Attacked, with_parameters
-from tools.crafting.job import Settings
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of
 from tools.tuning.grid import Axes, coarse_axes

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
-from tools.tune_policy import Rates, Views, _lowest, by_strangers, calibrated, outcome
+from tools.tuning.policy import Rates, Views, _lowest, by_strangers, calibrated, outcome
 
 
 def views(seed: int, count: int, *, strangers: bool = False) -> Views:

@@ -15,20 +15,7 @@ from tools.attacks.sharif import Sharif
 from tools.attacks.unbounded import Unbounded
 from tools.attacks.zone_policy import ZonePolicy
 
-#: The adaptive attacks of the evaluation, by the number that they have there.
-ADAPTIVE: dict[str, type[DefendedAttack]] = {
-    "A1": BPDA,
-    "A2": FrozenMask,
-    "A3": SaliencySuppression,
-    "A4": Decoy,
-    "A5": ComponentSplitting,
-    "A6": MaskedTarget,
-    "A7": QueryOnly,
-    "A8": Unbounded,
-}
-
 __all__ = [
-    "ADAPTIVE",
     "BPDA",
     "EOT",
     "SCENE",

@@ -106,6 +106,12 @@ class Attack(ABC):
     def update(self, batch: Batch, gradient: torch.Tensor, step: int) -> torch.Tensor:
         """The next texture (n, 3, S, S), whole grey levels; ``gradient`` is that of the loss."""
 
+    def look_through(self, views: Sequence[nn.Module], people: int) -> None:  # noqa: B027 - few have a use for it
+        """Told where each zone's view has a network of its own, and how many of the logits are people's.
+
+        Only what is made against the views makes use of it.
+        """
+
     def run(
         self,
         model: nn.Module,

@@ -138,7 +138,9 @@ def _back(
     if isinstance(layer, Cosines):
         unit, length = F.normalize(value), value.norm(dim=1, keepdim=True).clamp(min=1e-12)
         across = layer.scale * gradient[:, : layer.people] @ layer.rows
-        return (across - (across * unit).sum(dim=1, keepdim=True) * unit) / length
+        along: torch.Tensor = (across * unit).sum(dim=1, keepdim=True) * unit
+        back: torch.Tensor = (across - along) / length
+        return back
     if isinstance(layer, nn.MaxPool2d):
         assert route is not None
         kernel, stride, padding = (_pair(each) for each in (layer.kernel_size, layer.stride, layer.padding))

@@ -67,6 +67,9 @@ class ZonePolicy(MaskedPGD):
         self.view_models: Sequence[nn.Module] | None = None
         self.people: int | None = None
 
+    def look_through(self, views: Sequence[nn.Module], people: int) -> None:
+        self.view_models, self.people = views, people
+
     def run(
         self,
         model: nn.Module,
@@ -133,7 +136,7 @@ class ZonePolicy(MaskedPGD):
     def _open(self, model: nn.Module, crops: Bytes, targets: npt.NDArray[Any], mask: npt.NDArray[np.generic]) -> Bools:
         """(N,) whether the views that cannot change leave the target possible."""
         whole = gather(model, crops, targets, targets, mask, 0)
-        groups = torch.arange(len(whole)).split(self.group)
+        groups = torch.split(torch.arange(len(whole)), self.group)
         with frozen(model):
             fixed = torch.cat([self._fixed(model, whole.take(group)) for group in groups])
         return np.asarray(fixed.amax(dim=1).cpu().numpy() >= 0)

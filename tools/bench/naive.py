@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from models.arrays import Bytes
+from models.arrays import Bytes, Floats
 from models.bundle import Bundle
 from models.errors import BadInput
 from models.evidence import CropEvidence
@@ -68,9 +68,10 @@ class Naive:
         evidence = CropEvidence(self._head.labels, raw, saliency[0], mask[0], masked, defended, no_views, ())
         return decide(evidence, self._info.policy.policy)
 
-    def _probabilities(self, crop: Bytes) -> np.ndarray:
+    def _probabilities(self, crop: Bytes) -> Floats:
         with torch.no_grad():
-            return self._head.probabilities(self._model(_tensor(crop)).numpy())[0]
+            found: Floats = self._head.probabilities(self._model(_tensor(crop)).numpy())[0]
+        return found
 
 
 def _tensor(crop: Bytes) -> torch.Tensor:

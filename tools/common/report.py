@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import matplotlib
 
@@ -14,13 +14,33 @@ matplotlib.use("Agg")  # no screen is needed
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from models.arrays import Floats, Labels
 from realtime.system.command_line import write_whole
 
 
-def proportion(right: int, n: int) -> dict[str, Any]:
+class OverPeople(TypedDict):
+    """An interval over people; None below two."""
+
+    people: int
+    low: float | None
+    high: float | None
+
+
+class Proportion(TypedDict):
+    """``right`` of ``n`` with the 95 % Wilson interval; None where n = 0."""
+
+    share: float | None
+    low: float | None
+    high: float | None
+    right: int
+    n: int
+    over_people: NotRequired[OverPeople]
+
+
+def proportion(right: int, n: int) -> Proportion:
     """A share with its 95 % Wilson interval: ``share``, ``low``, ``high``, ``right``, ``n``."""
     if n == 0:
         return {"share": None, "low": None, "high": None, "right": 0, "n": 0}
@@ -34,14 +54,15 @@ def proportion(right: int, n: int) -> dict[str, Any]:
     }
 
 
-def percent(figure: Mapping[str, Any]) -> str:
+def percent(figure: Proportion) -> str:
     """A proportion in words: ``95.3 % (93.0-96.9, n = 450)``."""
-    if figure["n"] == 0:
+    share, low, high = figure["share"], figure["low"], figure["high"]
+    if share is None or low is None or high is None:
         return "not measured"
-    return f"{100 * figure['share']:.1f} % ({100 * figure['low']:.1f}-{100 * figure['high']:.1f}, n = {figure['n']})"
+    return f"{100 * share:.1f} % ({100 * low:.1f}-{100 * high:.1f}, n = {figure['n']})"
 
 
-def accuracy(scores: Floats, labels: Labels) -> dict[str, Any]:
+def accuracy(scores: Floats, labels: Labels) -> Proportion:
     """How often the highest of (N, K) scores is the person."""
     return proportion(int((scores.argmax(axis=1) == labels).sum()) if len(labels) else 0, len(labels))
 
@@ -53,7 +74,14 @@ def confusion(scores: Floats, labels: Labels, people: int) -> npt.NDArray[np.int
     return counts
 
 
-def open_set(known: Floats, labels: Labels, strangers: Floats, thresholds: Sequence[float]) -> list[dict[str, Any]]:
+class OpenSet(TypedDict):
+    threshold: float
+    known_right: Proportion
+    known_wrong: Proportion
+    strangers_named: Proportion
+
+
+def open_set(known: Floats, labels: Labels, strangers: Floats, thresholds: Sequence[float]) -> list[OpenSet]:
     """What a threshold on the highest probability does to known people and to strangers.
 
     Args:
@@ -121,7 +149,7 @@ def plot_learning_curves(stages: Mapping[str, Sequence[Mapping[str, float]]], pa
     save_figure(figure, path)
 
 
-def plot_open_set(points: Sequence[Mapping[str, Any]], path: Path) -> None:
+def plot_open_set(points: Sequence[OpenSet], path: Path) -> None:
     """Strangers named against known people named rightly, over the threshold."""
     figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
     x = [100 * (point["strangers_named"]["share"] or 0) for point in points]
@@ -135,7 +163,7 @@ def plot_open_set(points: Sequence[Mapping[str, Any]], path: Path) -> None:
     save_figure(figure, path)
 
 
-def save_figure(figure: Any, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure and forget it.
 
     Raises:

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from models.arrays import Bools, Bytes, Labels
 from models.crop.wearables import frame_mask
-from models.crop.zones import outlines_of, zone_mask
+from models.crop.zones import zone_mask
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
 from models.training.device import CPU
-from tools.attacks import ADAPTIVE
 from tools.attacks.batch import MASK_LEVEL
-from tools.crafting.job import Settings, make_glasses
+from tools.attacks.registry import ATTACKS, known_of
+from tools.attacks.settings import Settings
+from tools.common.progress import Tick
+from tools.crafting.job import make_glasses
 from tools.crafting.pairs import STRANGER, Pair, draw_pairs, labels_of
+from tools.crafting.records import Record
 from tools.crafting.store import Store, read_png
 from tools.faces.people import People, at_size
 
 NOBODY = -1
 NEAREST = "each face once, as whom the views that the accessory cannot reach give most"
-#: Told which stage is at work, how much of it is done, and how much there is.
-Tick = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Attacked:
     labels: Labels  # (N,)
     targets: Labels  # (N,)
     region: Bools  # (S, S)
-    records: tuple[dict[str, Any], ...]
+    records: tuple[Record, ...]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,14 +85,6 @@ def labelled(people: People, recogniser: Recogniser) -> tuple[Bytes, Labels]:
     """
     places = np.array(labels_of(people, recogniser.labels, strangers=False), dtype=np.int64)
     return at_size(people.crops, recogniser.input_size), places[people.labels]
-
-
-def known_to(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
-    """What of the defence decides an attack's result."""
-    if attack == "zones":
-        outlines = outlines_of(recogniser.zones, recogniser.input_size)
-        return asdict(recogniser.policy) | {"zones": list(recogniser.zones), "outlines": outlines}
-    return asdict(recogniser.mask_parameters) if attack in ADAPTIVE else None
 
 
 def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bools) -> list[Pair]:
@@ -136,7 +128,7 @@ def attacked_faces(
     Raises:
         BadInput: no pair is left, or a result cannot be written.
     """
-    nearest = settings.attack == "zones"
+    nearest = ATTACKS[settings.attack].knows == "policy"
     job = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
         "settings": asdict(settings),
@@ -144,7 +136,7 @@ def attacked_faces(
         "dodge": dodge,
         "strangers": strangers,
         "targets": NEAREST if nearest else None if targets is None else list(targets),
-        "defence": known_to(settings.attack, recogniser),
+        "defence": known_of(settings.attack, recogniser),
     }
     digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:10]
     places = labels_of(people, recogniser.labels, strangers=strangers)

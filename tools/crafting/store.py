@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.system.command_line import write_json, write_whole
+from tools.crafting.records import Record
 
 JOB, RECORD, MANIFEST, CONTACT_SHEET = "job.json", "record.json", "manifest.json", "contact_sheet.png"
 
@@ -59,7 +61,7 @@ class Store:
         BadInput: the folder cannot be written, or holds another run's results.
     """
 
-    def __init__(self, folder: Path, job: dict[str, Any], *, discard: bool = False) -> None:
+    def __init__(self, folder: Path, job: Mapping[str, object], *, discard: bool = False) -> None:
         self.folder = folder
         try:
             (folder / "pairs").mkdir(parents=True, exist_ok=True)
@@ -89,19 +91,20 @@ class Store:
     def place(self, key: str) -> Path:
         return self.folder / "pairs" / key
 
-    def done(self, key: str) -> dict[str, Any] | None:
+    def done(self, key: str) -> Record | None:
         """The record of a whole result, otherwise None."""
         record = _read(self.place(key) / RECORD)
-        if record is None or not isinstance(record.get("sha256"), dict):
+        sums = None if record is None else record.get("sha256")
+        if not isinstance(sums, dict):
             return None
-        for name, expected in record["sha256"].items():
+        for name, expected in sums.items():
             try:
                 content = (self.place(key) / Path(str(name)).name).read_bytes()
             except OSError:
                 return None
             if hashlib.sha256(content).hexdigest() != expected:
                 return None
-        return record
+        return cast(Record, record)
 
     def write_pictures(self, key: str, pictures: dict[str, Bytes]) -> dict[str, str]:
         """Write a pair's pictures; gives their checksums by file name.
@@ -122,12 +125,12 @@ class Store:
             sums[name] = hashlib.sha256(content).hexdigest()
         return sums
 
-    def finish(self, key: str, record: dict[str, Any]) -> None:
+    def finish(self, key: str, record: Record) -> None:
         """Write the record, which makes the result count."""
         write_json(self.place(key) / RECORD, record)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, object] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -18,7 +18,7 @@ from models.evidence import CropEvidence
 from models.policy import Decision, Policy, final_probabilities
 from models.recogniser import Recogniser
 from realtime.system.command_line import write_whole
-from tools.crafting.attacked_faces import Tick
+from tools.common.progress import Tick
 from tools.evaluation.defences import Defence
 
 CHUNK = 16
@@ -106,8 +106,8 @@ class Asker:
             return self._answered(defence, kept["raw"], kept["masked_view"], mask, kept["views"])
         evidence = defence.answer(crops)
         content = io.BytesIO()
-        mask = np.packbits(evidence.mask, axis=-1)
-        np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=mask, views=evidence.views)
+        packed = np.packbits(evidence.mask, axis=-1)
+        np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=packed, views=evidence.views)
         write_whole(path, content.getvalue())
         return self._answered(defence, evidence.raw, evidence.defended, evidence.mask, evidence.views)
 

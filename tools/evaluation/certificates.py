@@ -16,14 +16,15 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
 from models.arrays import Bytes, Floats, Labels
 from models.recogniser import Recogniser
+from tools.common.report import Proportion
 from tools.crafting.attacked_faces import NOBODY
+from tools.evaluation.figures import Certificates, Jittered, ZoneCertificate
 from tools.evaluation.measures import Flags, share
 
 
@@ -97,7 +98,7 @@ def certificates(
     people: Sequence[str] | None = None,
     most: int = 100,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Certificates:
     """Both certificates of the first zone on faces (N, S, S, 3); on ``most`` of them also at each jitter's worst.
 
     ``last_word``: nobody else gets more than ``zone_dissent``, so that the final name of an attacked face cannot be
@@ -105,47 +106,77 @@ def certificates(
     are, where intervals over people are wanted.
     """
     policy, zones = recogniser.policy, recogniser.zones
-    known = bool((labels != NOBODY).any())
     drawn = np.sort(np.random.default_rng(seed).permutation(len(crops))[:most])
-    of_drawn = None if people is None else [people[place] for place in drawn]
-
-    def refused(views: Floats, who: Labels) -> Flags:
-        """(N, V)"""
-        each = [no_impersonation(views[:, i], who, policy.confirm_of(i)) for i in range(len(zones))]
-        return np.stack(each, axis=1)
-
     whole = recogniser.view(crops)
-    held, told = refused(whole, labels), identity(whole[:, 0], labels, policy.zone_threshold)
-    jittered_held, jittered_told = {}, {}
-    for name, moves in jitters.items():
-        views = [recogniser.view(jittered(crops[drawn], move)) for move in moves]
-        jittered_held[name] = np.all([held[drawn], *(refused(one, labels[drawn]) for one in views)], axis=0)
-        sure = [identity(one[:, 0], labels[drawn], policy.zone_threshold) for one in views]
-        jittered_told[name] = np.all([told[drawn], *sure], axis=0)
+    held = _held(recogniser, whole, labels)
+    worst = {
+        name: _at_worst(recogniser, crops[drawn], labels[drawn], moves, held.at(drawn))
+        for name, moves in jitters.items()
+    }
+    whose = None if people is None else [people[place] for place in drawn]
 
-    def stated(number: int) -> dict[str, Any]:
+    def stated(number: int) -> ZoneCertificate:
         return {
             "zone": zones[number],
             "confirm": policy.confirm_of(number),
-            "no_impersonation": share(held[:, number], people=people),
+            "no_impersonation": share(held.refused[:, number], people=people),
             "jitters": {
-                name: {
-                    "shift of 224": round(max(math.hypot(m.x, m.y) for m in moves), 2),
-                    "degrees": max(abs(m.degrees) for m in moves),
-                    "scale": round(max(abs(m.scale - 1) for m in moves), 4),
-                    "no_impersonation": share(jittered_held[name][:, number], people=of_drawn),
-                }
+                name: _jittered(moves, share(worst[name].refused[:, number], people=whose))
                 for name, moves in jitters.items()
             },
         }
 
     first = stated(0)
-    for name, flags in jittered_told.items():
-        first["jitters"][name]["identity"] = share(flags) if known else None
+    known = bool((labels != NOBODY).any())
+    for name, flags in worst.items():
+        first["jitters"][name]["identity"] = share(flags.told) if known else None
     dissent = float(np.nextafter(np.float32(policy.zone_dissent), 1))
-    return first | {
+    return {
+        "zone": first["zone"],
+        "confirm": first["confirm"],
+        "no_impersonation": first["no_impersonation"],
+        "jitters": first["jitters"],
         "zone_threshold": policy.zone_threshold,
-        "identity": share(told) if known else None,
+        "identity": share(held.told) if known else None,
         "last_word": share(no_impersonation(whole[:, 0], labels, dissent)),
         "further": [stated(number) for number in range(1, len(zones))],
+    }
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What holds of N faces: ``refused`` (N, V) the first certificate by zone, ``told`` (N,) the second."""
+
+    refused: Flags
+    told: Flags
+
+    def at(self, places: Labels) -> _Held:
+        return _Held(self.refused[places], self.told[places])
+
+    def __and__(self, other: _Held) -> _Held:
+        return _Held(self.refused & other.refused, self.told & other.told)
+
+
+def _held(recogniser: Recogniser, views: Floats, labels: Labels) -> _Held:
+    """The certificates by views (N, V, K)."""
+    policy = recogniser.policy
+    zones = range(len(recogniser.zones))
+    refused = [no_impersonation(views[:, number], labels, policy.confirm_of(number)) for number in zones]
+    return _Held(np.stack(refused, axis=1), identity(views[:, 0], labels, policy.zone_threshold))
+
+
+def _at_worst(recogniser: Recogniser, crops: Bytes, labels: Labels, moves: Sequence[Jitter], unmoved: _Held) -> _Held:
+    """What holds of the crops as they are and moved in each of these ways."""
+    found = unmoved
+    for move in moves:
+        found &= _held(recogniser, recogniser.view(jittered(crops, move)), labels)
+    return found
+
+
+def _jittered(moves: Sequence[Jitter], held: Proportion) -> Jittered:
+    return {
+        "shift of 224": round(max(math.hypot(m.x, m.y) for m in moves), 2),
+        "degrees": max(abs(m.degrees) for m in moves),
+        "scale": round(max(abs(m.scale - 1) for m in moves), 4),
+        "no_impersonation": held,
     }

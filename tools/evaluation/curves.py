@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Bools, Floats, Labels
+from tools.attacks.registry import OBLIVIOUS
 from tools.common.report import save_figure
 from tools.crafting.attacked_faces import NOBODY, Attacked
 from tools.evaluation.answered import Answered
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Defence
-from tools.evaluation.run import Evaluation
+from tools.evaluation.measurement import Evaluation
 
 CURVES = ("success_against_iterations.png", "accuracy_against_threshold.png", "per_identity.png")
 THRESHOLDS = np.round(np.arange(0, 1.0, 0.02), 2)
@@ -28,7 +29,7 @@ def write_curves(found: Evaluation, defences: Sequence[Defence], names: Sequence
     """All curves; gives the files written."""
     iterations, thresholds, identities = (folder / name for name in CURVES)
     plot_iterations(found, defences, names, iterations)
-    if "sharif" not in found.attacked:
+    if OBLIVIOUS not in found.attacked:
         return [iterations]
     plot_thresholds(found, defences, thresholds)
     plot_identities(found, names, identities)
@@ -73,7 +74,7 @@ def plot_iterations(found: Evaluation, defences: Sequence[Defence], names: Seque
     by_name = {defence.name: defence for defence in defences}
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for name, faces in found.attacked.items():
-        defence = by_name[name.split(" on ")[1].split(",")[0] if " on " in name else NONE]
+        defence = by_name[found.figures["attacks"][name]["against"] or NONE]
         success = fooled(faces, found.attack_answers[name][defence.name], defence, names)
         curve = success_by_iteration(faces, success)
         title = f"{name}: {100 * success.mean():.1f} % of {len(faces)}"
@@ -93,7 +94,7 @@ def plot_iterations(found: Evaluation, defences: Sequence[Defence], names: Seque
 
 def plot_thresholds(found: Evaluation, defences: Sequence[Defence], path: Path) -> None:
     """Clean accuracy, adversarial accuracy and targeted success against the confidence threshold."""
-    faces, answers = found.attacked["sharif"], found.attack_answers["sharif"]
+    faces, answers = found.attacked[OBLIVIOUS], found.attack_answers[OBLIVIOUS]
     figure, panels = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained", sharey=True)
     titles = (
         f"clean accuracy (n = {len(found.clean[1])})",
@@ -121,7 +122,7 @@ def plot_thresholds(found: Evaluation, defences: Sequence[Defence], path: Path) 
 
 def plot_identities(found: Evaluation, names: Sequence[str], path: Path) -> None:
     """Per true person: clean accuracy, and adversarial accuracy with and without the defence."""
-    faces, answers = found.attacked["sharif"], found.attack_answers["sharif"]
+    faces, answers = found.attacked[OBLIVIOUS], found.attack_answers[OBLIVIOUS]
     defence = TUNED if TUNED in answers else PUBLISHED
     people = [label for label in range(len(names)) if (found.clean[1] == label).any() or (faces.labels == label).any()]
     figure, axes = plt.subplots(figsize=(8, 0.32 * len(people) + 1.5), layout="constrained")

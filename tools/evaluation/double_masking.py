@@ -11,12 +11,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Bools, Bytes, Floats, Labels
+from tools.evaluation.figures import DoubleMasking
 from tools.evaluation.measures import share
 
 #: (N, S, S, 3) uint8 RGB -> (N, K) probabilities.
@@ -82,7 +82,7 @@ def figures(
     *,
     patch: int,
     each: int = 4,
-) -> dict[str, Any]:
+) -> DoubleMasking:
     """Clean and attacked faces under double masking, and the certificate on the clean ones."""
     masks = covering_masks(clean.shape[1], patch, each)
     told, asked = double_masked(classify, clean, masks, fill)

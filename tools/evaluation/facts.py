@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from models.network.vgg16 import VGG16
 from models.recogniser import Recogniser
+from tools.common.report import Proportion
 from tools.evaluation.defences import BAND, TUNED, is_tuned
-from tools.evaluation.plan import Plan
+from tools.evaluation.figures import Figures
+from tools.evaluation.plan import Plan, scenarios
 
 
 def provenance(recogniser: Recogniser) -> str:
@@ -28,20 +30,37 @@ def missing_of(
         missing.append("hidden eye band (--full or --defence band)")
     elif band_model is None:
         missing.append("hidden eye band (no training folders: --fitted)")
-    if "strangers" in plan.attacks and strangers is None:
+    if strangers is None and any(scenarios()[name].strangers for name in plan.attacks):
         missing.append("strangers (no --strangers)")
     return missing
 
 
-def short(result: dict[str, Any]) -> dict[str, Any]:
+class ShortAttack(TypedDict):
+    accuracy: Proportion | None
+    targeted_success: Proportion | None
+    untargeted_success: Proportion | None
+
+
+class Short(TypedDict):
+    """What the log of looks at a test split keeps: by defence, and by attack and defence."""
+
+    clean: dict[str, Proportion]
+    attacks: dict[str, dict[str, ShortAttack]]
+
+
+def short(figures: Figures) -> Short:
     """The figures that the log of looks at a test split keeps."""
     return {
-        "clean": {name: figures["accuracy"] for name, figures in result["clean"].items()},
+        "clean": {name: one["accuracy"] for name, one in figures["clean"].items()},
         "attacks": {
             name: {
-                row: {key: figures[key] for key in ("accuracy", "targeted_success", "untargeted_success")}
-                for row, figures in attack["rows"].items()
+                defence: {
+                    "accuracy": one["accuracy"],
+                    "targeted_success": one["targeted_success"],
+                    "untargeted_success": one["untargeted_success"],
+                }
+                for defence, one in attack["rows"].items()
             }
-            for name, attack in result["attacks"].items()
+            for name, attack in figures["attacks"].items()
         },
     }

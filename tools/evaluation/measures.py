@@ -3,8 +3,7 @@ its n and the 95 % interval of Student's t. Denominators are written into the fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +11,24 @@ from scipy.stats import t as student
 
 from models.arrays import Bools, Floats, Labels
 from models.policy import Decision
-from tools.common.report import proportion
+from tools.common.report import OverPeople, Proportion, proportion
 from tools.crafting.attacked_faces import NOBODY
+from tools.evaluation.figures import AttackFigures, CleanFigures, Interval, Mean, States, WorstCase
 from tools.tuning.goodness import bootstrap
 
 Flags = npt.NDArray[np.bool_]
 
 
-def share(flags: Flags, among: Flags | None = None, *, people: Sequence[str] | None = None) -> dict[str, Any]:
+def share(flags: Flags, among: Flags | None = None, *, people: Sequence[str] | None = None) -> Proportion:
     """How many of ``among`` (all) are true; with ``people``, whose each face (N,) is, also ``over_people``."""
     counted = flags if among is None else flags[among]
     figure = proportion(int(counted.sum()), len(counted))
-    return figure if people is None else figure | {"over_people": over_people(flags, people)}
+    if people is not None:
+        figure["over_people"] = over_people(flags, people)
+    return figure
 
 
-def over_people(flags: Flags, people: Sequence[str], *, draws: int = 10_000) -> dict[str, Any]:
+def over_people(flags: Flags, people: Sequence[str], *, draws: int = 10_000) -> OverPeople:
     """``people`` (how many), ``low`` and ``high``: 95 % percentile interval of the share, people drawn anew.
 
     A few faces of few people are no independent draws: one lookalike decides. Seeded. Without an interval below two
@@ -41,7 +43,7 @@ def over_people(flags: Flags, people: Sequence[str], *, draws: int = 10_000) -> 
     return {"people": len(names), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
-def mean(values: npt.NDArray[np.floating]) -> dict[str, Any]:
+def mean(values: npt.NDArray[np.floating]) -> Mean:
     """``mean``, ``low``, ``high``, ``n``; without an interval below two values."""
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
@@ -55,7 +57,7 @@ def mean(values: npt.NDArray[np.floating]) -> dict[str, Any]:
     return {"mean": round(centre, 4), "low": round(centre - half, 4), "high": round(centre + half, 4), "n": n}
 
 
-def clean_figures(defended: Floats, labels: Labels, mask: Bools, threshold: float) -> dict[str, Any]:
+def clean_figures(defended: Floats, labels: Labels, mask: Bools, threshold: float) -> CleanFigures:
     """Faces that nobody attacked: (N, K) probabilities after the defence, masks (N, S, S)."""
     right, sure = defended.argmax(axis=1) == labels, defended.max(axis=1) >= threshold
     return {
@@ -67,7 +69,7 @@ def clean_figures(defended: Floats, labels: Labels, mask: Bools, threshold: floa
     }
 
 
-def attack_figures(raw: Floats, defended: Floats, labels: Labels, targets: Labels, threshold: float) -> dict[str, Any]:
+def attack_figures(raw: Floats, defended: Floats, labels: Labels, targets: Labels, threshold: float) -> AttackFigures:
     """Attacked faces: ``raw`` (N, K) is the undefended bundle's answer, ``defended`` that after the defence.
 
     Defence success is *target before, true name after*, once over all attacked faces (the article's 34 of
@@ -82,7 +84,8 @@ def attack_figures(raw: Floats, defended: Floats, labels: Labels, targets: Label
     fooled = before != labels if dodging else before == targets
     fooled_surely = fooled & (raw.max(axis=1) >= threshold)
     saved = fooled & right
-    figures: dict[str, Any] = {
+    everyone = np.arange(len(labels))
+    return {
         "n": len(labels),
         "accuracy": None if strangers else share(right),
         "targeted_success": None if dodging else share(named == targets),
@@ -95,27 +98,22 @@ def attack_figures(raw: Floats, defended: Floats, labels: Labels, targets: Label
         "untargeted_success_at_threshold": None if strangers else share(~right & sure),
         "defence_success_of_all_at_threshold": None if strangers else share(saved & sure),
         "defence_success_of_fooled_at_threshold": None if strangers else share(saved & sure, fooled_surely),
+        "confidence_real": None if strangers else mean(defended[everyone, labels]),
+        "confidence_target": None if dodging else mean(defended[everyone, targets]),
     }
-    everyone = np.arange(len(labels))
-    figures["confidence_real"] = None if strangers else mean(defended[everyone, labels])
-    figures["confidence_target"] = None if dodging else mean(defended[everyone, targets])
-    return figures
 
 
-def goodness(clean: dict[str, Any], attacked: dict[str, Any]) -> float | None:
+def goodness(clean: CleanFigures, attacked: AttackFigures) -> float | None:
     """From ``clean_figures`` and ``attack_figures`` of an impersonation: the mean of the confidence in the right name
     on clean faces, of that on attacked ones, and of one minus that in the target."""
-    terms = [figures and figures["mean"] for figures in (
-        clean["confidence_real"], attacked["confidence_real"], attacked["confidence_target"]
-    )]  # fmt: skip
-    if any(term is None for term in terms):
-        return None
-    return round((terms[0] + terms[1] + 1 - terms[2]) / 3, 4)
+    means = (clean["confidence_real"], attacked["confidence_real"], attacked["confidence_target"])
+    terms = [figure["mean"] for figure in means if figure is not None and figure["mean"] is not None]
+    return None if len(terms) < len(means) else round((terms[0] + terms[1] + 1 - terms[2]) / 3, 4)
 
 
 def goodness_interval(
     clean: Floats, clean_labels: Labels, attacked: Floats, labels: Labels, targets: Labels
-) -> dict[str, float] | None:
+) -> Interval | None:
     """``low`` and ``high``, 95 %, of the goodness that (N, K) and (M, K) probabilities after the defence give, faces
     drawn anew; None where it has no meaning."""
     if NOBODY in labels or NOBODY in targets:
@@ -134,7 +132,7 @@ def state_figures(
     *,
     lost: Flags | None = None,
     people: Sequence[str] | None = None,
-) -> dict[str, Any]:
+) -> States:
     """What the policy says of N faces; the parts add up to all of them.
 
     ``people`` (N,): whose faces they are, where an interval over people is wanted (strangers: they are few).
@@ -147,7 +145,7 @@ def state_figures(
     truth = [None if label == NOBODY else names[label] for label in labels]
     goal = [None if target == NOBODY else names[target] for target in targets]
 
-    def count(flags: list[bool]) -> dict[str, Any]:
+    def count(flags: list[bool]) -> Proportion:
         return share(np.array(flags, np.bool_) & ~gone, people=people)
 
     known = [decision.state == "known" for decision in decisions]
@@ -171,7 +169,7 @@ def state_figures(
     }
 
 
-def mask_figures(mask: Bools, region: Bools) -> dict[str, Any]:
+def mask_figures(mask: Bools, region: Bools) -> dict[str, Mean]:
     """The masks (N, S, S) against the accessory (S, S): means over the faces; precision of non-empty masks."""
     hit = (mask & region).sum(axis=(1, 2), dtype=np.float64)
     size, frame = mask.sum(axis=(1, 2), dtype=np.float64), float(region.sum())
@@ -184,7 +182,7 @@ def mask_figures(mask: Bools, region: Bools) -> dict[str, Any]:
     }
 
 
-def worst_case(successes: dict[str, Flags]) -> dict[str, Any]:
+def worst_case(successes: Mapping[str, Flags]) -> WorstCase:
     """Over attacks on the same pairs: the strongest one, and pairs that fall to any of them.
 
     Args:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +80,7 @@ def examples_of(recogniser: Recogniser, faces: Attacked, defence: Defence, count
     return found
 
 
-def markdown_page(title: str, facts: dict[str, Any], tables: Sequence[Table], curves: Sequence[Path]) -> str:
+def markdown_page(title: str, facts: Mapping[str, object], tables: Sequence[Table], curves: Sequence[Path]) -> str:
     """The tables under a heading; curves are linked."""
     parts = [f"# {title}", "", *(f"- {key}: {value}" for key, value in facts.items())]
     for table in tables:
@@ -93,7 +92,7 @@ def markdown_page(title: str, facts: dict[str, Any], tables: Sequence[Table], cu
 
 def html_page(
     title: str,
-    facts: dict[str, Any],
+    facts: Mapping[str, object],
     tables: Sequence[Table],
     curves: Sequence[Path],
     examples: Sequence[Example],

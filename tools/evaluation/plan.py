@@ -1,13 +1,13 @@
-"""How much is done: ten minutes' worth, or all of it."""
+"""How much is done: ten minutes' worth, or all of it; and the scenarios that there are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from models.errors import refuse_unknown
-from tools.attacks import ADAPTIVE
+from tools.attacks.registry import ATTACKS, OBLIVIOUS, Knowledge
 
-#: Other things worn, by the attack that makes them and their shape; like ``sharif`` they know no defence.
+#: Other things worn, by the oblivious attack that makes them and their shape.
 ACCESSORIES: dict[str, tuple[str, str]] = {
     "double": ("sharif", "double"),
     "slipped": ("sharif", "double_slipped"),
@@ -18,10 +18,55 @@ ACCESSORIES: dict[str, tuple[str, str]] = {
     "patch": ("lavan", "patch"),
     "forehead_patch": ("lavan", "forehead_patch"),
 }
-OBLIVIOUS = ("sharif", "dodge", "strangers", "pgd", "lavan", *ACCESSORIES)
-#: Attacks on the policy over zone views, by what they wear; "zones" wears what all others do.
-ZONE_ATTACKS = ("zones", "zones strangers", *(f"zones {name}" for name in ACCESSORIES))
-NAMES = (*OBLIVIOUS, *ADAPTIVE, *ZONE_ATTACKS)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An attack as the evaluation runs it: by whom, and wearing what.
+
+    Attributes:
+        name: what ``--attack`` and the results call it.
+        attack: its name in the table of attacks. shape: what is worn; None: what the command says.
+        strangers: people who are not enrolled attack. dodge: they want to be anybody else.
+        beside: the oblivious scenario with the same thing worn by the same people, which it is compared with.
+    """
+
+    name: str
+    attack: str
+    shape: str | None = None
+    strangers: bool = False
+    dodge: bool = False
+    beside: str = OBLIVIOUS
+
+    @property
+    def knows(self) -> Knowledge:
+        return ATTACKS[self.attack].knows
+
+    @property
+    def in_full(self) -> bool:
+        """Whether ``--full`` runs it: an attack may be left out alone and still make something worn."""
+        return self.name in ACCESSORIES or ATTACKS[self.attack].in_full
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is an oblivious attack on the same pairs as all others of this kind, so that they compare."""
+        return self.name == self.attack and self.knows == "recogniser"
+
+
+def scenarios() -> dict[str, Scenario]:
+    """Every scenario by its name, in the order in which they run."""
+    found: list[Scenario] = []
+    for name, spec in ATTACKS.items():
+        if spec.knows == "recogniser":
+            found.append(Scenario(name, name))
+        if name == OBLIVIOUS:
+            found += [Scenario("dodge", name, dodge=True), Scenario("strangers", name, strangers=True)]
+    found += [Scenario(name, attack, shape) for name, (attack, shape) in ACCESSORIES.items()]
+    found += [Scenario(name, name) for name, spec in ATTACKS.items() if spec.knows == "mask"]
+    for name in (name for name, spec in ATTACKS.items() if spec.knows == "policy"):
+        found += [Scenario(name, name), Scenario(f"{name} strangers", name, strangers=True, beside="strangers")]
+        found += [Scenario(f"{name} {worn}", name, shape, beside=worn) for worn, (_, shape) in ACCESSORIES.items()]
+    return {scenario.name: scenario for scenario in found}
 
 
 @dataclass(frozen=True)
@@ -30,8 +75,8 @@ class Plan:
 
     Attributes:
         clean: clean faces at most. pairs: impersonations of the oblivious attack. dodges: dodging attacks.
-        attacks: which of ``NAMES`` run.
-        adaptive_pairs, adaptive_steps: of each adaptive attack against the published and the tuned row.
+        attacks: which scenarios run, in their order.
+        adaptive_pairs, adaptive_steps: of each adaptive attack against the published and the tuned mask.
         accessory_pairs: impersonations with each of ``ACCESSORIES``.
         zone_pairs, zone_steps: of each attack on the policy over zone views (three restarts each).
         strongest: how many of the adaptive attacks run again with ``strongest_pairs`` and ``strongest_steps``.
@@ -56,13 +101,15 @@ class Plan:
     half_precision: bool = False
     device: str = "cpu"
 
-    @property
-    def adaptive(self) -> tuple[str, ...]:
-        return tuple(name for name in self.attacks if name in ADAPTIVE)
+    def chosen(self, knows: Knowledge) -> list[Scenario]:
+        """The scenarios of attacks that know so much."""
+        return [one for name, one in scenarios().items() if name in self.attacks and one.knows == knows]
 
-    @property
-    def on_zones(self) -> tuple[str, ...]:
-        return tuple(name for name in self.attacks if name in ZONE_ATTACKS)
+    def pairs_of(self, scenario: Scenario) -> int:
+        """How many pairs an oblivious scenario has."""
+        if scenario.dodge:
+            return self.dodges
+        return self.accessory_pairs if scenario.name in ACCESSORIES else self.pairs
 
 
 QUICK = Plan(
@@ -73,7 +120,7 @@ FULL = Plan(
     pairs=120,
     dodges=60,
     steps=300,
-    attacks=("sharif", "dodge", "strangers", "pgd", *ACCESSORIES, *ADAPTIVE, *ZONE_ATTACKS),
+    attacks=tuple(name for name, scenario in scenarios().items() if scenario.in_full),
     adaptive_pairs=40,
     adaptive_steps=150,
     strongest=2,
@@ -82,10 +129,11 @@ FULL = Plan(
 
 
 def checked_attacks(names: list[str]) -> tuple[str, ...]:
-    """The names in the order of ``NAMES``.
+    """The names in the order in which they run.
 
     Raises:
         BadInput: an unknown one.
     """
-    refuse_unknown("--attack", *names, known=NAMES)
-    return tuple(name for name in NAMES if name in names)
+    known = scenarios()
+    refuse_unknown("--attack", *names, known=known)
+    return tuple(name for name in known if name in names)

@@ -7,21 +7,20 @@ count of 60 gives it), so it stands without an interval. Its denominators are mi
 
 from __future__ import annotations
 
-from typing import Any
-
-from tools.common.report import proportion
+from tools.common.report import Proportion, proportion
 
 N = 60
 GOODNESS = 0.7768
 
-PUBLISHED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+_OF_UNKNOWN_N: Proportion = {"share": 0.982, "low": None, "high": None, "right": 0, "n": 0}
+PUBLISHED: dict[str, tuple[Proportion, Proportion]] = {
     "attack success": (proportion(51, N), proportion(13, N)),
     "adversarial accuracy": (proportion(8, N), proportion(36, N)),
-    "clean accuracy": ({"share": 0.982, "low": None, "high": None, "n": None}, proportion(56, N)),
-    "defence success (of all)": ({"share": None, "n": 0}, proportion(34, N)),
-    "adversarial accuracy at 0.8": ({"share": None, "n": 0}, proportion(32, N)),
-    "clean accuracy at 0.8": ({"share": None, "n": 0}, proportion(56, N)),
-    "attack success at 0.8": ({"share": None, "n": 0}, proportion(10, N)),
-    "defence success at 0.8 (of those that fooled)": ({"share": None, "n": 0}, proportion(28, 51)),
+    "clean accuracy": (_OF_UNKNOWN_N, proportion(56, N)),
+    "defence success (of all)": (proportion(0, 0), proportion(34, N)),
+    "adversarial accuracy at 0.8": (proportion(0, 0), proportion(32, N)),
+    "clean accuracy at 0.8": (proportion(0, 0), proportion(56, N)),
+    "attack success at 0.8": (proportion(0, 0), proportion(10, N)),
+    "defence success at 0.8 (of those that fooled)": (proportion(0, 0), proportion(28, 51)),
 }
 """Metric -> (before, after) the defence."""

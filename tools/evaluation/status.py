@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from tools.attacks.registry import ATTACKS
+from tools.common.report import Proportion
 from tools.crafting.attacked_faces import Attacked
 from tools.evaluation.defences import ZONES
+from tools.evaluation.figures import Figures, Status
+from tools.evaluation.measures import Flags
+from tools.evaluation.plan import Scenario
 
 FINISHED_SHARE, FINISHED_PAIRS = 0.9, 40
 GRADIENT_CHECK = "tests/tools/attacks/test_defended.py and test_guided_chain.py (finite differences)"
-QUERIES = "A7"  # takes no gradient
 CURVE_POINTS = 31
 
 
-def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None) -> dict[str, Any]:
+def status(faces: Attacked, succeeded: Flags, oblivious: Flags | None) -> Status:
     """Whether an adaptive attack may count: it breaks the row, or its loss curve and a check of its gradient
     are on record; and it does at least as well as the oblivious attack on the same pairs (None: that was not run).
 
@@ -28,7 +31,7 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
         at_least = int(succeeded[:n].sum()) >= int(oblivious[:n].sum())
     breaks = len(succeeded) >= FINISHED_PAIRS and float(succeeded.mean()) >= FINISHED_SHARE
     curve = mean_curve([record.get("loss_curve", []) for record in faces.records])
-    takes_gradients = faces.settings.attack != QUERIES
+    takes_gradients = ATTACKS[faces.settings.attack].takes_gradients
     recorded = len(curve) > 1
     return {
         "breaks_the_row": breaks,
@@ -39,21 +42,22 @@ def status(faces: Attacked, succeeded: np.ndarray, oblivious: np.ndarray | None)
     }
 
 
-def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] | None) -> dict[str, Any]:
+def on_record(faces: Attacked, known: Proportion, oblivious: Proportion | None) -> Status:
     """The status of an attack on the policy over zones: what its fixed views rule out takes no step at all, and
     where they leave the target the best of the start colours may do; both are counted.
 
     Its share of Known(target) is held against that of the oblivious attack with the same thing worn, where that was
     run: on other pairs, since each attack draws among the faces that its own bundle names rightly.
     """
-    at_least = None if oblivious is None else known["share"] >= oblivious["share"]
+    passed = known["share"] or 0.0
+    at_least = None if oblivious is None else passed >= (oblivious["share"] or 0.0)
     curves = [record.get("loss_curve", []) for record in faces.records]
     without_a_step = [record for record, curve in zip(faces.records, curves, strict=True) if len(curve) <= 1]
     won_at_once = sum(record.get("first_fooled", -1) == 0 for record in without_a_step)
     return {
         "ruled_out_by_fixed_views": len(without_a_step) - won_at_once,
         "won_without_a_step": won_at_once,
-        "breaks_the_row": len(faces) >= FINISHED_PAIRS and known["share"] >= FINISHED_SHARE,
+        "breaks_the_row": len(faces) >= FINISHED_PAIRS and passed >= FINISHED_SHARE,
         "at_least_as_good_as_A0": at_least,
         "loss_curve": mean_curve(curves),
         "gradient_check": "tests/tools/attacks/test_zone_policy.py",
@@ -61,9 +65,10 @@ def on_record(faces: Attacked, known: dict[str, Any], oblivious: dict[str, Any] 
     }
 
 
-def oblivious_to(worn: str, attacks: dict[str, Any]) -> dict[str, Any] | None:
-    """What the zones' row lets through of the oblivious attack with the same thing worn, or by strangers."""
-    found = attacks.get(worn or "sharif", {}).get("rows", {}).get(ZONES)
+def oblivious_to(scenario: Scenario, figures: Figures) -> Proportion | None:
+    """What the zones let through of the oblivious attack with the same thing worn, or by strangers."""
+    beside = figures["attacks"].get(scenario.beside)
+    found = None if beside is None else beside["rows"].get(ZONES)
     return None if found is None else found["states"]["known_target"]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-Figures = Mapping[str, Any]
+from tools.common.report import Proportion
+from tools.evaluation.figures import AttackFigures, Mean
+
+Figure = Proportion | Mean | None
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,34 @@ class Table:
         return f"{head}<div class=wide>{table}</div>"
 
 
-def shown(figure: Figures | None) -> str:
+def shown(figure: Figure) -> str:
     """``12 of 24: 50.0 % (31-69)``; a mean as ``0.123 (0.1-0.2, n 24)``; blank where there is none."""
-    if figure is None or not figure.get("n"):
-        return "" if figure is None or figure.get("share") is None else f"{100 * figure['share']:.1f} % (n unknown)"
+    if figure is None:
+        return ""
     if "mean" in figure:
-        if figure["low"] is None:
-            return f"{figure['mean']:.3f} (n {figure['n']})"
-        return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n {figure['n']})"
-    low, high = 100 * figure["low"], 100 * figure["high"]
-    return f"{figure['right']} of {figure['n']}: {100 * figure['share']:.1f} % ({low:.0f}-{high:.0f})"
+        return _mean(cast(Mean, figure))
+    share, low, high = figure["share"], figure["low"], figure["high"]
+    if share is None:
+        return ""
+    if low is None or high is None:
+        return f"{100 * share:.1f} % (n unknown)"
+    return f"{figure['right']} of {figure['n']}: {100 * share:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
 
 
-def goodness_shown(measured: Figures) -> str:
+def _mean(figure: Mean) -> str:
+    if figure["mean"] is None:
+        return ""
+    if figure["low"] is None:
+        return f"{figure['mean']:.3f} (n {figure['n']})"
+    return f"{figure['mean']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}, n {figure['n']})"
+
+
+def shown_of(figures: Mapping[str, object], keys: Iterable[str]) -> list[str]:
+    """A cell for each of these figures."""
+    return [shown(cast(Figure, figures[key])) for key in keys]
+
+
+def goodness_shown(measured: AttackFigures) -> str:
     """An attack's goodness with its interval; blank where there is none."""
     interval = measured["goodness_interval"]
     return "" if interval is None else f"{measured['goodness']:.4f} ({interval['low']:.3f}-{interval['high']:.3f})"

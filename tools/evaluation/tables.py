@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, cast
 
+from tools.attacks.registry import OBLIVIOUS
+from tools.common.report import Proportion
 from tools.evaluation.defences import NONE, PUBLISHED, TUNED, Defence
+from tools.evaluation.figures import Attacked, Certificates, DoubleMasking, Figures, WorstCase, ZoneCertificate
 from tools.evaluation.published import GOODNESS
 from tools.evaluation.published import PUBLISHED as ARTICLE
-from tools.evaluation.table import Figures, Table, goodness_shown, shown
+from tools.evaluation.table import Figure, Table, goodness_shown, shown, shown_of
+
+QuietKind = Literal["clean", "innocent", "wearers", "innocent_photographs"]
 
 
 def tables_of(figures: Figures, defences: Sequence[Defence], threshold: float) -> list[Table]:
     """All tables of an evaluation."""
-    tables = [_against_the_article(figures, threshold)] if _main(figures) else []
+    tables = [_against_the_article(figures, threshold)] if OBLIVIOUS in figures["attacks"] else []
     tables.append(_clean(figures, defences, threshold))
     for name, attack in figures["attacks"].items():
-        if " on " not in name:
+        if attack["against"] is None:
             tables += [_attack(name, attack, figures, defences, threshold), _states(name, attack, defences)]
             tables.append(_masks(name, attack, defences))
-    adaptive = {name: attack for name, attack in figures["attacks"].items() if " on " in name}
+    adaptive = {name: attack for name, attack in figures["attacks"].items() if attack["against"] is not None}
     if adaptive:
         tables.append(_adaptive(adaptive, threshold))
     if figures["worst_case"]:
@@ -34,16 +39,15 @@ def tables_of(figures: Figures, defences: Sequence[Defence], threshold: float) -
 
 def _policies(figures: Figures, defences: Sequence[Defence]) -> Table:
     keys = ("known_true", "suspected_attack", "unknown")
-    kinds = [kind for kind in ("clean", "innocent", "wearers", "innocent_photographs") if kind in figures]
+    groups: tuple[QuietKind, ...] = ("clean", "innocent", "wearers", "innocent_photographs")
+    kinds = [kind for kind in groups if kind in figures]
     table = []
     for defence in defences:
-        quiet = [shown(figures[kind][defence.name]["states"][key]) for kind in kinds for key in keys]
-        table.append([defence.title, *quiet])
+        cells = [cell for kind in kinds for cell in shown_of(figures[kind][defence.name]["states"], keys)]
+        if "strangers" in figures:
+            cells += shown_of(figures["strangers"][defence.name]["states"], ("known_other", *keys[1:]))
+        table.append([defence.title, *cells])
     columns = ["defence"]
-    if "strangers" in figures:
-        keys = ("known_other", "suspected_attack", "unknown")
-        table = [[*cells, *(shown(figures["strangers"][defence.name]["states"][key]) for key in keys)]
-                 for defence, cells in zip(defences, table, strict=True)]  # fmt: skip
     words = ("Known(true)", "alarm", "Unknown")
     columns += [f"{kind.replace('_', ', ')}: {word}" for kind in kinds for word in words]
     columns += [f"strangers: {word}" for word in ("Known(anybody)", "alarm", "Unknown") if "strangers" in figures]
@@ -62,13 +66,20 @@ def _policies(figures: Figures, defences: Sequence[Defence]) -> Table:
     return Table("Verdicts without an attack", note, columns, table)
 
 
-def _certificates(found: Figures) -> Table:
-    groups = [("", found), *([(" by strangers", found["strangers"])] if "strangers" in found else [])]
-    kinds = [(f"no impersonation{who}", "no_impersonation", of) for who, of in groups]
+def _certificates(found: Certificates) -> Table:
+    groups: list[tuple[str, Certificates]] = [("", found)]
+    if "strangers" in found:
+        groups.append((" by strangers", found["strangers"]))
+    kinds: list[tuple[str, str, ZoneCertificate]] = [
+        (f"no impersonation{who}", "no_impersonation", of) for who, of in groups
+    ]
     kinds.append(("identity", "identity", found))
     for who, of in groups:
         kinds += [(f"{one['zone']}: no impersonation{who}", "no_impersonation", one) for one in of["further"]]
-    table = [[title, shown(of[key]), *(shown(one[key]) for one in of["jitters"].values())] for title, key, of in kinds]
+    table = [
+        [title, *shown_of(of, [key]), *(cell for one in of["jitters"].values() for cell in shown_of(one, [key]))]
+        for title, key, of in kinds
+    ]
     table.append(["final name", shown(found["last_word"]), *("" for _ in found["jitters"])])
     reach = "; ".join(
         f"{name}: {one['shift of 224']:.1f} pixels of 224, {one['degrees']:g} degrees, {100 * one['scale']:.0f} %"
@@ -87,55 +98,49 @@ def _certificates(found: Figures) -> Table:
     )
 
 
-def _double_masking(found: Figures) -> Table:
+def _double_masking(found: DoubleMasking) -> Table:
     columns = ["clean accuracy", "certified", "accuracy under the patch", "targeted success", "forwards per face"]
     keys = ("clean_accuracy", "certified", "attacked_accuracy", "targeted_success")
-    defence = [*(shown(found[key]) for key in keys), str(found["forwards_per_face"])]
+    row = [*shown_of(found, keys), str(found["forwards_per_face"])]
     note = (
         f"{found['masks']} masks over every place of a patch of {found['patch']} pixels; certified: right under every"
         " two of them, so right whatever such a patch shows anywhere, given the crop (Xiang et al. 2022)."
     )
-    return Table("Double masking, on a sample", note, columns, [defence])
-
-
-def _main(figures: Figures) -> Figures | None:
-    found: Figures | None = figures["attacks"].get("sharif")
-    return found
+    return Table("Double masking, on a sample", note, columns, [row])
 
 
 def _against_the_article(figures: Figures, threshold: float) -> Table:
-    main = _main(figures)
-    assert main is not None
-    ours = [name for name in (NONE, PUBLISHED, TUNED) if name in main["rows"]]
-    metrics: list[tuple[str, str, Callable[[str], Any]]] = [
-        ("attack success", "attack success", lambda defence: main["rows"][defence]["targeted_success"]),
-        ("adversarial accuracy", "adversarial accuracy", lambda defence: main["rows"][defence]["accuracy"]),
-        ("clean accuracy", "clean accuracy", lambda defence: figures["clean"][defence]["accuracy"]),
+    main = figures["attacks"][OBLIVIOUS]["rows"]
+    ours = [name for name in (NONE, PUBLISHED, TUNED) if name in main]
+    metrics: list[tuple[str, str, Callable[[str], Proportion | None]]] = [
+        ("attack success", "attack success", lambda name: main[name]["targeted_success"]),
+        ("adversarial accuracy", "adversarial accuracy", lambda name: main[name]["accuracy"]),
+        ("clean accuracy", "clean accuracy", lambda name: figures["clean"][name]["accuracy"]),
         ("defence success (of all)", "defence success (target before, true after), of all attacked",
-         lambda defence: main["rows"][defence]["defence_success_of_all"]),
+         lambda name: main[name]["defence_success_of_all"]),
         ("", "defence success, of those that had fooled the undefended bundle",
-         lambda defence: main["rows"][defence]["defence_success_of_fooled"]),
+         lambda name: main[name]["defence_success_of_fooled"]),
         ("adversarial accuracy at 0.8", f"adversarial accuracy at confidence {threshold:g}",
-         lambda defence: main["rows"][defence]["accuracy_at_threshold"]),
+         lambda name: main[name]["accuracy_at_threshold"]),
         ("clean accuracy at 0.8", f"clean accuracy at confidence {threshold:g}",
-         lambda defence: figures["clean"][defence]["accuracy_at_threshold"]),
+         lambda name: figures["clean"][name]["accuracy_at_threshold"]),
         ("attack success at 0.8", f"attack success at confidence {threshold:g}",
-         lambda defence: main["rows"][defence]["targeted_success_at_threshold"]),
+         lambda name: main[name]["targeted_success_at_threshold"]),
         ("defence success at 0.8 (of those that fooled)",
          f"defence success at confidence {threshold:g}, of those that had fooled it so confidently",
-         lambda defence: main["rows"][defence]["defence_success_of_fooled_at_threshold"]),
+         lambda name: main[name]["defence_success_of_fooled_at_threshold"]),
     ]  # fmt: skip
     table = []
     for key, words, figure in metrics:
         before, after = ARTICLE.get(key, (None, None))
-        cells = ["" if defence == NONE and "defence" in words else shown(figure(defence)) for defence in ours]
+        cells = ["" if name == NONE and "defence" in words else shown(figure(name)) for name in ours]
         table.append([words, shown(before), shown(after), *cells])
-    table.append(["goodness", "", f"{GOODNESS}", *(goodness_shown(main["rows"][defence]) for defence in ours)])
+    table.append(["goodness", "", f"{GOODNESS}", *(goodness_shown(main[name]) for name in ours)])
     return Table(
         "Beside the published table",
         "Oblivious attacker (Sharif et al. 2016). The article's counts are inferred from its percentages (n = 60);"
         " brackets are 95 % Wilson intervals; its people, images and recogniser are not ours.",
-        ["", "article, before", "article, after", *(f"ours, {defence}" for defence in ours)],
+        ["", "article, before", "article, after", *(f"ours, {name}" for name in ours)],
         table,
     )
 
@@ -144,7 +149,7 @@ def _clean(figures: Figures, defences: Sequence[Defence], threshold: float) -> T
     table = []
     for defence in defences:
         clean, innocent = figures["clean"][defence.name], figures["innocent"][defence.name]
-        cells = [clean["accuracy"], clean["accuracy_at_threshold"], clean["abstained_at_threshold"]]
+        cells: list[Figure] = [clean["accuracy"], clean["accuracy_at_threshold"], clean["abstained_at_threshold"]]
         cells += [clean["states"]["suspected_attack"], innocent["accuracy"]]
         cells += [innocent["accuracy_at_threshold"], innocent["states"]["suspected_attack"], clean["masked"]]
         table.append([defence.title, *map(shown, cells), f"{figures['milliseconds'][defence.name]:.1f}"])
@@ -160,7 +165,7 @@ def _clean(figures: Figures, defences: Sequence[Defence], threshold: float) -> T
     return Table("Clean faces and innocent glasses", note, columns, table)
 
 
-def _attack(name: str, attack: Figures, figures: Figures, defences: Sequence[Defence], threshold: float) -> Table:
+def _attack(name: str, attack: Attacked, figures: Figures, defences: Sequence[Defence], threshold: float) -> Table:
     keys = ["accuracy", "targeted_success", "untargeted_success"]
     keys += ["defence_success_of_all", "defence_success_of_fooled"]
     late = [f"{key}_at_threshold" for key in ("accuracy", "targeted_success", "untargeted_success", "abstained")]
@@ -168,7 +173,8 @@ def _attack(name: str, attack: Figures, figures: Figures, defences: Sequence[Def
     table = []
     for defence in defences:
         measured = attack["rows"][defence.name]
-        cells = ["" if defence.name == NONE and "defence" in key else shown(measured[key]) for key in (*keys, *late)]
+        every = zip((*keys, *late), shown_of(measured, (*keys, *late)), strict=True)
+        cells = ["" if defence.name == NONE and "defence" in key else cell for key, cell in every]
         table.append([defence.title, *cells, goodness_shown(measured)])
     at = f"at {threshold:g}"
     columns = ["defence", "adversarial accuracy", "targeted success", "untargeted success"]
@@ -184,12 +190,10 @@ def _attack(name: str, attack: Figures, figures: Figures, defences: Sequence[Def
     return Table(f"Oblivious attack: {name}", note, columns, table)
 
 
-def _states(name: str, attack: Figures, defences: Sequence[Defence]) -> Table:
+def _states(name: str, attack: Attacked, defences: Sequence[Defence]) -> Table:
     keys = ["known_true", "known_other", "known_target", "suspected_attack", "likely_true", "likely_other"]
     keys += ["right_name_told", "unknown", "no_face_found"]
-    table = [
-        [defence.title, *(shown(attack["rows"][defence.name]["states"][key]) for key in keys)] for defence in defences
-    ]
+    table = [[one.title, *shown_of(attack["rows"][one.name]["states"], keys)] for one in defences]
     columns = ["defence", "Known(true)", "Known(other)", "of these Known(target)", "SuspectedAttack"]
     columns += ["of these likely = true", "likely = other", "right name told", "Unknown", "no face found"]
     note = (
@@ -209,20 +213,17 @@ def _states(name: str, attack: Figures, defences: Sequence[Defence]) -> Table:
     return Table(f"Verdicts under {name}", note, columns, table)
 
 
-def _masks(name: str, attack: Figures, defences: Sequence[Defence]) -> Table:
+def _masks(name: str, attack: Attacked, defences: Sequence[Defence]) -> Table:
     keys = ["recall", "precision", "iou", "masked"]
-    table = [
-        [defence.title, *(shown(attack["rows"][defence.name]["mask"][key]) for key in keys)]
-        for defence in defences
-        if defence.name != NONE
-    ]
+    masked = [one for one in defences if one.name != NONE]
+    table = [[one.title, *shown_of(attack["rows"][one.name]["mask"], keys)] for one in masked]
     columns = ["defence", "frame hidden (recall)", "mask on frame (precision)", "IoU", "share masked"]
     return Table(
         f"Masks under {name}", "Means over the faces with 95 % intervals; precision of non-empty masks.", columns, table
     )
 
 
-def _adaptive(attacks: Figures, threshold: float) -> Table:
+def _adaptive(attacks: Mapping[str, Attacked], threshold: float) -> Table:
     columns = ["attack", "pairs x steps", "targeted success", f"at {threshold:g}", f"abstained at {threshold:g}"]
     columns += ["Known(target) by the policy", "adversarial accuracy", "defence success, of those that had fooled it"]
     columns += ["goodness", "remark"]
@@ -230,20 +231,21 @@ def _adaptive(attacks: Figures, threshold: float) -> Table:
     keys += ["accuracy", "defence_success_of_fooled"]
     table = []
     for name, attack in attacks.items():
-        row_name = name.split(" on ")[1].split(",")[0]
         state, begin = attack["status"], [name, f"{attack['n']} x {attack['settings']['steps']}"]
         if not state["shown"]:
             weaker = state["at_least_as_good_as_A0"] is False
             remark = "unfinished: " + ("weaker than the oblivious attack" if weaker else "no loss curve")
             table.append([*begin, *[""] * (len(keys) + 1), remark])
             continue
-        measured = attack["rows"][row_name]
+        against = attack["against"]
+        assert against is not None
+        measured = attack["rows"][against]
         curve = state["loss_curve"]
         fell = f"loss {curve[0]:.2f} to {curve[-1]:.2f}" if len(curve) > 1 else ""
         remark = "breaks at least 90 %" if state["breaks_the_row"] else fell
         if state["at_least_as_good_as_A0"] is None:
             remark += "; not compared with the oblivious attack, which was not run"
-        cells = [shown((measured | measured["states"])[key]) for key in keys]
+        cells = shown_of({**measured, **measured["states"]}, keys)
         table.append([*begin, *cells, goodness_shown(measured), remark])
     note = (
         "The attacker knows the defence and its parameters. An attack that is weaker than the oblivious one on the"
@@ -253,14 +255,13 @@ def _adaptive(attacks: Figures, threshold: float) -> Table:
     return Table("Adaptive attacks", note, columns, table)
 
 
-def _worst(cases: Figures) -> Table:
+def _worst(cases: Mapping[str, WorstCase | dict[str, Proportion]]) -> Table:
     table = []
     for name, case in cases.items():
         if "strongest" in case:
-            table.append(
-                [name, case["strongest"], shown(case["strongest_success"]), shown(case["any_attack_success"]),
-                 ", ".join(case["attacks"])]
-            )  # fmt: skip
+            found = cast(WorstCase, case)
+            worst = [shown(found["strongest_success"]), shown(found["any_attack_success"])]
+            table.append([name, found["strongest"], *worst, ", ".join(found["attacks"])])
         else:
             table += [[name, kind, shown(figure), "", kind] for kind, figure in case.items()]
     columns = ["defence", "strongest attack", "its targeted success", "pairs that fall to any of them", "attacks"]

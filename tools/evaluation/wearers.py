@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from models.errors import BadInput
 from tools.faces.people import People
 
@@ -22,4 +24,4 @@ def wearers(people: People, file: Path) -> People:
     chosen = [place for place, picture in enumerate(people.pictures) if picture in listed]
     if not chosen:
         raise BadInput(f"--wearers {file}: none of its pictures is among these crops; its lines are person/file")
-    return people.subset(chosen)
+    return people.subset(np.array(chosen, np.int64))

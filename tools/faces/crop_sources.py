@@ -66,7 +66,8 @@ def drawn(
         allowed = [place for place, name in enumerate(source.people) if name.casefold() not in left_out]
         for chosen in spread([source.people[place] for place in allowed], wanted, random):
             place = allowed[chosen]
-            crops.append(cv2.resize(source.read(place), (size, size), interpolation=cv2.INTER_AREA))
+            small = cv2.resize(source.read(place), (size, size), interpolation=cv2.INTER_AREA)
+            crops.append(np.asarray(small, dtype=np.uint8))
             names.append(source.people[place])
     if len(crops) < count:
         raise BadInput(

@@ -6,12 +6,9 @@ import base64
 import datetime
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from models.errors import BadInput
 from models.recogniser import Recogniser
@@ -96,7 +93,7 @@ def fingerprints(people: People) -> str:
 
 def _prints(people: People) -> list[tuple[bytes, bytes]]:
     """Of each picture the photograph's print, empty where it is unknown, and the crop's."""
-    crops = [hashlib.sha256(np.ascontiguousarray(crop)).digest()[:_PRINT] for crop in people.crops]
+    crops = [hashlib.sha256(crop.tobytes()).digest()[:_PRINT] for crop in people.crops]
     return [(bytes.fromhex(one)[:_PRINT], crop) for one, crop in zip(people.photographs, crops, strict=True)]
 
 
@@ -139,7 +136,7 @@ def _half(left: Sequence[int], names: Sequence[str], half: Half, found_with: set
     return [p for p in left if not any(set(names[p].split()) <= one or one <= set(names[p].split()) for one in taken)]
 
 
-def log_look(log: Path, result: dict[str, Any], *, command: str) -> None:
+def log_look(log: Path, result: Mapping[str, object], *, command: str) -> None:
     """Append one line: date, commit, command, result.
 
     Args:

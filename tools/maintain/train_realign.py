@@ -109,6 +109,7 @@ def exported(net: RealignNet) -> bytes:
     for number, layer in enumerate(net):
         name = f"layer{number}" if number < len(net) - 1 else "displacement"
         if isinstance(layer, nn.Conv2d | nn.Linear):
+            assert layer.bias is not None
             inputs = [value, weight(f"{name}.weight", layer.weight), weight(f"{name}.bias", layer.bias)]
             if isinstance(layer, nn.Conv2d):
                 value = node("Conv", inputs, name, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
@@ -148,7 +149,7 @@ def train_net(crops: torch.Tensor, *, steps: int, batch: int, seed: int) -> Real
         x = augment.sharpness(augment.light(x, generator), generator)
         loss = F.smooth_l1_loss(net(seen(x)), wanted, beta=0.25)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
     return net.eval()

@@ -24,7 +24,7 @@ from tools.faces.crop_sources import CropSource, open_source
 SIDE = 128  # of the crops that are kept for training: room for shifts
 
 
-def distil_trunk(
+def distil_trunk(  # noqa: PLR0913 - a command's options
     packs: Annotated[list[Path], typer.Argument(help=".npz of packed crops with the teachers' vectors (`teacher`).")],
     start: Annotated[Path, typer.Option(help="What embeds faces today: the .npz of a training, or a bundle's folder.")],
     out: Annotated[Path, typer.Option(help="The network's file (.npz); tools.train gallery makes a bundle of it.")],

@@ -156,7 +156,7 @@ def temperature_for(gallery: Gallery, cohort: Floats, found: Embedded) -> float:
     faces = np.concatenate([found.held, found.strangers])[:, 0]
     labels = np.concatenate([found.held_labels, np.full(len(found.strangers), -1, np.int64)])
     if len(faces) == 0:
-        return EmbeddingInfo.model_fields["temperature"].default
+        return float(EmbeddingInfo.model_fields["temperature"].default)
     return round(fitted_temperature(Matcher(gallery, cohort, 1.0).logits(faces), labels, len(gallery)), 4)
 
 

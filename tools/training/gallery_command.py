@@ -19,7 +19,7 @@ from tools.faces.people import read_people
 from tools.training.gallery_bundle import GalleryJob, gallery_bundle
 
 
-def gallery(
+def gallery(  # noqa: PLR0913 - a command's options
     data: Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")],
     network: Annotated[Path, typer.Option(help="What embeds faces: the .npz of a training, or a bundle's folder.")],
     cohort: Annotated[

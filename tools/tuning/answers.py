@@ -15,7 +15,8 @@ from models.errors import BadInput
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask
 from realtime.system.command_line import write_whole
-from tools.crafting.attacked_faces import NOBODY, Tick, with_parameters
+from tools.common.progress import Tick
+from tools.crafting.attacked_faces import NOBODY, with_parameters
 from tools.tuning.goodness import Outcomes
 from tools.tuning.masks import mask_key, masks_of, representatives
 

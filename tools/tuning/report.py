@@ -17,7 +17,7 @@ from models.saliency_mask import MaskParameters
 from tools.common.report import percent, save_figure
 from tools.tuning.goodness import Terms
 from tools.tuning.grid import Axes
-from tools.tuning.search import Found, Measured
+from tools.tuning.search import Found, Measured, Row
 
 OBJECTIVES = {
     "goodness": "goodness",
@@ -27,7 +27,7 @@ OBJECTIVES = {
 }
 
 
-def rows_of(found: Found, published: MaskParameters, own: MaskParameters) -> dict[str, dict[str, Any]]:
+def rows_of(found: Found, published: MaskParameters, own: MaskParameters) -> dict[str, Row]:
     """The table as the article has it: the best for each objective and for goodness, then the runner-up, the
     published values scaled and the bundle's own before."""
     fine = found.fine
@@ -41,7 +41,7 @@ def rows_of(found: Found, published: MaskParameters, own: MaskParameters) -> dic
     return {name: fine.row(index) for name, index in rows.items()}
 
 
-def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
+def markdown(rows: Mapping[str, Row]) -> str:
     """The rows as a table; n stands once per share."""
     head = "| | mu | n | phi | percentile | fill | AC(clean, real) | AC(adv, real) | AC(adv, target) | goodness"
     head += " | clean accuracy | adversarial accuracy | attack success | masked on clean |"
@@ -49,8 +49,10 @@ def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
     for name, row in rows.items():
         p = row["parameters"]
         cells = [name, f"{p['threshold']:g}", p["iterations"], p["min_area"], f"{p['percentile']:g}", p["fill"]]
-        cells += [f"{row[key]:.4f}" for key in ("clean_real", "adversarial_real", "adversarial_target", "goodness")]
-        cells += [percent(row[key]) for key in ("clean_accuracy", "adversarial_accuracy", "attack_success")]
+        terms = (row["clean_real"], row["adversarial_real"], row["adversarial_target"], row["goodness"])
+        cells += [f"{term:.4f}" for term in terms]
+        shares = (row["clean_accuracy"], row["adversarial_accuracy"], row["attack_success"])
+        cells += [percent(share) for share in shares]
         cells.append(f"{100 * row['masked_on_clean']:.1f} %")
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from models.arrays import Bytes, Labels
 from models.saliency_mask import MaskParameters
-from tools.common.report import proportion
-from tools.crafting.attacked_faces import Tick
+from tools.common.progress import Tick
+from tools.common.report import Proportion, proportion
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of
 from tools.tuning.grid import Axes, in_words, inpainted, with_others
@@ -38,6 +38,22 @@ class Faces:
             self.labels[:count],
             self.targets[:count],
         )
+
+
+class Row(TypedDict):
+    """One combination in figures; every share with its n and interval."""
+
+    parameters: dict[str, object]
+    clean_real: float
+    adversarial_real: float
+    adversarial_target: float
+    goodness: float
+    n_clean: int
+    n_adversarial: int
+    clean_accuracy: Proportion
+    adversarial_accuracy: Proportion
+    attack_success: Proportion
+    masked_on_clean: float
 
 
 @dataclass(frozen=True)
@@ -83,14 +99,17 @@ class Measured:
             "goodness": self.order()[0],
         }
 
-    def row(self, index: int) -> dict[str, Any]:
-        """One combination in figures; every share with its n and interval."""
+    def row(self, index: int) -> Row:
+        """One combination in figures."""
         right = self.clean.best[index] == self.faces.clean_labels
         after = self.adversarial.best[index]
-        n, m = len(right), len(after)
+        n, m, terms = len(right), len(after), self.terms[index]
         return {
             "parameters": asdict(self.combinations[index]),
-            **self.terms[index].rounded(),
+            "clean_real": round(terms.clean_real, 4),
+            "adversarial_real": round(terms.adversarial_real, 4),
+            "adversarial_target": round(terms.adversarial_target, 4),
+            "goodness": round(terms.goodness, 4),
             "n_clean": n,
             "n_adversarial": m,
             "clean_accuracy": proportion(int(right.sum()), n),

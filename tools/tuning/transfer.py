@@ -10,8 +10,9 @@ import numpy as np
 
 from models.arrays import Bytes, Labels
 from models.saliency_mask import MaskParameters
+from tools.common.progress import Tick
 from tools.common.report import proportion
-from tools.crafting.attacked_faces import Attacked, Tick
+from tools.crafting.attacked_faces import Attacked
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import terms_of
 from tools.tuning.grid import in_words

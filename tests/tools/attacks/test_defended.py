@@ -12,9 +12,10 @@ from tiny_nets import convolutional, named, other_classes, pictures
 
 from models.network.guided_backprop import guided_backprop
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask, scale_saliency
-from tools.attacks import ADAPTIVE, FrozenMask, MaskDefence, Sharif
+from tools.attacks import FrozenMask, MaskDefence, Sharif
 from tools.attacks.batch import frozen, to_levels
 from tools.attacks.defended import region_mean
+from tools.attacks.registry import ATTACKS
 from tools.attacks.remembered import Remembered
 
 SIZE = 12
@@ -22,6 +23,8 @@ PARAMETERS = MaskParameters(threshold=0.6, iterations=1, min_area=3, percentile=
 DEFENCE = MaskDefence(PARAMETERS, (124, 117, 104))
 FRAME = np.zeros((SIZE, SIZE), bool)
 FRAME[3:7, 1:11] = True
+#: The attacks that know the mask, by name.
+ADAPTIVE = {name: spec.kind for name, spec in ATTACKS.items() if spec.knows == "mask"}
 #: loss that a change of the pixels is compared by, and which masks it holds still, differ by attack
 DIFFERENTIABLE = [name for name in ADAPTIVE if name not in ("A6", "A7")]
 

@@ -67,7 +67,7 @@ def test_every_way_sees_the_same_frames_round_by_round(demo: DemoScene, monkeypa
     clock = [0.0]
     monkeypatch.setattr(against.time, "perf_counter", lambda: clock[0])
     seen: dict[str, list[int]] = {"a": [], "b": []}
-    nobody = Decision("unknown", None, None, None, 0.0, "")
+    nobody = Decision.unknown("", 0.0)
 
     def way(name: str, decisions: int):  # type: ignore[no-untyped-def]
         def decide(frame: Frame) -> list[Decision]:

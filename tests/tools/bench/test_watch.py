@@ -24,7 +24,7 @@ def test_a_watch_counts_new_pictures_and_decisions_within_its_window(monkeypatch
     monkeypatch.setattr(watch.time, "monotonic", lambda: now)
     seen = watch.Watch(warm_up=1.0, seconds=2.0)
     picture = np.zeros((2, 2, 3), np.uint8)
-    known = Decision("known", "Ada", None, None, 0.9, "")
+    known = Decision.known("Ada", 0.9)
     masked, bare = (
         CropEvidence(("Ada",), *(np.zeros(1, np.float32),) * 2, mask, picture, np.zeros(1, np.float32), picture, ())  # type: ignore[arg-type]
         for mask in (np.ones((2, 2), bool), np.zeros((2, 2), bool))

@@ -9,8 +9,8 @@ from small_people import crops, write_people
 
 from models.crop.wearables import frame_mask
 from models.policy import Policy
+from tools.attacks.settings import Settings
 from tools.crafting.attacked_faces import attacked_faces, with_nearest_targets
-from tools.crafting.job import Settings
 from tools.crafting.pairs import STRANGER, Pair
 from tools.faces.people import read_people
 

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm, ttest_1samp
 
 from models.policy import Decision, Policy
+from tools.attacks.settings import Settings
 from tools.crafting.attacked_faces import NOBODY, Attacked
-from tools.crafting.job import Settings
 from tools.evaluation.answered import Answered
 from tools.evaluation.curves import fooled, success_by_iteration
 from tools.evaluation.defences import Defence
@@ -130,10 +130,10 @@ def test_a_dodge_and_a_stranger_leave_blank_what_has_no_meaning():
 
 def test_the_verdicts_of_a_dodge_add_up_to_all_faces():
     def known(name: str) -> Decision:
-        return Decision("known", name, None, None, 0.9, "")
+        return Decision.known(name, 0.9)
 
-    unknown = Decision("unknown", None, None, None, 0.3, "stranger")
-    attack = Decision("suspected_attack", None, "c", "a", 0.9, "")
+    unknown = Decision.unknown("stranger", 0.3)
+    attack = Decision.suspected("c", 0.9, likely="a")
     decisions = [known("a"), known("b"), attack, unknown, known("c"), attack]
     labels, targets = np.array([0, 0, 0, 0, 0, 1]), np.array([2] * 6)
     lost = np.array([False, False, False, False, True, False])

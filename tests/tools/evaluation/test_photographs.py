@@ -11,8 +11,8 @@ from realtime.faces.detect import MtcnnDetector
 from realtime.people.crops import crop_of
 from realtime.types import DetectedFace
 from tools.attacks.batch import MASK_LEVEL
+from tools.attacks.settings import Settings
 from tools.crafting.attacked_faces import Attacked
-from tools.crafting.job import Settings
 from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
 
 SIZE = 112
