@@ -101,7 +101,7 @@ def demo(
 
 
 @app.command(name="run")
-def run_sources(
+def run_sources(  # noqa: PLR0913 - a command's options
     source: Annotated[
         str | None, typer.Option("--source", help="0 (webcam), rtsp://user:pass@host/stream, http(s)://, or a file.")
     ] = None,

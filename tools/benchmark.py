@@ -1,4 +1,4 @@
-"""Measures: ``python -m tools.benchmark [--what decision|live|detect|soak|profile] [--against naive] [--source ...]``.
+"""Measures: ``python -m tools.benchmark [--what decision|live|time|...] [--against naive] [--source ...]``.
 
 Without ``--what`` it runs one source and prints its rates and stage times.
 """
@@ -33,6 +33,15 @@ class What(StrEnum):
     detect = "detect"
     soak = "soak"
     profile = "profile"
+    time = "time"
+
+
+class Mode(StrEnum):
+    """How the clips of faces that change are run."""
+
+    live = "live"
+    paced = "paced"
+    every_frame = "every frame"
 
 
 class Against(StrEnum):
@@ -62,6 +71,11 @@ def benchmark(  # noqa: PLR0913 - a command's options
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Time: a folder of pictures per known person.")] = None,
+    strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
+    mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
+    only: Annotated[str, typer.Option(help="Time: clips whose name holds this.")] = "",
+    decision_ms: Annotated[float, typer.Option(min=1, max=5000, help="Time, paced: of a decision.")] = 120.0,
     plain: Annotated[bool, typer.Option("--plain", help="Live: keep no events and serve no page.")] = False,
     json_file: cli.JsonFile = None,
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
@@ -74,6 +88,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     asked = Asked(
         *(source, config, bundle, engine or (), size or (), batch or (), zone or (), faces or (), cameras or ()),
         *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, plain),
+        *(people, strangers, [one.value for one in mode or Mode], only, decision_ms),
     )
     results, outcome = measured(kind, asked)
     cli.write_json(json_file, outcome)

@@ -37,7 +37,7 @@ EventsFolder = Annotated[Path | None, typer.Option("--events", help="The folder 
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913 - a command's options
     name: Annotated[str, typer.Argument(help="What the person is called.")],
     sources: Annotated[
         list[str], typer.Argument(help="Pictures, folders of them, videos, a webcam (0), rtsp://... addresses.")

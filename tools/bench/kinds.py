@@ -40,6 +40,11 @@ class Asked:
     inference: int
     yunet: Path | None
     plain: bool
+    people: Path | None
+    strangers: Path | None
+    modes: Sequence[str]
+    only: str
+    decision_ms: float
 
     @property
     def published(self) -> Bundle:
@@ -149,6 +154,18 @@ def _live(asked: Asked, folder: Path) -> Any:
     return live.measure(live.cases_of(asked.faces, asked.cameras, like))
 
 
+def _time(asked: Asked, folder: Path) -> Any:
+    from tools.bench import time
+
+    if asked.people is None or asked.strangers is None:
+        raise BadInput("--what time makes its clips from pictures: give --people and --strangers")
+    modes = [time.MODES[one] for one in asked.modes]
+    engine, threads = asked.one_engine, asked.threads
+    return time.measure(
+        time.Plan(asked.people, asked.strangers, asked.bundle, engine, threads, asked.only, modes, asked.decision_ms)
+    )
+
+
 def _run(asked: Asked, folder: Path) -> Any:
     from tools.bench import single_run
 
@@ -188,5 +205,10 @@ KINDS: Final[dict[str, Kind]] = {
         _uses("what", "source", "config", "bundle", "engine", "threads", "faces", "cameras", "seconds", "plain"),
         _live,
         tables.live_table,
+    ),
+    "time": Kind(
+        _uses("what", "people", "strangers", "bundle", "engine", "threads", "mode", "only", "decision_ms"),
+        _time,
+        tables.time_table,
     ),
 }
