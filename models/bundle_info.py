@@ -86,7 +86,7 @@ class PolicyInfo(_Strict):
     zone_confirm: float = Field(default=0.5, ge=0, lt=1)
     zone_dissent: float = Field(default=0.1, ge=0, lt=1)
     further_confirm: float = Field(default=0.5, ge=0, lt=1)
-    further_dissent: float | None = Field(default=None, ge=0, lt=1, description="empty: the same as further_confirm")
+    floor: float = Field(default=0.1, ge=0, lt=1)
     zones: Annotated[tuple[Zone, ...], AfterValidator(in_order)] = Field(
         default=(), description="hidden one at a time in views of their own"
     )
@@ -99,18 +99,11 @@ class PolicyInfo(_Strict):
                 f"zone_dissent {self.zone_dissent:g}, zone_confirm {self.zone_confirm:g} and zone_threshold"
                 f" {self.zone_threshold:g} must not fall in this order"
             )
-        if self.further_dissent is not None and self.further_dissent > self.further_confirm:
-            raise ValueError(
-                f"further_dissent {self.further_dissent:g} must not be above further_confirm {self.further_confirm:g}"
-            )
         return self
 
     @property
     def policy(self) -> Policy:
-        values = self.model_dump(exclude={"zones", "record"})
-        if self.further_dissent is None:
-            values["further_dissent"] = self.further_confirm
-        return Policy(**values)
+        return Policy(**self.model_dump(exclude={"zones", "record"}))
 
 
 class EmbeddingInfo(_Strict):

@@ -30,8 +30,8 @@ class Policy:
     Where there are zone views: ``zone_threshold``: from here on a zone view names somebody with confidence.
     ``zone_confirm``: what the first zone's view has to give a name that is to be known. ``zone_dissent``: if it
     gives the claimed name no more than this it speaks against it; between the two it is undecided, and so is the
-    decision. ``further_confirm`` and ``further_dissent``: the same of the view of any further zone, which speaks
-    against a name to which it gives less than ``further_dissent``. Where both are one value there is no between.
+    decision. ``further_confirm``: the view of any further zone speaks against a name to which it gives less. There
+    is no between for them: an undecided view would leave a name untold that the first zone's view is sure of.
 
     ``floor``: nobody is known to whom any view that had a say gives less, whatever the other values are.
     """
@@ -42,7 +42,6 @@ class Policy:
     zone_confirm: float = 0.5
     zone_dissent: float = 0.1
     further_confirm: float = 0.5
-    further_dissent: float = 0.5
     floor: float = 0.1
 
     def confirm_of(self, number: int) -> float:
@@ -148,12 +147,10 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
     if not lacking:
         return _known(labels[claim.best], min(claim.probability, *given), policy)
-    against = [zones[number] for number in lacking if number > 0 and not given[number] >= policy.further_dissent]
-    if lacking[0] == 0 and not (given[0] > policy.zone_dissent and (first.best == claim.best or not sure)):
-        against.insert(0, first)
+    undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)
+    against = [zones[number] for number in lacking if number > 0 or not undecided]
     if not against:
-        weakest = min(lacking, key=given.__getitem__)
-        return Decision.unknown(UNDECIDED.format(zones[weakest].words), given[weakest])
+        return Decision.unknown(UNDECIDED.format(first.words), given[0])
     likely = first.best if sure else _likely(evidence, policy, claim)
     return _suspected(labels, claim, against[0], likely=likely)
 

@@ -8,10 +8,10 @@ at which what it names is wrong on at most ``--misnamed`` of either; ``zone_diss
 wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 
-Where a gallery decides, strangers do: ``threshold``, ``zone_confirm`` and ``further_confirm`` are one quantile of what
-the raw view, the first zone's and the others give strangers at most, the lowest at which a share ``--named`` of them
-is known at most; ``further_dissent``, not ``further_confirm``, is then what alarms follow from. Its faces are looked
-at through embeddings, which ``--work`` keeps; the saliency mask has no say in it.
+Where a gallery decides, strangers do: ``threshold`` and ``zone_confirm`` are one quantile of what the raw view and the
+first zone's view give strangers at most, the lowest at which a share ``--named`` of them is known at most. Faces are
+then looked at through embeddings, which ``--work`` keeps; the saliency mask has no say. ``--floor`` is what every
+view has to give a name that is to be known.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 import datetime
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +60,9 @@ def main(  # noqa: PLR0913 - a command's options
     vetoed: Annotated[float, typer.Option(min=0, max=1)] = Rates.vetoed,
     named: Annotated[
         float | None, typer.Option(min=0, max=1, help="Strangers known at most; 0.01 where a gallery decides.")
+    ] = None,
+    floor: Annotated[
+        float | None, typer.Option(min=0, max=0.99, help="What every view has to give a known name; as it is.")
     ] = None,
     every_stranger: Annotated[
         bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
@@ -103,7 +106,8 @@ def main(  # noqa: PLR0913 - a command's options
     if named is not None and others is None:
         raise BadInput("--named: strangers decide; give --strangers FOLDER")
     rates = Rates(impersonated, misnamed, alarmed, cost, vetoed, named)
-    policy = calibrated(recogniser.policy, clean, innocent, others, rates)
+    start = recogniser.policy if floor is None else replace(recogniser.policy, floor=floor)
+    policy = calibrated(start, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence import CropEvidence
-from models.policy import BELOW_FLOOR, Policy, decide, decide_undefended, final_probabilities
+from models.policy import Policy, decide, decide_undefended, final_probabilities
 
 LABELS = ("Ann", "Bob", "Cid")
 
@@ -115,27 +115,6 @@ def test_a_further_zone_s_view_has_a_veto_and_tells_no_name(
     found = (decision.state, decision.dissent, decision.claimed, decision.likely)
     assert found == (state, dissent, claimed, likely)
     assert decision.identity == ("Ann" if state == "known" else None)
-
-
-@pytest.mark.parametrize(
-    ("given", "state", "reason"),
-    [(0.35, "known", ""), (0.2, "unknown", "mouth"), (0.05, "suspected_attack", "mouth")],
-)
-def test_a_further_zone_s_view_can_be_undecided_too(given: float, state: str, reason: str) -> None:
-    mouth = [given, (1 - given) / 2, (1 - given) / 2]
-    policy = Policy(further_confirm=0.3, further_dissent=0.1, zone_confirm=0.3, zone_threshold=0.8)
-    decision = decide(evidence(ANN, ANN, eyes=ANN, mouth=mouth), policy)
-    assert decision.state == state
-    assert reason in decision.reason
-
-
-def test_nobody_is_known_to_whom_the_weakest_view_gives_less_than_the_floor() -> None:
-    lax = Policy(zone_confirm=0.3, further_confirm=0.1, floor=0.5)
-    found = decide(evidence(ANN, ANN, eyes=ANN, mouth=[0.4, 0.3, 0.3]), lax)
-    assert (found.state, found.identity, found.reason) == ("unknown", None, BELOW_FLOOR)
-    assert found.confidence == pytest.approx(0.4)
-    assert decide(evidence(ANN, ANN, eyes=ANN, mouth=[0.51, 0.3, 0.19]), lax).identity == "Ann"
-    assert decide(evidence(ANN, [0.4, 0.3, 0.3]), Policy(confirm=0.3, floor=0.5)).reason == BELOW_FLOOR
 
 
 NAN = [float("nan")] * 3

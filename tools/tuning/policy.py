@@ -80,7 +80,7 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     faces = [*known, *([others] if others is not None else [])]
     misnamed = [np.where(_named_wrongly(views), views.zones[:, 0].max(axis=1), 0) for views in faces]
     threshold = max(_lowest(one, rates.misnamed) for one in misnamed)
-    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0, further_dissent=0.0)
+    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
     if rates.named is None or others is None:
         confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
         policy = replace(start, zone_confirm=confirm, zone_threshold=max(threshold, confirm))
@@ -91,20 +91,16 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     kept = [one for one in tried if _alarms(one, known) <= rates.alarmed and _cost(one, clean) <= rates.cost]
     policy = kept[-1] if kept else policy
     if clean.zones.shape[1] == 1:
-        return replace(policy, further_confirm=start.further_confirm, further_dissent=start.further_dissent)
+        return replace(policy, further_confirm=start.further_confirm)
     allowed = _alarms(policy, known) + rates.vetoed
-    if rates.named is None or others is None:
-        tried = [replace(policy, further_confirm=one, further_dissent=one) for one in _steps(1)]
-    else:
-        end = np.nextafter(policy.further_confirm, 1)
-        tried = [replace(policy, further_dissent=one) for one in _steps(float(end))]
+    tried = [replace(policy, further_confirm=one) for one in _steps(1)]
     return [one for one in tried if _alarms(one, known) <= allowed][-1]
 
 
 def by_strangers(start: Policy, others: Views, share: float) -> Policy:
-    """The policy with the lowest ``threshold``, ``zone_confirm`` and ``further_confirm``, all of one quantile of what
-    strangers get, that knows at most ``share`` of the strangers."""
-    best = [others.raw.max(axis=1), *others.zones.max(axis=2).T]
+    """The policy with the lowest ``threshold`` and ``zone_confirm``, both of one quantile of what strangers get, that
+    knows at most ``share`` of the strangers."""
+    best = [others.raw.max(axis=1), others.zones[:, 0].max(axis=1)]
     for level in np.arange(0.5, 1, LEVEL):
         asked = [round(float(np.clip(np.quantile(one, level), STEP, 1 - STEP)), 4) for one in best]
         policy = replace(
@@ -112,7 +108,6 @@ def by_strangers(start: Policy, others: Views, share: float) -> Policy:
             threshold=asked[0],
             zone_confirm=asked[1],
             zone_threshold=max(start.zone_threshold, asked[1]),
-            further_confirm=max(asked[2:], default=0.0),
         )
         if [state for state, _ in _states(policy, others)].count("known") <= share * len(others.labels):
             break
