@@ -187,7 +187,7 @@ def check(
 
 @app.command()
 def identify(
-    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    photos: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.")],
     save: Annotated[Path | None, typer.Option("--save", help="Write the picture with the answers drawn in.")] = None,
     json_file: cli.JsonFile = None,
     config: ConfigFile = None,
@@ -195,15 +195,26 @@ def identify(
     gallery: GalleryFile = None,
     engine: EngineName = None,
 ) -> None:
-    """Name the faces in one picture."""
-    from realtime.commands.identify import identify_photo, print_faces
+    """Name the faces in pictures."""
+    from realtime.commands.identify import identify_photo, identify_photos, print_faces
 
     settings = _settings(config, None, bundle, engine, False, cameras=False, gallery=gallery)
     cli.check_writable(json_file)
-    cli.refuse_overwriting([photo], save, json_file)
-    found = identify_photo(photo, settings, save=save)
-    cli.write_json(json_file, found)
-    print_faces(found, cli.console)
+    cli.refuse_overwriting(photos, save, json_file)
+    if len(photos) == 1 and not photos[0].is_dir():
+        found = identify_photo(photos[0], settings, save=save)
+        cli.write_json(json_file, found)
+        print_faces(found, cli.console)
+        return
+    if save is not None:
+        raise BadInput(f"--save {save} is for one picture; give one")
+    several = identify_photos(photos, settings)
+    cli.write_json(json_file, {"photos": several})
+    for one in several:
+        if "error" in one:
+            cli.console.print(one["error"])
+        else:
+            print_faces(one, cli.console)
 
 
 def _settings(

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import typer
 
-from models.bundle import load_bundle, write_description
+from models.bundle import BundleInfo, load_bundle, write_description
 from models.errors import BadInput
 from models.recogniser import load_recogniser
 from tools.common.options import Aligned
@@ -125,10 +125,14 @@ def main(  # noqa: PLR0913 - a command's options
     if write:
         info = recogniser.bundle.info
         stored = info.policy.model_copy(update={**asdict(policy), "record": report})
-        try:
-            write_description(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
-        except OSError as error:
-            raise BadInput(f"{recogniser.bundle.folder}: cannot be written ({error.strerror})") from error
+        _store(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
+
+
+def _store(folder: Path, info: BundleInfo) -> None:
+    try:
+        write_description(folder, info)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 if __name__ == "__main__":

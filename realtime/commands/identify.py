@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.faces.quality import refusal
 from realtime.faces.realign import cut_face
 from realtime.outputs.drawing.overlay import Overlay, Status
-from realtime.people.photo import read_photo
+from realtime.people.photo import SUFFIXES, read_photo
 from realtime.people.pictures import find_faces, find_turned
 from realtime.settings.config import Config
 from realtime.system.command_line import write_whole
@@ -34,55 +35,95 @@ Decided = tuple[Decision, CropEvidence | None]
 _AT_ONCE = 8  # faces decided on: each takes some 40 MB, and a picture of a crowd would take gigabytes
 
 
-def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> dict[str, Any]:
-    """Find, judge and decide on every face of a picture.
+class Identifier:
+    """Loaded once, for any number of pictures."""
 
-    Returns:
-        ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
-        and the best names of the raw view and of the one after the saliency mask.
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._detector = detector_of(config.detection)
+        self._recogniser: Recogniser | None = None
+        self._limits = config.quality
+        self._realigner = realigner_of(config)
+
+    def photo(self, path: Path, *, save: Path | None = None) -> dict[str, Any]:
+        """Find, judge and decide on every face of a picture.
+
+        Returns:
+            ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
+            and the best names of the raw view and of the one after the saliency mask.
+
+        Raises:
+            BadInput: the file is no picture, or it shows no face.
+        """
+        picture = read_photo(path)
+        faces = find_faces(self._detector, picture) or find_turned(self._detector, picture)[0]
+        if not faces:
+            raise BadInput(
+                f"{path}: no face was found; give a picture with a face of at least {self._config.detection.min_face} "
+                "pixels, or lower detection.min_face in the configuration"
+            )
+        recogniser = self._recogniser = self._recogniser or recogniser_of(self._config)
+        size = recogniser.input_size
+        crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
+        starts = range(0, len(crops), _AT_ONCE)
+        evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
+        decided: list[Decided] = []
+        for face, crop, evidence in zip(faces, crops, evidences, strict=True):
+            refused = refusal(crop, face.landmarks, picture.shape, self._limits)
+            if refused is not None:
+                decided.append((Decision.unknown(refused), None))
+            else:
+                decided.append((decide(evidence, recogniser.policy), evidence))
+        if save is not None:
+            _save(save, picture, faces, decided, recogniser, Overlay(**self._config.overlay.model_dump()))
+        found = [_as_dict(face, *one) for face, one in zip(faces, decided, strict=True)]
+        return {"photo": str(path), "engine": recogniser.engine, "faces": found}
+
+
+def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> dict[str, Any]:
+    """One picture, see ``Identifier.photo``."""
+    return Identifier(config).photo(path, save=save)
+
+
+def identify_photos(paths: Sequence[Path], config: Config) -> list[dict[str, Any]]:
+    """Many pictures and folders of pictures; one that cannot be answered has ``error`` in the place of ``faces``.
 
     Raises:
-        BadInput: the file is no picture, or it shows no face.
+        BadInput: a folder holds no picture, or none of all could be answered.
     """
-    picture = read_photo(path)
-    detector = detector_of(config.detection)
-    faces = find_faces(detector, picture) or find_turned(detector, picture)[0]
-    if not faces:
-        raise BadInput(
-            f"{path}: no face was found; give a picture with a face of at least {config.detection.min_face} pixels, "
-            "or lower detection.min_face in the configuration"
-        )
-    recogniser = recogniser_of(config)
-    limits = config.quality
-    realigner = realigner_of(config)
-    crops = np.stack([cut_face(picture, face.landmarks, recogniser.input_size, realigner) for face in faces])
-    starts = range(0, len(crops), _AT_ONCE)
-    evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
-    found: list[dict[str, Any]] = []
-    decided: list[Decided] = []
-    for face, crop, evidence in zip(faces, crops, evidences, strict=True):
-        refused = refusal(crop, face.landmarks, picture.shape, limits)
-        decision = decide(evidence, recogniser.policy)
-        if refused is not None:
-            decision = Decision.unknown(refused)
-        decided.append((decision, evidence if refused is None else None))
-        found.append(
-            {
-                "box": face.box.round(1),
-                "landmarks": face.landmarks.round(1),
-                "state": decision.state,
-                "identity": decision.identity,
-                "claimed": decision.claimed,
-                "likely": decision.likely,
-                "confidence": round(decision.confidence, 4),
-                "reason": decision.reason,
-                "raw": _best(evidence, evidence.raw) if refused is None else None,
-                "masked": _best(evidence, evidence.defended) if refused is None else None,
-            }
-        )
-    if save is not None:
-        _save(save, picture, faces, decided, recogniser, Overlay(**config.overlay.model_dump()))
-    return {"photo": str(path), "engine": recogniser.engine, "faces": found}
+    identifier, found = Identifier(config), list[dict[str, Any]]()
+    for path in chain.from_iterable(map(_pictures_of, paths)):
+        try:
+            found.append(identifier.photo(path))
+        except BadInput as error:
+            found.append({"photo": str(path), "error": str(error)})
+    if all("error" in one for one in found):
+        raise BadInput(f"{found[0]['error']} (and {len(found) - 1} more)" if len(found) > 1 else found[0]["error"])
+    return found
+
+
+def _pictures_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+    if not found:
+        raise BadInput(f"{path}: holds no picture; give pictures, or folders that hold some")
+    return found
+
+
+def _as_dict(face: DetectedFace, decision: Decision, evidence: CropEvidence | None) -> dict[str, Any]:
+    return {
+        "box": face.box.round(1),
+        "landmarks": face.landmarks.round(1),
+        "state": decision.state,
+        "identity": decision.identity,
+        "claimed": decision.claimed,
+        "likely": decision.likely,
+        "confidence": round(decision.confidence, 4),
+        "reason": decision.reason,
+        "raw": None if evidence is None else _best(evidence, evidence.raw),
+        "masked": None if evidence is None else _best(evidence, evidence.defended),
+    }
 
 
 def print_faces(found: dict[str, Any], console: Console) -> None:
@@ -107,7 +148,10 @@ def print_faces(found: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def _best(evidence: CropEvidence, view: Any) -> dict[str, Any]:
+def _best(evidence: CropEvidence, view: Any) -> dict[str, Any] | None:
+    """None in a gallery without people."""
+    if not evidence.labels:
+        return None
     best = int(view.argmax())
     return {"name": evidence.labels[best], "probability": round(float(view[best]), 4)}
 

@@ -12,8 +12,9 @@ from skimage.data import astronaut
 
 from models import load_recogniser
 from models.bundle import Bundle
+from models.errors import BadInput
 from realtime.commands import identify
-from realtime.commands.identify import identify_photo, print_faces
+from realtime.commands.identify import identify_photo, identify_photos, print_faces
 from realtime.settings.config import Config
 from realtime.system.command_line import console
 from realtime.types import DetectedFace
@@ -75,3 +76,23 @@ def test_the_faces_of_a_crowd_are_decided_on_a_few_at_a_time(
     assert [float(face["box"][0]) for face in faces] == [180 + i for i in shifts]
     assert max(passes) <= 8
     assert sum(passes) == 19
+
+
+def test_of_many_pictures_and_folders_each_is_answered_or_its_error_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    cv2.imwrite(str(tmp_path / "folder" / "wall.png"), np.full((9, 9, 3), 90, np.uint8))
+    (tmp_path / "folder" / "notes.txt").write_text("x")
+
+    def answered(self: Any, path: Path, save: Path | None = None) -> dict[str, Any]:
+        if path.name == "wall.png":
+            raise BadInput(f"{path}: no face was found")
+        return {"photo": str(path), "faces": []}
+
+    monkeypatch.setattr(identify.Identifier, "__init__", lambda self, config: None)
+    monkeypatch.setattr(identify.Identifier, "photo", answered)
+    found = identify_photos([tmp_path / "a.jpg", tmp_path / "folder"], Config())
+    assert [(Path(one["photo"]).name, "error" in one) for one in found] == [("a.jpg", False), ("wall.png", True)]
+    with pytest.raises(BadInput, match="no face was found"):
+        identify_photos([tmp_path / "folder"], Config())
