@@ -1,4 +1,4 @@
-"""How well people can be told apart without a zone: ``python -m tools.ceiling CROPS --teacher MobileFaceNet.tflite``.
+"""How well people can be told apart without a zone: ``python -m tools.ceiling CROPS --teacher edgeface_xs.onnx``.
 
 Another network, trained on far more faces than ours, looks at the same crops with the same zone filled, and a small
 classifier is fitted to what it sees of them. Where it does no better than the recogniser, the zone took what tells
@@ -35,7 +35,7 @@ app = typer.Typer(add_completion=False, help="Measure how well people can be tol
 @app.command()
 def main(
     data: Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")],
-    teacher: Annotated[Path, typer.Option(help="MobileFaceNet .tflite.")],
+    teacher: Annotated[Path, typer.Option(help="An .onnx that embeds faces (uint8 RGB, ArcFace's alignment).")],
     zone: Annotated[list[str] | None, typer.Option(help="eyewear, lower_face, forehead, cheeks.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 2,

@@ -1,4 +1,4 @@
-"""Trains recognisers and measures them: ``python -m tools.train fit | distil | gallery | adapt | score | transfer``."""
+"""Trains recognisers and measures them: ``python -m tools.train fit | distil | gallery | score | transfer``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import typer
 
 from models.crop.zones import ZONES, checked_zones
 from models.errors import BadInput
-from models.training.adaptation import AdaptationSettings
 from models.training.device import torch_device
 from models.training.features import Augmentation
 from models.training.fit import FitSettings
@@ -27,7 +26,6 @@ from tools.faces.people import People, read_people
 from tools.faces.splits import TEST_LOG, Split, log_look
 from tools.training.distil_command import distil_trunk
 from tools.training.fit_bundle import Job, fit_bundle, recipe, transfer
-from tools.training.fit_trunk import Enrolled, fit_trunk
 from tools.training.gallery_command import gallery
 from tools.training.progress import training_bars
 from tools.training.scoring import score_bundle
@@ -38,7 +36,7 @@ app.command(name="distil")(distil_trunk)
 
 Data = Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")]
 TrunkFile = Annotated[Path, typer.Option("--trunk", help=".npz, .pth of torchvision or VGG-Face, or a bundle.")]
-TeacherFile = Annotated[Path | None, typer.Option("--teacher", help="MobileFaceNet .tflite to distil from.")]
+TeacherFile = Annotated[Path | None, typer.Option("--teacher", help="An .onnx that embeds faces, to distil from.")]
 Strangers = Annotated[Path | None, typer.Option(help="Folder of other people's aligned crops: never to be named.")]
 MostStrangers = Annotated[int, typer.Option(min=1, help="How many of the strangers' crops to use.")]
 StrangerVersions = Annotated[int, typer.Option(min=1, help="Versions of each stranger's crop, the plain one first.")]
@@ -122,86 +120,6 @@ def fit(  # noqa: PLR0913 - a command's options
         if isinstance(figure, dict):
             cli.console.print(f"validation, {kind}: {report.percent(cast(report.Proportion, figure))}")
     cli.console.print(f"{out}: {outcome['megabytes']} MB, {outcome['people']} people; report in {work}")
-
-
-@app.command()
-def adapt(  # noqa: PLR0913 - a command's options
-    data: Data,
-    out: Annotated[Path, typer.Option(help="The new trunk (.npz).")],
-    trunk: TrunkFile,
-    teacher: Annotated[Path, typer.Option(help="MobileFaceNet .tflite to distil from.")],
-    seconds: Annotated[float, typer.Option(min=1, help="Training time, summed over resumed runs.")],
-    enrolled: Annotated[
-        list[Path] | None,
-        typer.Option(help="Also the people to be enrolled: prepared folders; only what fit trains on is used."),
-    ] = None,
-    go_on_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint (adapt.pt) of a run on the same DATA to start from, heads and all.")
-    ] = None,
-    enrolled_times: Annotated[int, typer.Option(min=1, help="How often their crops are repeated.")] = 3,
-    fit_seed: Annotated[
-        int, typer.Option(min=0, help="The --seed that fit will have: it holds out the same crops of the enrolled.")
-    ] = 0,
-    zone: Annotated[list[str] | None, typer.Option(help="Zones that some crops are seen without; eyewear.")] = None,
-    zone_share: Annotated[float, typer.Option(min=0, max=1, help="Share of crops without one of them.")] = (
-        AdaptationSettings.zone_share
-    ),
-    glasses: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with drawn glasses.")] = (
-        AdaptationSettings.glasses_share
-    ),
-    work: Work = Path("runs/adapt"),
-    input_size: InputSize = 112,
-    small_size: Annotated[int, typer.Option(min=32, help="Side of the crops in the first part of the time.")] = 96,
-    first_block: Annotated[int, typer.Option(min=1, max=5, help="The blocks before this one stay frozen.")] = 3,
-    small_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the time at that side.")] = 0.6,
-    learning_rate: Annotated[float, typer.Option(help="Of the convolutions, at its highest.")] = 3e-4,
-    batch: Annotated[int, typer.Option(min=2, help="Crops per step.")] = 64,
-    weight_decay: Annotated[float, typer.Option(min=0)] = AdaptationSettings.weight_decay,
-    pose: Pose = 1.0,
-    half_precision: Bfloat16 = False,
-    aligned: Aligned = False,
-    seed: Seed = 0,
-    threads: Threads = 2,
-    device: Device = "auto",
-    json_file: cli.JsonFile = None,
-) -> None:
-    """Adapt a trunk to faces, on many other people (and those of --enrolled); a rerun goes on from its checkpoint."""
-    cli.check_writable(json_file, out)
-    torch.set_num_threads(threads)
-    people = read_people(data, aligned=aligned)
-    settings = AdaptationSettings(
-        seconds=seconds,
-        batch=batch,
-        first_block=first_block,
-        small_size=small_size,
-        small_share=small_share,
-        learning_rate=learning_rate,
-        zones=checked_zones(zone or ["eyewear"]),
-        zone_share=zone_share,
-        glasses_share=glasses,
-        pose=pose,
-        weight_decay=weight_decay,
-        half_precision=half_precision,
-        seed=seed,
-    )
-    with training_bars() as progress:
-        people, records = fit_trunk(
-            people,
-            trunk,
-            teacher,
-            settings,
-            out,
-            work=work,
-            input_size=input_size,
-            enrolled=Enrolled(enrolled, enrolled_times, fit_seed) if enrolled else None,
-            go_on_from=go_on_from,
-            threads=threads,
-            device=torch_device(device),
-            seen=lambda record: _adapted(progress, record, seconds),
-        )
-    outcome = {"trunk": out.name, "people": len(people.names), "crops": len(people), "records": records}
-    cli.write_json(json_file, outcome)
-    cli.console.print(f"{out} written; last record: {records[-1] if records else 'the time was spent before'}")
 
 
 @app.command()

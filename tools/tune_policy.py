@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import typer
 
-from models.bundle import BundleInfo, load_bundle, write_description
+from models.bundle import BundleInfo, DefenceInfo, load_bundle, write_description
 from models.errors import BadInput
 from models.recogniser import load_recogniser
 from tools.common.options import Aligned
@@ -83,12 +83,8 @@ def main(  # noqa: PLR0913 - a command's options
     recogniser = load_recogniser(bundle, engine, threads=threads)
     if not recogniser.zones:
         raise BadInput(f"--bundle {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
-    defence = recogniser.bundle.info.defence
-    if mask_of is not None:
-        defence = load_bundle(mask_of).info.defence
-        source = f"taken over from {mask_of}: {defence.record.get('source', 'no record')}"
-        defence = defence.model_copy(update={"record": {"source": source}})
-        recogniser.mask_parameters = defence.parameters
+    defence = recogniser.bundle.info.defence if mask_of is None else _taken_over(mask_of)
+    recogniser.mask_parameters = defence.parameters
     crops, labels = labelled(held_out(recogniser, read_people(data, allow_single=True, aligned=aligned)), recogniser)
     if len(crops) < ENOUGH:
         cli.console.print(f"only {len(crops)} faces were held out: rates of a few percent cannot be seen on so few")
@@ -126,6 +122,12 @@ def main(  # noqa: PLR0913 - a command's options
         info = recogniser.bundle.info
         stored = info.policy.model_copy(update={**asdict(policy), "record": report})
         _store(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
+
+
+def _taken_over(mask_of: str) -> DefenceInfo:
+    defence = load_bundle(mask_of).info.defence
+    source = f"taken over from {mask_of}: {defence.record.get('source', 'no record')}"
+    return defence.model_copy(update={"record": {"source": source}})
 
 
 def _store(folder: Path, info: BundleInfo) -> None:

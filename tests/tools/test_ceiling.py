@@ -28,6 +28,6 @@ def test_people_whose_embeddings_lie_apart_are_told_apart_and_others_are_not():
 
 
 def test_an_unknown_zone_is_refused_before_anything_is_read(tmp_path: Path):
-    arguments = [str(tmp_path / "nowhere"), "--teacher", str(tmp_path / "no.tflite"), "--zone", "hat"]
+    arguments = [str(tmp_path / "nowhere"), "--teacher", str(tmp_path / "no.onnx"), "--zone", "hat"]
     with pytest.raises(BadInput, match="eyewear, lower_face"):
         typer_of_cli.main.get_command(ceiling.app).main(arguments, standalone_mode=False)

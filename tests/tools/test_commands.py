@@ -15,7 +15,7 @@ from models.errors import BadInput
 COMMANDS = {
     "precision": ("crops",),
     "train fit": ("crops", "--out", "bundle", "--trunk", "trunk.npz"),
-    "train adapt": ("crops", "--out", "t.npz", "--trunk", "trunk.npz", "--teacher", "t.tflite", "--seconds", "60"),
+    "train gallery": ("crops", "--network", "n.npz", "--cohort", "c.npz", "--out", "bundle"),
     "train score": ("bundle", "crops", "--split", "validation"),
     "train transfer": ("crops", "--trunk", "trunk.npz"),
     "tune_defence": ("crops", "--bundle", "bundle"),
@@ -27,11 +27,11 @@ COMMANDS = {
     "maintain.train_realign": ("crops",),
     "maintain.live_view": (),
     "maintain.make_demo_glasses": (),
-    "ceiling": ("crops", "--teacher", "t.tflite"),
+    "ceiling": ("crops", "--teacher", "t.onnx"),
 }
 #: What else they write only at the end.
 FILES = [(command, "--json", "out.json") for command in COMMANDS]
-FILES += [("train adapt", "--out", "t.npz"), ("train score", "--plot", "matrix.png")]
+FILES += [("train score", "--plot", "matrix.png")]
 FILES += [("faults", "--markdown", "table.md"), ("maintain.train_realign", "--out", "net.onnx")]
 FILES += [("maintain.live_view", "--out", "view.png")]
 

@@ -1,8 +1,6 @@
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,13 +12,10 @@ from models.bundle import load_bundle
 from models.errors import BadInput
 from models.network.vgg16 import VGG16
 from models.recogniser import load_recogniser
-from models.training.adaptation import adapt_trunk
-from models.training.recipe import split
-from models.training.trunks import read_trunk, write_trunk
+from models.training.trunks import write_trunk
 from realtime.faces.align import crop_face
 from tools import train as module
 from tools.common.report import proportion
-from tools.faces.people import read_people
 
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
 SKINS = [(220, 180, 150), (70, 50, 40), (80, 120, 220), (210, 70, 60)]
@@ -215,61 +210,3 @@ def test_transfer_counts_the_people_left_out_as_strangers(data: Path, trunk: Pat
     named = [point["strangers_named"]["right"] for point in outcome["points"]]
     assert named == sorted(named, reverse=True)
     assert (tmp_path / "transfer.png").is_file()
-
-
-def test_an_adapted_trunk_is_written_and_can_be_fitted_on(
-    data: Path, trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class FakeTeacher:
-        def __init__(self, path: Path, *, threads: int) -> None:
-            pass
-
-        def embed(self, crops: np.ndarray, corners: np.ndarray) -> np.ndarray:
-            return np.eye(3, 6, dtype=np.float32)[np.arange(len(crops)) // 8]
-
-    monkeypatch.setattr("tools.training.fit_bundle.Teacher", FakeTeacher)
-    sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
-    places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
-    run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, "--threads", 1)
-    before, after = read_trunk(trunk).arrays, read_trunk(tmp_path / "new.npz").arrays
-    changed = {name for name in before if not np.array_equal(before[name], after[name])}
-    assert {name.split("_")[0] for name in changed} == {"block5"}
-    assert json.loads((tmp_path / "a.json").read_text())["records"]
-
-
-def test_of_people_to_be_enrolled_a_trunk_sees_only_what_the_head_is_fitted_on(
-    data: Path, trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for person, name in enumerate(("Joan Clarke", "Emmy Noether")):
-        draw(tmp_path / "enrolled", name, person, 10)
-    seen: list[np.ndarray] = []
-    once: list[np.ndarray] = []
-
-    def adapted(*arguments: Any) -> Iterator[dict[str, float]]:
-        once.append(arguments[-1])
-        return adapt_trunk(*arguments)
-
-    monkeypatch.setattr("tools.training.fit_trunk.adapt_trunk", adapted)
-
-    class FakeTeacher:
-        def __init__(self, path: Path, *, threads: int) -> None:
-            pass
-
-        def embed(self, crops: np.ndarray, corners: np.ndarray) -> np.ndarray:
-            seen.append(crops)
-            return np.ones((len(crops), 6), dtype=np.float32)
-
-    monkeypatch.setattr("tools.training.fit_bundle.Teacher", FakeTeacher)
-    sizes = ("--input-size", 32, "--small-size", 32, "--first-block", 5, "--batch", 4, "--seconds", 1)
-    places = ("--out", tmp_path / "new.npz", "--work", tmp_path / "w", "--json", tmp_path / "a.json")
-    more = ("--enrolled", tmp_path / "enrolled", "--enrolled-times", 2, "--seed", 3, "--threads", 1)
-    run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, *more)
-    own = read_people([tmp_path / "enrolled"])
-    fitted, held = split(own.labels, share=0.2, seed=0)  # as fit holds them out, whatever the seed of adapt
-    assert len(held) == 4
-    np.testing.assert_array_equal(seen[1], own.crops[fitted])
-    np.testing.assert_array_equal(once[0], np.arange(24 + 2 * len(fitted)) < 24)  # nobody held out is trained on
-    assert json.loads((tmp_path / "a.json").read_text())["crops"] == 24 + 2 * len(fitted)
-    assert json.loads((tmp_path / "a.json").read_text())["people"] == 5
-    with pytest.raises(BadInput, match="is among both groups of people"):
-        run("adapt", data, "--trunk", trunk, "--teacher", "any.tflite", *sizes, *places, "--enrolled", data)
