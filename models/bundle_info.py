@@ -24,6 +24,7 @@ DESCRIPTION = "bundle.yaml"
 GALLERY = "gallery.npz"
 COHORT = "cohort.npz"
 DEFAULT_BUNDLE = "hardened"
+PEOPLE_BUNDLE = "gallery"  # the embedded one that people can be added to
 _MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_DESCRIPTION_VALUES = 250_000  # 100,000 labels and what is known of them
 

@@ -48,6 +48,10 @@ class Policy:
         """What the view of zone ``number`` (0: the first) has to give a name that is to be known."""
         return self.further_confirm if number else self.zone_confirm
 
+    def least_of(self, number: int) -> float:
+        """What that view gives at least to whoever is known: nobody to whom it gives less can be."""
+        return max(self.confirm_of(number), self.floor)
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -21,7 +21,7 @@ from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
-from realtime.people.place import gallery_file, use_people
+from realtime.people.place import bundle_of, gallery_file, use_people
 from realtime.settings.config import Config, DetectionConfig
 from realtime.system.threads import thread_budget
 from realtime.verdicts.agreement import VerdictRules
@@ -40,7 +40,7 @@ def recogniser_of(config: Config) -> Recogniser:
     """The configured bundle, people and engine, with the configuration's changes to the defence."""
     recognition = config.recognition
     recogniser = load_recogniser(
-        recognition.bundle,
+        bundle_of(recognition),
         recognition.engine,
         threads=thread_budget(inference=recognition.threads).inference,
         strict=recognition.strict,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
+import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +61,7 @@ def main(
         known = faces_of(recogniser, people, "known faces", work, tick)
         unknown = faces_of(recogniser, others, "strangers", work, tick)
     figures = figures_of(recogniser, known, unknown)
+    figures |= {"date": datetime.datetime.now(datetime.UTC).date().isoformat()}
     figures |= {"split": str(split), "command": command_line("tools.recognition"), "commit": commit_of_this_tree()}
     if split is Split.test:
         log_look(TEST_LOG, {"views": figures["views"], "policy": figures["policy"]}, command="tools.recognition")

@@ -5,8 +5,8 @@ That holds given the crop; whether the crop itself follows the glasses is the al
 
 The eyewear zone is the union of all drawn glasses over a stated range of poses (they never sit exactly where
 they were drawn), grown by ``MARGIN``: resampling, JPEG and H.264 carry a pixel's influence into its block. It also
-holds glasses of twice the width, in their place and slipped, as they are drawn: without poses and margin, which would
-hide half of the face.
+holds glasses of twice the width, as they are drawn: without poses and margin, which would hide half of the face. The
+wide eyewear zone holds these slipped down as well.
 
 ``COVER`` is a set of zones that together hold every place which one worn thing can take (an R-covering, Xiang et al.
 2022, "PatchCleanser"): its four windows hold every square of up to a quarter of the crop's side, its other zones what
@@ -35,7 +35,7 @@ from models.errors import refuse_unknown
 Outline = npt.NDArray[np.uint8]
 #: Together they hold anything worn in one place; see above.
 COVER: Final[tuple[str, ...]] = (
-    "eyewear",
+    "wide_eyewear",
     "lower_face",
     "forehead",
     "upper_left",
@@ -55,8 +55,12 @@ SCALE: Final = 0.02
 
 def _eyewear() -> Outline:
     glasses = np.max([_reached(frame_mask(shape, TEMPLATE_SIDE)) for shape in SHAPES], axis=0)
-    double = [frame_mask(shape, TEMPLATE_SIDE) > 0 for shape in ("double", "double_slipped")]
-    covered: Outline = np.max([glasses, *double], axis=0).astype(np.uint8)
+    covered: Outline = np.maximum(glasses, frame_mask("double", TEMPLATE_SIDE) > 0).astype(np.uint8)
+    return covered
+
+
+def _wide_eyewear() -> Outline:
+    covered: Outline = np.maximum(_eyewear(), frame_mask("double_slipped", TEMPLATE_SIDE) > 0).astype(np.uint8)
     return covered
 
 
@@ -99,6 +103,7 @@ def _reached(alpha: Floats) -> Outline:
 #: Their order is that of views: the first one's has to name whoever is known, further ones' only veto.
 ZONES: Final[dict[str, Callable[[], Outline]]] = {
     "eyewear": _eyewear,
+    "wide_eyewear": _wide_eyewear,
     "lower_face": lambda: _reached(frame_mask("face_mask", TEMPLATE_SIDE)),
     "forehead": _forehead,
     "cheeks": _cheeks,

@@ -1,6 +1,6 @@
 """Trains a recogniser for some people: cached features, the head, optionally the last block, calibration.
 
-``tools.train`` and ``tools.enrol`` share this. Nothing here reads pictures or writes bundles.
+``tools.train`` uses this. Nothing here reads pictures or writes bundles.
 """
 
 from __future__ import annotations

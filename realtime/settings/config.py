@@ -115,7 +115,9 @@ class VerdictConfig(Section):
 
     window: int = Field(default=8, ge=1, le=100, description="How many of the last decisions count")
     agreement: int = Field(default=5, ge=1, le=100, description="How many of them must agree")
-    confidence: float = Field(default=0.8, ge=0, le=1, description="What even the weakest view has to give the name")
+    confidence: float = Field(
+        default=0.0, ge=0, le=1, description="What even the weakest view has to give the name; 0: what the bundle asks"
+    )
     max_age: float = Field(default=0.5, gt=0, le=60, description="Seconds until a verdict is stale")
 
     @model_validator(mode="after")

@@ -203,3 +203,11 @@ def test_the_final_name_names_nobody_whom_the_zone_view_rules_out(
     found = evidence(raw, masked, eyewear=view, lower_face=mouth)
     named = int(final_probabilities(found, policy).argmax())
     assert found.views[0, named] > policy.zone_dissent or named == int(np.argmax(found.views[0]))
+
+
+def test_whoever_is_known_has_the_floor_in_every_view() -> None:
+    policy = Policy(zone_confirm=0.05, further_confirm=0.01, floor=0.2)
+    assert [policy.least_of(0), policy.least_of(1)] == [0.2, 0.2]
+    low = evidence(ANN, ANN, eyes=ANN, mouth=[0.1, 0.45, 0.45])
+    assert decide(low, policy).state == "unknown"
+    assert decide(low, Policy(zone_confirm=0.05, further_confirm=0.01, floor=0.05)).identity == "Ann"

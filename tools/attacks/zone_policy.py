@@ -154,7 +154,7 @@ class ZonePolicy(MaskedPGD):
         """(2, n): what the zones ``numbers``, whose log probabilities are ``given`` (V, n, K), leave of either way."""
         ways = given.new_full((2, len(goal)), torch.inf)
         for number, view in zip(numbers, given, strict=True):
-            confirm = self.policy.confirm_of(number)
+            confirm = self.policy.least_of(number)
             told = confirm if number else max(self.policy.zone_threshold, confirm)
             asked = view.new_tensor([confirm, told])
             least = torch.log(asked) + spare * (1 - asked)

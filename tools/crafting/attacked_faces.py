@@ -95,7 +95,7 @@ def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bo
     """
     masks = [zone_mask(zone, recogniser.input_size) for zone in recogniser.zones]
     fixed = [number for number, mask in enumerate(masks) if not (worn & ~mask).any()] or list(range(len(masks)))
-    asked = np.array([recogniser.policy.confirm_of(number) for number in fixed])
+    asked = np.array([recogniser.policy.least_of(number) for number in fixed])
     found = []
     for pair in pairs:
         given = (recogniser.view(pair.crops[:1])[0, fixed] / asked[:, None]).min(axis=0)

@@ -118,7 +118,7 @@ def certificates(
     def stated(number: int) -> ZoneCertificate:
         return {
             "zone": zones[number],
-            "confirm": policy.confirm_of(number),
+            "confirm": policy.least_of(number),
             "no_impersonation": share(held.refused[:, number], people=people),
             "jitters": {
                 name: _jittered(moves, share(worst[name].refused[:, number], people=whose))
@@ -161,7 +161,7 @@ def _held(recogniser: Recogniser, views: Floats, labels: Labels) -> _Held:
     """The certificates by views (N, V, K)."""
     policy = recogniser.policy
     zones = range(len(recogniser.zones))
-    refused = [no_impersonation(views[:, number], labels, policy.confirm_of(number)) for number in zones]
+    refused = [no_impersonation(views[:, number], labels, policy.least_of(number)) for number in zones]
     return _Held(np.stack(refused, axis=1), identity(views[:, 0], labels, policy.zone_threshold))
 
 

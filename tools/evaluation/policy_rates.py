@@ -36,6 +36,10 @@ def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strang
         "called_an_attack": share(_in(decisions, "suspected_attack")),
         "strangers_known": share(_in(of_strangers, "known"), people=names),
         "strangers_called_an_attack": share(_in(of_strangers, "suspected_attack"), people=names),
+        "nobody_else_can_be_known_by_eyewear": share(no_impersonation(views[:, 0], labels, policy.least_of(0))),
+        "nobody_can_be_known_by_eyewear_of_strangers": share(
+            no_impersonation(others[:, 0], nobody, policy.least_of(0)), people=names
+        ),
         "nobody_else_can_be_known": share(covered(policy, views, labels)),
         "nobody_can_be_known_of_strangers": share(covered(policy, others, nobody), people=names),
         "a_given_name_cannot_be_known": given_name_is_safe(policy, views, labels),
@@ -55,13 +59,13 @@ def covered(policy: Policy, views: Floats, labels: Labels) -> Flags:
 
     Whatever one thing inside the cover shows, one view never saw it; that view alone keeps everybody else unknown.
     """
-    each = [no_impersonation(views[:, i], labels, policy.confirm_of(i)) for i in range(views.shape[1])]
+    each = [no_impersonation(views[:, i], labels, policy.least_of(i)) for i in range(views.shape[1])]
     return np.all(each, axis=0)
 
 
 def given_name_is_safe(policy: Policy, views: Floats, labels: Labels) -> float:
     """Mean over the names of the share of faces for which every view keeps that name, another's, unknown."""
-    confirm = np.array([policy.confirm_of(i) for i in range(views.shape[1])])
+    confirm = np.array([policy.least_of(i) for i in range(views.shape[1])])
     safe = (views < confirm[None, :, None]).all(axis=1)  # (N, K)
     own = labels[:, None] == np.arange(views.shape[2])
     return round(float(np.mean(safe[~own])), 4)

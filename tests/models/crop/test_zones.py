@@ -38,6 +38,14 @@ def test_the_eyewear_zone_covers_every_drawn_pair_of_glasses_moved_by_its_shift_
 
 
 @pytest.mark.parametrize("size", [112, 224])
+def test_only_the_wide_eyewear_zone_holds_very_wide_glasses_that_have_slipped(size):
+    drawn, slipped = (frame_mask(shape, size) > 0 for shape in ("double", "double_slipped"))
+    assert not (drawn & ~zone_mask("eyewear", size)).any()
+    assert (slipped & ~zone_mask("eyewear", size)).any()
+    assert not ((drawn | slipped) & ~zone_mask("wide_eyewear", size)).any()
+
+
+@pytest.mark.parametrize("size", [112, 224])
 @pytest.mark.parametrize("name", WEARABLES)
 def test_everything_that_is_worn_lies_wholly_inside_one_zone_of_the_cover(name, size):
     worn = frame_mask(name, size) > 0

@@ -53,7 +53,7 @@ def test_faces_come_nearer_to_where_the_teacher_puts_them(tmp_path):
     assert records[-1]["held_out_cosine"] > records[0]["held_out_cosine"] + 0.1
     assert records[-1]["crops"] > records[0]["crops"]
     torch.testing.assert_close(model.trunk[0].weight, first)  # the first blocks stay as they are
-    assert "held_out_cosine_without_eyewear" in records[-1]
+    assert "held_out_cosine_without_wide_eyewear" in records[-1]
 
 
 def test_a_run_goes_on_where_it_stopped_and_refuses_other_faces(tmp_path):

@@ -6,7 +6,7 @@ from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.policy_rates import covered, decided, given_name_is_safe
 
-POLICY = Policy(zone_confirm=0.5, further_confirm=0.3)
+POLICY = Policy(zone_confirm=0.5, further_confirm=0.3, floor=0.1)
 
 #: Three faces, two views, two people. The first face is everywhere person 0's; of the second one the further view gives
 #: person 1 what a known name needs; nobody gets enough of the third.
