@@ -146,8 +146,8 @@ class DistilNet(nn.Module):
                 assert norm.running_mean is not None
                 assert norm.running_var is not None
                 factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-                weight = weight * factor.view(-1, *[1] * (weight.dim() - 1))  # type: ignore[assignment]
-                bias = (bias - norm.running_mean) * factor + norm.bias  # type: ignore[assignment]
+                weight = weight * factor.view(-1, *[1] * (weight.dim() - 1))
+                bias = (bias - norm.running_mean) * factor + norm.bias
             target.weight.copy_(weight)
             target.bias.copy_(bias)
         model.eval()
@@ -246,7 +246,7 @@ class _Run:
         return {**here, "cosine_loss": self.cosine, "divergence": self.divergence, **cosines}
 
     def _of(self, crops: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.net(part) for part in crops.split(32)])
+        return torch.cat([self.net(part) for part in torch.split(crops, 32)])
 
     def _losses(self, found: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean of one minus the cosine to the teachers, and of the divergence on a bank of other faces."""

@@ -103,7 +103,7 @@ def write_network(path: Path, model: VGG16) -> None:
         quantised, scale = quantise(layer.weight.detach().cpu().numpy())
         arrays[f"{name}.weight"], arrays[f"{name}.weight.scale"] = quantised, scale.reshape(-1)
     with whole_file(path) as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, allow_pickle=False, **arrays)
 
 
 def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:

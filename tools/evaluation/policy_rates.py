@@ -60,13 +60,13 @@ def covered(policy: Policy, views: Floats, labels: Labels) -> Flags:
     Whatever one thing inside the cover shows, one view never saw it; that view alone keeps everybody else unknown.
     """
     each = [no_impersonation(views[:, i], labels, policy.least_of(i)) for i in range(views.shape[1])]
-    return np.all(each, axis=0)
+    return np.asarray(np.all(each, axis=0))
 
 
 def given_name_is_safe(policy: Policy, views: Floats, labels: Labels) -> float:
     """Mean over the names of the share of faces for which every view keeps that name, another's, unknown."""
     confirm = np.array([policy.least_of(i) for i in range(views.shape[1])])
-    safe = (views < confirm[None, :, None]).all(axis=1)  # (N, K)
+    safe = np.asarray((views < confirm[None, :, None]).all(axis=1))  # (N, K)
     own = labels[:, None] == np.arange(views.shape[2])
     return round(float(np.mean(safe[~own])), 4)
 
