@@ -24,7 +24,6 @@ from realtime.people.live_desk import LiveDesk, live_desk
 from realtime.people.place import bundle_of, gallery_file, use_people
 from realtime.settings.config import Config, DetectionConfig
 from realtime.system.threads import thread_budget
-from realtime.verdicts.agreement import VerdictRules
 
 if TYPE_CHECKING:
     from realtime.faces.find import FaceFinder
@@ -159,14 +158,6 @@ def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
         partial(detector_of, config.detection),
         partial(realigner_of, config),
         config.quality,
-    )
-
-
-def rules_of(config: Config) -> VerdictRules:
-    """When a track's decisions add up to a verdict."""
-    verdict = config.verdict
-    return VerdictRules(
-        agreement=verdict.agreement, window=verdict.window, confidence=verdict.confidence, max_age=verdict.max_age
     )
 
 

@@ -18,7 +18,6 @@ from realtime.assembly import (
     detector_of,
     finder_of,
     recogniser_of,
-    rules_of,
     service_settings,
     warm_up,
 )
@@ -101,7 +100,7 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     meter.stages(warm_up(recogniser, detector))
     batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
     give_back_memory()
-    rules = rules_of(config)
+    rules = config.verdict
     recordings: Recordings | None = None
     failures: list[str] = []
     asked, heart = threading.Event(), Heart()

@@ -23,6 +23,7 @@ from realtime.outputs.delivery.registry import DELIVERIES
 from realtime.settings.paths import BundlePath, FilePath, PeoplePath, SourcePath
 from realtime.settings.section import Section
 from realtime.settings.yaml_file import read_model
+from realtime.verdicts.agreement import VerdictRules
 
 
 def _number_as_text(value: Any) -> Any:
@@ -107,23 +108,6 @@ class TrackingConfig(Section):
     def _held_before_forgotten(self) -> TrackingConfig:
         if self.hold > self.forget:
             raise ValueError(f"hold is {self.hold} s, more than forget ({self.forget} s); lower it")
-        return self
-
-
-class VerdictConfig(Section):
-    """From a track's decisions to its verdict."""
-
-    window: int = Field(default=8, ge=1, le=100, description="How many of the last decisions count")
-    agreement: int = Field(default=5, ge=1, le=100, description="How many of them must agree")
-    confidence: float = Field(
-        default=0.0, ge=0, le=1, description="What even the weakest view has to give the name; 0: what the bundle asks"
-    )
-    max_age: float = Field(default=0.5, gt=0, le=60, description="Seconds until a verdict is stale")
-
-    @model_validator(mode="after")
-    def _agreement_can_be_reached(self) -> VerdictConfig:
-        if self.agreement > self.window:
-            raise ValueError(f"agreement is {self.agreement}, more than the window of {self.window}; lower it")
         return self
 
 
@@ -215,7 +199,7 @@ class Sections(Section):
     recognition: RecognitionConfig = RecognitionConfig()
     quality: QualityLimits = QualityLimits()
     tracking: TrackingConfig = TrackingConfig()
-    verdict: VerdictConfig = VerdictConfig()
+    verdict: VerdictRules = VerdictRules()
     defence: DefenceConfig = DefenceConfig()
     overlay: OverlayConfig = OverlayConfig()
     record: RecordConfig = RecordConfig()

@@ -21,9 +21,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.errors import BadInput
+from pydantic import Field, model_validator
+
 from models.evidence import CropEvidence
 from models.policy import Decision, Policy, State, decide
+from realtime.settings.section import Section
 from realtime.verdicts.pooling import is_contrary, pooled_evidence
 
 NOT_ENOUGH_EVIDENCE = "not enough evidence"
@@ -33,32 +35,23 @@ CHANGING = "changing"
 NOT_EVERY_VIEW = "not every view was looked at yet"
 
 
-@dataclass(frozen=True)
-class VerdictRules:
-    """When a track's decisions add up to a verdict.
+class VerdictRules(Section):
+    """From a track's decisions to its verdict."""
 
-    ``agreement`` of the last ``window`` decisions must agree, with at least ``confidence``: an attack's claims in the
-    mean, a known name in the weakest view. A verdict older than ``max_age`` seconds is stale.
+    # Confidence: of an attack's claims their mean, of a known name what the weakest view gives it.
 
-    Raises:
-        BadInput: the rules cannot be met.
-    """
+    window: int = Field(default=8, ge=1, le=100, description="How many of the last decisions count")
+    agreement: int = Field(default=5, ge=1, le=100, description="How many of them must agree")
+    confidence: float = Field(
+        default=0.0, ge=0, le=1, description="What even the weakest view has to give the name; 0: what the bundle asks"
+    )
+    max_age: float = Field(default=0.5, gt=0, le=60, description="Seconds until a verdict is stale")
 
-    agreement: int = 5
-    window: int = 8
-    confidence: float = 0.8
-    max_age: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.agreement <= self.window:
-            raise BadInput(
-                f"verdict: agreement is {self.agreement} of the last {self.window} decisions; "
-                "it must be at least 1 and at most the window"
-            )
-        if not 0 <= self.confidence <= 1:
-            raise BadInput(f"verdict: confidence is {self.confidence}; it must lie between 0 and 1")
-        if not (math.isfinite(self.max_age) and self.max_age > 0):
-            raise BadInput(f"verdict: max_age is {self.max_age} s; it must be a positive number of seconds")
+    @model_validator(mode="after")
+    def _agreement_can_be_reached(self) -> VerdictRules:
+        if self.agreement > self.window:
+            raise ValueError(f"agreement is {self.agreement}, more than the window of {self.window}; lower it")
+        return self
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Recogniser:
     """Knows Ada in every face."""
 
     policy = Policy()
+    zones = ()
 
     def defend(self, crops: Any, **_: Any) -> list[CropEvidence]:
         sure, flat = np.array((0.98, 0.02), np.float32), np.zeros((SIDE, SIDE), np.float32)

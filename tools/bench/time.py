@@ -19,7 +19,7 @@ import numpy as np
 from models.arrays import Bytes
 from models.errors import BadInput
 from models.recogniser import Recogniser
-from realtime.assembly import batch_of, detector_of, finder_of, realigner_of, recogniser_of, rules_of, warm_up
+from realtime.assembly import batch_of, detector_of, finder_of, realigner_of, recogniser_of, warm_up
 from realtime.board import Board
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.states import CameraError, CameraState, CameraStatus
@@ -177,7 +177,7 @@ def _run(clip: Clip, path: Path, setting: Setting, mode: Mode) -> dict[str, Any]
     def show(frame: Frame, picture: Bytes) -> None:
         """Nobody looks but ``shown``."""
 
-    parts: dict[str, Any] = {"rules": rules_of(config), "meter": meter, "draw": shown.draw, "show": show}
+    parts: dict[str, Any] = {"rules": config.verdict, "meter": meter, "draw": shown.draw, "show": show}
     if mode == "paced":
         run_paced(path, shown, setting)
     elif mode == "every frame":
@@ -206,7 +206,7 @@ def _run(clip: Clip, path: Path, setting: Setting, mode: Mode) -> dict[str, Any]
 
 def run_paced(path: Path, shown: Shown, setting: Setting) -> None:
     """The line of a live run on the clip's own clock: one face at a time, its result after ``setting.seconds``."""
-    recogniser, rules = setting.recogniser, rules_of(setting.config)
+    recogniser, rules = setting.recogniser, setting.config.verdict
     finder = FaceFinder(
         setting.detector,
         FaceTracker(**setting.config.tracking.model_dump()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from models.errors import BadInput
 from realtime.assembly import service_settings
 from realtime.cameras.address import parse_address
-from realtime.settings.config import Config, VerdictConfig, find_config, load_config, shipped_configs
+from realtime.settings.config import Config, find_config, load_config, shipped_configs
 from realtime.system.redact import forget_secrets
 
 
@@ -278,12 +277,6 @@ def test_the_published_parameters_are_those_of_the_method_at_112():
     published = load_config("published_method")
     assert MaskParameters(**published.defence.overrides()) == MaskParameters.published(112)
     assert (published.recognition.bundle, published.defence.zones) == ("plain", [])
-
-
-def test_defaults_are_those_of_the_parts_they_configure():
-    from realtime.verdicts.agreement import VerdictRules
-
-    assert VerdictConfig().model_dump() == dataclasses.asdict(VerdictRules())
 
 
 def test_a_source_given_by_hand_replaces_all_cameras():

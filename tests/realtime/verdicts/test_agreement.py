@@ -74,7 +74,7 @@ def test_nobody_is_known_before_every_view_was_looked_at() -> None:
 
 def test_below_the_floor_nobody_is_known() -> None:
     lax = Policy(threshold=0.3, zone_confirm=0.3, further_confirm=0.3, floor=0.3)
-    assert told("uuuuu", policy=lax)[-1] == NOT_CONFIDENT
+    assert told("uuuuu", VerdictRules(confidence=0.8), lax)[-1] == NOT_CONFIDENT
     assert told("uuuuu", VerdictRules(confidence=0.3), lax)[-1] == "Ada"
 
 

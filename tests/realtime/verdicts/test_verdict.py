@@ -2,8 +2,8 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, Policy, decide
 from realtime.verdicts.agreement import CHANGING, NOT_CONFIDENT, NOT_ENOUGH_EVIDENCE, TIE, VerdictRules
@@ -58,7 +58,7 @@ def given(number, probability):
 
 
 def keeper_after(codes, rules=None, track=1):
-    keeper = VerdictKeeper(rules)
+    keeper = VerdictKeeper(rules or VerdictRules(confidence=0.8))
     for second, code in enumerate(codes.split()):
         if code.startswith("-"):
             keeper.refuse(track, 0, code[1:], captured_at=second - 0.1, now=float(second))
@@ -311,5 +311,5 @@ def test_a_verdict_cannot_be_changed():
     [{"agreement": 0}, {"agreement": 9}, {"confidence": 1.2}, {"max_age": 0.0}, {"max_age": float("nan")}],
 )
 def test_impossible_rules_are_refused(rules):
-    with pytest.raises(BadInput, match=next(iter(rules))):
+    with pytest.raises(ValidationError, match=next(iter(rules))):
         VerdictRules(**rules)
