@@ -28,6 +28,7 @@ from models.bundle import load_bundle
 from models.errors import BadInput, first_line
 from models.files import whole_file
 from models.graphs.builder import quantise
+from models.graphs.classifier import weight_shapes
 from models.graphs.export import layers_of, load_weights
 from models.network.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
 
@@ -245,10 +246,11 @@ def _layouts() -> list[tuple[InputSpec, list[str]]]:
 
 
 def _shapes() -> dict[str, tuple[int, ...]]:
-    """The shape of each array of a trunk."""
+    """The shape of each array of a trunk. No network is built: that would draw from the training's random numbers."""
+    weights = weight_shapes(classes=1, input_size=32, hidden=1)
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, layer in VGG16(classes=1, input_size=32, hidden=1).convolutions().items():
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = tuple(layer.weight.shape), (layer.out_channels,)
+    for name in CONVOLUTION_NAMES:
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = weights[name], weights[name][:1]
     return shapes
 
 

@@ -82,8 +82,8 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
         raise BadInput("one person, whom everybody would be taken for; give at least two")
     _check_apart(people, job.strangers)
     torch.set_num_threads(job.threads)
-    torch.manual_seed(job.settings.seed)
     trunk = read_trunk(job.trunk)
+    torch.manual_seed(job.settings.seed)  # after reading, which may draw from the same numbers
     try:
         model = VGG16(
             classes=len(people.names),
