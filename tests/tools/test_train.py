@@ -81,7 +81,7 @@ def run(*arguments: object) -> None:
 def fitted(tmp_path_factory: pytest.TempPathFactory, data: Path, portrait: Path, trunk: Path) -> Path:
     """A folder with the bundle ``b``, the work ``w`` and the result ``fit.json`` of one training."""
     folder = tmp_path_factory.mktemp("fitted")
-    sizes = ("--input-size", 32, "--hidden", 32, "--versions", 1, "--epochs", 60, "--threads", 1)
+    sizes = ("--input-size", 32, "--hidden", 32, "--versions", 1, "--epochs", 60, "--seed", 2, "--threads", 1)
     places = ("--out", folder / "b", "--work", folder / "w", "--json", folder / "fit.json")
     run("fit", data, portrait, "--trunk", trunk, "--allow-single", *sizes, *places)
     return folder
