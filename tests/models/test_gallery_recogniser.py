@@ -111,14 +111,6 @@ def test_in_an_empty_gallery_everybody_is_a_stranger(recogniser: Recogniser, cro
     assert len(recogniser.defend(crops, quick=True)) == 5
 
 
-def test_views_held_from_another_number_of_people_are_looked_at_again(
-    recogniser: Recogniser, crops: np.ndarray
-) -> None:
-    wanted = recogniser.defend(crops[:1], quick=True).views
-    found = recogniser.defend(crops[:1], quick=True, held=[np.full((1, 3), 0.9, np.float32)]).views
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-
-
 def test_an_explanation_keeps_the_names_of_its_evidence_when_others_are_enrolled_meanwhile(
     recogniser: Recogniser, crops: np.ndarray
 ) -> None:
