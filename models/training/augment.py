@@ -183,15 +183,19 @@ def innocent_glasses(pixels: torch.Tensor, generator: torch.Generator, *, share:
     return pixels
 
 
-def hide_rectangle(
-    pixels: torch.Tensor,
-    generator: torch.Generator,
-    *,
-    fill: tuple[int, int, int],
-    least: float = 0.04,
-    most: float = 0.25,
+def hide_rectangle(pixels: torch.Tensor, generator: torch.Generator, *, fill: tuple[int, int, int]) -> torch.Tensor:
+    """One rectangle of 20 to 50 % of the side on every crop, anywhere."""
+    count, _, size, _ = pixels.shape
+    u, v, w, h = _drawn(generator, count, 4).T
+    height, width = (size * (0.2 + 0.3 * h)).long(), (size * (0.2 + 0.3 * w)).long()
+    top, left = (u * (size - height)).long(), (v * (size - width)).long()
+    return torch.where(_rectangles(top, left, height, width, size), _colour(fill, pixels), pixels)
+
+
+def hide_area(
+    pixels: torch.Tensor, generator: torch.Generator, *, fill: tuple[int, int, int], least: float, most: float
 ) -> torch.Tensor:
-    """One rectangle on every crop, anywhere: ``least`` to ``most`` of its area, up to three times as long as wide."""
+    """A rectangle on every crop, anywhere: ``least`` to ``most`` of its area, up to three times as long as wide."""
     count, _, size, _ = pixels.shape
     u, v, a, r = _drawn(generator, count, 4).T
     area, ratio = size * size * (least + (most - least) * a), torch.exp((2 * r - 1) * math.log(3.0))

@@ -265,7 +265,7 @@ class _Run:
         x = augment.sharpness(augment.light(x, generator), generator)
         x = augment.innocent_glasses(x, generator, share=settings.glasses)
         drawn = torch.rand(len(x), generator=generator, device=self.device) / max(settings.hidden, 1e-9)
-        rectangle = augment.hide_rectangle(x, generator, fill=self.fill, least=0.03, most=0.45)
+        rectangle = augment.hide_area(x, generator, fill=self.fill, least=0.03, most=0.45)
         x = torch.where(((drawn >= 0.5) & (drawn < 1)).view(-1, 1, 1, 1), rectangle, x)
         each = 0.5 / max(len(settings.zones), 1)
         for number, zone in enumerate(settings.zones):

@@ -187,7 +187,9 @@ def test_bad_input_gives_one_line_and_exit_code_2(tmp_path: Path, arguments: lis
 
 
 def test_credentials_never_appear_in_any_output(tmp_path: Path) -> None:
-    done = spectaclear("run", "--headless", "--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live", "--seconds", "3", cwd=tmp_path)
+    done = spectaclear(
+        "run", "--headless", "--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live", "--seconds", "3", cwd=tmp_path
+    )
     assert done.returncode == 2
     assert "refuses connections" in done.stderr.splitlines()[-1]
     for secret in ("p@ss", "w/rd", "rd%21", "rd!"):

@@ -127,7 +127,9 @@ def test_a_camera_that_refuses_is_one_line_without_its_password(tmp_path: Path, 
     with RtspServer(units) as camera:
         camera.password = "another"
         arguments = ["--source", camera.url(f"admin:{PASSWORD}"), "--json", "out.json"]
-        with Running(command, *arguments, *(["--headless", "--seconds", "6"] if command == "run" else []), cwd=tmp_path) as run:
+        with Running(
+            command, *arguments, *(["--headless", "--seconds", "6"] if command == "run" else []), cwd=tmp_path
+        ) as run:
             assert run.wait() == 2
     assert "refuses the user name or password" in run.err
     assert "Traceback" not in run.err
