@@ -17,7 +17,6 @@ from models.errors import BadInput
 from models.training.device import torch_device
 from models.training.features import Augmentation
 from models.training.fit import FitSettings
-from models.training.stages import Progress as Told
 from models.training.stages import RecipeSettings
 from tools.common import report
 from tools.common.options import Aligned, Bfloat16, Device
@@ -202,11 +201,6 @@ def transfer_command(  # noqa: PLR0913 - a command's options
             f"threshold {point['threshold']:.2f}: right {report.percent(point['known_right'])},"
             f" strangers named {report.percent(point['strangers_named'])}"
         )
-
-
-def _adapted(progress: Told, record: dict[str, float], seconds: float) -> None:
-    shown = {"epoch": record["step"], "score": record["held_out_accuracy"]}
-    progress("adapt", record["elapsed_s"] / seconds, shown)
 
 
 def _strangers(folder: Path | None, most: int, left_out: int) -> People | None:

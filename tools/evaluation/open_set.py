@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Floats, Labels
+from models.arrays import Bools, Floats, Labels
 from models.gallery.gallery import Gallery, Person
 from models.gallery.match import Matcher
-from tools.common.report import proportion
+from tools.common.report import Proportion, proportion
 from tools.evaluation.measures import share
 
 RATES = (0.01, 0.001)
@@ -35,6 +35,17 @@ class Faces:
         return [self.people[label] for label in self.labels]
 
 
+def named_while(best: Floats, right: Bools, others: Floats, rate: float) -> Proportion:
+    """DIR: known faces rightly named while at most ``rate`` of the strangers are.
+
+    Args:
+        best: (N,) what the likeliest name gets on each known face; ``right`` (N,) whether it is theirs.
+        others: (M,) the same of strangers.
+    """
+    named = right & (best > np.quantile(others, 1 - rate))
+    return proportion(int(named.sum()), len(right))
+
+
 def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strangers: Floats) -> dict[str, Any]:
     """One view: right among the known, DIR at each of ``RATES``, and right while no stranger at all is named.
 
@@ -47,8 +58,7 @@ def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strange
     best, right = given.max(axis=1), given.argmax(axis=1) == labels
     figures = {"right": proportion(int(right.sum()), len(right))}
     for rate in RATES:
-        named = right & (best > np.quantile(others, 1 - rate))
-        figures[f"dir_at_{rate:g}"] = proportion(int(named.sum()), len(right))
+        figures[f"dir_at_{rate:g}"] = named_while(best, right, others, rate)
     none = right & (best > others.max())
     return figures | {"right_while_no_stranger_is_named": proportion(int(none.sum()), len(right))}
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from models.arrays import Bytes, read_arrays
 from models.errors import BadInput
-from realtime.people.pictures import people_of, read_picture
-from tools.faces.people import shown_name
+from realtime.people.pictures import people_of
+from tools.faces.people import read_crop, shown_name
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,7 @@ def drawn(
 
 def _folders(path: Path) -> CropSource:
     found = [(shown_name(person), picture) for person, each in people_of(path, least=1).items() for picture in each]
-    return CropSource(path.name, tuple(person for person, _ in found), lambda place: _read(found[place][1]))
-
-
-def _read(path: Path) -> Bytes:
-    picture = read_picture(path)
-    return _checked(picture, str(path))
+    return CropSource(path.name, tuple(person for person, _ in found), lambda place: read_crop(found[place][1]))
 
 
 def _checked(picture: Bytes | None, where: str) -> Bytes:

@@ -135,10 +135,10 @@ def read_people(
     if most is not None and most < len(everything):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(everything))[:most])
         everything = [everything[index] for index in chosen]
-    side = _read(everything[0][1]).shape[0]
+    side = read_crop(everything[0][1]).shape[0]
     crops = np.empty((len(everything), side, side, 3), dtype=np.uint8)
     for index, (_, path) in enumerate(everything):
-        crop = _read(path)
+        crop = read_crop(path)
         if crop.shape != (side, side, 3):
             raise BadInput(
                 f"{path}: is {crop.shape[1]} x {crop.shape[0]}, the first crop is {side} x {side};"
@@ -162,7 +162,12 @@ def at_size(crops: Bytes, size: int) -> Bytes:
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
 
 
-def _read(path: Path) -> Bytes:
+def read_crop(path: Path) -> Bytes:
+    """(T, T, 3) uint8 RGB.
+
+    Raises:
+        BadInput: the file is no readable picture, or not square.
+    """
     picture = read_picture(path)
     if picture is None:
         raise BadInput(f"{path}: not a readable picture")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
 import typer
@@ -20,6 +19,7 @@ from models.training.trunks import read_network, write_network
 from tools.common.options import Bfloat16, Device
 from tools.common.provenance import command_line
 from tools.faces.crop_sources import CropSource, open_source
+from tools.faces.people import at_size, read_crop
 
 SIDE = 128  # of the crops that are kept for training: room for shifts
 
@@ -90,7 +90,7 @@ def taught(packs: list[Path], pictures: Path | None) -> tuple[Bytes, Floats]:
         source = _source(pack, pictures)
         if len(source.people) != len(found["teacher"]):
             raise BadInput(f"{pack}: {len(source.people)} crops, {len(found['teacher'])} vectors")
-        crops.append(np.stack([_at_side(source.read(place)) for place in range(len(source.people))]))
+        crops.append(np.concatenate([at_size(source.read(place)[None], SIDE) for place in range(len(source.people))]))
         vectors.append(found["teacher"].astype(np.float32))
     if len({each.shape[1] for each in vectors}) > 1:
         raise BadInput(f"{packs[0]} and the others: teachers' vectors of different lengths; give packs of one teacher")
@@ -106,15 +106,5 @@ def _source(pack: Path, pictures: Path | None) -> CropSource:
         raise BadInput(f"{pack}: holds vectors without pictures; give their folder as --pictures")
     files = [pictures / str(person) / str(file) for person, file in zip(names["people"], names["files"], strict=True)]
 
-    def read(place: int) -> Bytes:
-        picture = cv2.imread(str(files[place]))
-        if picture is None:
-            raise BadInput(f"{files[place]}: no readable crop; --pictures must be the folder that {pack} was made of")
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-    return CropSource(pack.name, tuple(str(person) for person in names["people"]), read)
-
-
-def _at_side(crop: Bytes) -> Bytes:
-    same = crop.shape[0] == SIDE
-    return crop if same else np.asarray(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    people = tuple(str(person) for person in names["people"])
+    return CropSource(pack.name, people, lambda place: read_crop(files[place]))

@@ -33,6 +33,7 @@ from tools.common import report
 from tools.common.bars import Tick
 from tools.common.provenance import commit_of_this_tree
 from tools.evaluation.embedded import embeddings_of
+from tools.evaluation.open_set import RATES, named_while
 from tools.faces.crop_sources import CropSource, drawn
 from tools.faces.people import People
 from tools.faces.splits import SEEN, fingerprints
@@ -169,9 +170,8 @@ def measured(matcher: Matcher, views: Sequence[str], found: Embedded) -> dict[st
         figures[name] = {"right": report.proportion(int(right.sum()), len(right))}
         if len(found.strangers):
             others = matcher.probabilities(found.strangers[:, view], view).max(axis=1)
-            for rate in (0.01, 0.001):
-                named = right & (best > np.quantile(others, 1 - rate))
-                figures[name][f"right_at_{rate:g}"] = report.proportion(int(named.sum()), len(right))
+            for rate in RATES:
+                figures[name][f"right_at_{rate:g}"] = named_while(best, right, others, rate)
     return figures
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import sqlite3
@@ -28,6 +27,7 @@ from realtime.outputs.web.gallery_api import GalleryApi
 from realtime.outputs.web.live_pictures import Sources
 from realtime.outputs.web.openapi import document
 from realtime.outputs.web.prometheus import CONTENT_TYPE, Prometheus
+from realtime.outputs.web.upload import read_body
 from realtime.people.live_desk import LiveDesk
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
@@ -107,7 +107,7 @@ class Api:
             page = self._login_page(f"Too many wrong tokens. Try again in {wait:.0f} seconds.", 429)
             page.headers["retry-after"] = f"{wait:.0f}"
             return page
-        fields = parse_qs((await _body(request)).decode("utf-8", "replace"))
+        fields = parse_qs((await read_body(request, _LONGEST_BODY, what="form")).decode("utf-8", "replace"))
         if not self._access.right_token(fields.get("token", [""])[0], client):
             return self._login_page("That is not the token.", 403)
         answer = RedirectResponse("/", 303)
@@ -280,19 +280,6 @@ def _filter(request: Request) -> EventFilter:
         after_id=whole("after_id", 2**53),
         limit=whole("limit", 200) or 50,
     )
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    try:
-        async with asyncio.timeout(10):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _LONGEST_BODY:
-                    raise HTTPException(413, "the form is too long")
-    except TimeoutError:
-        raise HTTPException(408, "the form takes too long to arrive; send it again") from None
-    return body
 
 
 async def _as_json(request: Request, error: HTTPException) -> Response:

@@ -21,7 +21,7 @@ _LONGEST_JSON = 64 << 10
 
 async def read_json(request: Request) -> dict[str, Any]:
     """A JSON object. Raises a 400 or 413 that says what is wrong."""
-    body = await _whole(request, _LONGEST_JSON)
+    body = await read_body(request, _LONGEST_JSON, what="body")
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError):
@@ -63,14 +63,15 @@ def shots_in(files: list[tuple[str, bytes]]) -> list[Shot | Skipped]:
     return found
 
 
-async def _whole(request: Request, most: int) -> bytes:
+async def read_body(request: Request, most: int, *, what: str) -> bytes:
+    """The whole body, of at most so many bytes and within ten seconds. Raises a 413 or 408 that says so of ``what``."""
     body = b""
     try:
         async with asyncio.timeout(10):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > most:
-                    raise HTTPException(413, "the body is too long")
+                    raise HTTPException(413, f"the {what} is too long")
     except TimeoutError:
-        raise HTTPException(408, "the body takes too long to arrive; send it again") from None
+        raise HTTPException(408, f"the {what} takes too long to arrive; send it again") from None
     return body
