@@ -128,7 +128,7 @@ class DistilNet(nn.Module):
                 layer.running_var.copy_(variance)
                 layer.weight.copy_((variance + layer.eps).sqrt())
                 layer.bias.copy_(mean)
-            elif not isinstance(layer, nn.Dropout):
+            else:
                 x = layer(x)
 
     @torch.no_grad()
@@ -292,10 +292,12 @@ def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn
 
 
 def _with_normalisation(layers: nn.Sequential) -> nn.Sequential:
-    """A normalisation after each convolution and each linear layer but the last of a head."""
+    """A normalisation after each convolution and each linear layer but the last of a head; nothing is dropped out."""
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
     found: list[nn.Module] = []
     for layer in layers:
+        if isinstance(layer, nn.Dropout):
+            continue
         found.append(layer)
         if isinstance(layer, nn.Conv2d):
             found.append(nn.BatchNorm2d(layer.out_channels, momentum=0.02))

@@ -46,6 +46,11 @@ def test_the_inserted_normalisation_changes_nothing_at_the_start_and_is_folded_b
         torch.testing.assert_close(folded.logits_of_pixels(pixels), net(pixels), rtol=1e-3, atol=1e-3)
 
 
+def test_nothing_is_dropped_out_where_an_embedding_is_learnt():
+    assert any(isinstance(layer, torch.nn.Dropout) for layer in small_model(WIDTH).head)  # as a closed set has it
+    assert not any(isinstance(layer, torch.nn.Dropout) for layer in DistilNet(small_model(WIDTH), 3).modules())
+
+
 def test_faces_come_nearer_to_where_the_teacher_puts_them(tmp_path):
     model = small_model(WIDTH)
     first = copy.deepcopy(model.trunk[0].weight)
