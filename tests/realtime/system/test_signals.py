@@ -8,8 +8,8 @@ import pytest
 
 PROGRAM = """
 import signal, sys, threading
-if "nohup" in sys.argv:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# as a terminal starts it, or nohup, however this test was started
+signal.signal(signal.SIGHUP, signal.SIG_IGN if "nohup" in sys.argv else signal.SIG_DFL)
 from realtime.system.signals import terminated_by_signal
 asked = threading.Event()
 with terminated_by_signal() as when_asked:
