@@ -16,7 +16,7 @@ from models.errors import BadInput
 from models.files import read_regular, whole_file
 from models.network.architecture import InputSpec
 from models.policy import Policy
-from models.saliency_mask import Fill, MaskParameters
+from models.saliency_mask import Fill, Iterations, Kernel, MaskParameters, MinArea, Percentile, Threshold
 from models.yaml_core import YamlMistake, dump, load
 
 CLASSIFIER = "classifier.onnx"
@@ -42,6 +42,8 @@ def _each_once(zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
 
 Level = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Sure = Annotated[float, Field(gt=0, lt=1)]
 
 
 class TrunkInfo(_Strict):
@@ -60,12 +62,12 @@ class TrunkInfo(_Strict):
 class DefenceInfo(_Strict):
     """The saliency mask's parameters, see ``models.saliency_mask.MaskParameters``."""
 
-    threshold: float = Field(gt=0, le=1)
-    iterations: int = Field(ge=0, le=64)
-    min_area: int = Field(ge=0)
-    percentile: float = Field(default=99.0, gt=0, le=100)
-    kernel: int = Field(default=3, ge=1, le=31)
-    fill: Fill = "mean"
+    threshold: Threshold
+    iterations: Iterations
+    min_area: MinArea
+    percentile: Percentile = MaskParameters.percentile
+    kernel: Kernel = MaskParameters.kernel
+    fill: Fill = MaskParameters.fill
     record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
 
     @model_validator(mode="after")
@@ -81,13 +83,13 @@ class DefenceInfo(_Strict):
 class PolicyInfo(_Strict):
     """When a name is believed, see ``models.policy.Policy``."""
 
-    threshold: float = Field(default=0.8, gt=0, lt=1)
-    confirm: float = Field(default=0.5, ge=0, lt=1)
-    zone_threshold: float = Field(default=0.8, gt=0, lt=1)
-    zone_confirm: float = Field(default=0.5, ge=0, lt=1)
-    zone_dissent: float = Field(default=0.1, ge=0, lt=1)
-    further_confirm: float = Field(default=0.5, ge=0, lt=1)
-    floor: float = Field(default=0.1, ge=0, lt=1)
+    threshold: Sure = Policy.threshold
+    confirm: Share = Policy.confirm
+    zone_threshold: Sure = Policy.zone_threshold
+    zone_confirm: Share = Policy.zone_confirm
+    zone_dissent: Share = Policy.zone_dissent
+    further_confirm: Share = Policy.further_confirm
+    floor: Share = Policy.floor
     zones: Annotated[tuple[Zone, ...], AfterValidator(in_order)] = Field(
         default=(), description="hidden one at a time in views of their own"
     )
