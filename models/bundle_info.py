@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from models.crop.zones import Zone, each_once, in_order
 from models.errors import BadInput
 from models.files import read_regular, whole_file
+from models.gallery.match import Scale
 from models.network.architecture import InputSpec
 from models.policy import Policy
 from models.saliency_mask import Fill, Iterations, Kernel, MaskParameters, MinArea, Percentile, Threshold
@@ -117,6 +118,12 @@ class EmbeddingInfo(_Strict):
         default=(), description="hidden one at a time in the gallery's and the cohort's pictures"
     )
     temperature: float = Field(default=0.07, gt=0, allow_inf_nan=False, description="cosines are divided by it")
+    crowd: float = Field(default=0.0, ge=0, le=2, description="how nobody's share grows with the gallery")
+    crowd_of: int = Field(default=1, ge=1, description="people in the gallery that the thresholds were found with")
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.temperature, self.crowd, self.crowd_of)
 
 
 class BundleInfo(_Strict):

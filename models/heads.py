@@ -66,8 +66,8 @@ class GalleryHead:
         self.labels = gallery.labels
         self.rows: Floats | None = gallery.rows(0) if len(gallery) else np.zeros((1, embedding.width), np.float32)
         self._cohort = cohort
-        self._temperature = embedding.temperature
-        self._matcher = Matcher(gallery, cohort, embedding.temperature)
+        self._scale = embedding.scale
+        self._matcher = Matcher(gallery, cohort, self._scale)
 
     def view_of(self, zone: Zone | None) -> int:
         """The number of the gallery's view.
@@ -95,7 +95,13 @@ class GalleryHead:
         view = self.view_of(zone)
         rows = self.gallery.rows(view).reshape(-1, self._cohort.shape[2])
         others = torch.from_numpy(self._cohort[view].copy()) if nobody else None
-        return GalleryNet(trunk, torch.from_numpy(rows.copy()), scale=1 / self._temperature, others=others).eval()
+        return GalleryNet(
+            trunk,
+            torch.from_numpy(rows.copy()),
+            scale=1 / self._scale.temperature,
+            others=others,
+            nobody=self._scale.nobody(len(rows)),
+        ).eval()
 
 
 def head_of(bundle: Bundle) -> ClosedSet | GalleryHead:

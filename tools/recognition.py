@@ -23,8 +23,8 @@ from tools.common.bars import Tick, counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import command_line, commit_of_this_tree
 from tools.evaluation.embedded import embeddings_of
-from tools.evaluation.open_set import Faces, against_gallery_size, from_few_pictures, rates_of
-from tools.evaluation.policy_rates import policy_figures
+from tools.evaluation.open_set import Faces, from_few_pictures, rates_of
+from tools.evaluation.policy_rates import against_gallery_size, policy_figures
 from tools.faces.people import People, read_people
 from tools.faces.splits import TEST_LOG, Split, log_look, people_of_split
 
@@ -81,15 +81,14 @@ def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> dict[s
     assert gallery is not None
     assert bundle.cohort is not None
     assert bundle.info.embedding is not None
-    cohort, temperature = bundle.cohort, bundle.info.embedding.temperature
-    matcher = Matcher(gallery, cohort, temperature)
+    cohort, scale = bundle.cohort, bundle.info.embedding.scale
+    matcher = Matcher(gallery, cohort, scale)
     place = np.array([gallery.labels.index(name) for name in known.people])
     labels = place[known.labels]
     views = {
         name: rates_of(matcher, view, known.embeddings[:, view], labels, strangers.embeddings[:, view])
         for view, name in enumerate(("whole", *gallery.views))
     }
-    threshold = recogniser.policy.threshold
     return {
         "bundle": bundle.info.name,
         "bundle_sha256": bundle.checksum,
@@ -99,9 +98,9 @@ def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> dict[s
         "strangers_people": len(strangers.people),
         "views": views,
         "policy": policy_figures(recogniser, known.embeddings, labels, strangers),
-        "from_few_pictures": from_few_pictures(strangers, cohort, temperature, FEW, like=gallery),
+        "from_few_pictures": from_few_pictures(strangers, cohort, scale, FEW, like=gallery),
         "strangers_named_by_gallery_size": against_gallery_size(
-            strangers, cohort, temperature, threshold, SIZES, like=gallery
+            recogniser.policy, strangers, cohort, scale, SIZES, like=gallery
         ),
     }
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from models.arrays import Bools, Floats
 from models.gallery.gallery import Gallery, Person, unit
+from models.gallery.match import Scale
 
 #: From this cosine on two vectors are taken for the same picture (8 bits move it by less than 0.002).
 SAME_PICTURE = 0.995
@@ -96,15 +97,15 @@ class Report:
         return sum(person.right for person in self.people)
 
 
-def report_on(gallery: Gallery, cohort: Floats, temperature: float, threshold: float) -> Report:
+def report_on(gallery: Gallery, cohort: Floats, scale: Scale, threshold: float) -> Report:
     """Compare every picture with everybody, without its own part in its person's mean.
 
     Args:
         cohort: (C, D) unit length, other people, whole face.
-        temperature: as ``models.gallery.match.Matcher``.
+        scale: as ``models.gallery.match.Matcher``.
         threshold: from this probability on somebody is named.
     """
-    tables = _Tables(gallery, cohort, temperature)
+    tables = _Tables(gallery, cohort, scale)
     people, misfits = _left_out(tables, threshold)
     return Report(
         people,
@@ -119,9 +120,9 @@ def report_on(gallery: Gallery, cohort: Floats, temperature: float, threshold: f
 class _Tables:
     """The pictures of all people in one table: ``vectors`` (P, D), and whose each one is."""
 
-    def __init__(self, gallery: Gallery, cohort: Floats, temperature: float) -> None:
+    def __init__(self, gallery: Gallery, cohort: Floats, scale: Scale) -> None:
         self.people: tuple[Person, ...] = gallery.people
-        self.cohort, self.temperature = cohort, temperature
+        self.cohort, self.scale = cohort, scale
         size = cohort.shape[1] if not self.people else self.people[0].means.shape[1]
         self.rows = gallery.rows(0).reshape(-1, size)
         self.vectors = np.concatenate([np.zeros((0, size), np.float32), *[p.unit_vectors for p in self.people]])
@@ -141,7 +142,8 @@ class _Tables:
 
     def probabilities(self, cosines: Floats) -> Floats:
         """(M, K + C) -> (M, K + 1), the last one nobody's."""
-        scores = cosines.astype(np.float64) / self.temperature
+        scores = cosines.astype(np.float64) / self.scale.temperature
+        scores[:, len(self.people) :] += self.scale.nobody(len(self.people))
         powers = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
         kept = len(self.people)
         every = np.concatenate([powers[:, :kept], powers[:, kept:].sum(axis=1, keepdims=True)], axis=1)

@@ -13,13 +13,16 @@ from models.network.vgg16 import VGG16
 class Cosines(nn.Module):
     """(N, D) embeddings -> (N, K): ``scale`` times their cosines with ``rows`` (K, D) of unit length.
 
-    Where others (C, D) are given there is one number more, nobody's: the logarithm of the sum of their powers. A
+    Where others (C, D) are given there is one number more, nobody's: ``nobody`` and the logarithm of the sum of their
+    powers. A
     softmax over the K + 1 then gives everybody's probability with the others in its denominator.
     """
 
-    def __init__(self, rows: torch.Tensor, *, scale: float = 1.0, others: torch.Tensor | None = None) -> None:
+    def __init__(
+        self, rows: torch.Tensor, *, scale: float = 1.0, others: torch.Tensor | None = None, nobody: float = 0.0
+    ) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.nobody = scale, nobody
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("others", others, persistent=False)
         self.rows: torch.Tensor
@@ -35,18 +38,24 @@ class Cosines(nn.Module):
         if self.others is None:
             return scores
         nobody = (self.scale * unit @ self.others.T).logsumexp(dim=1, keepdim=True)
-        return torch.cat([scores, nobody], dim=1)
+        return torch.cat([scores, nobody + self.nobody], dim=1)
 
 
 class GalleryNet(nn.Module):
     """(N, 3, S, S) float RGB in [0, 1] -> logits (N, K), or (N, K + 1) with nobody's where ``others`` are given."""
 
     def __init__(
-        self, trunk: VGG16, rows: torch.Tensor, *, scale: float = 1.0, others: torch.Tensor | None = None
+        self,
+        trunk: VGG16,
+        rows: torch.Tensor,
+        *,
+        scale: float = 1.0,
+        others: torch.Tensor | None = None,
+        nobody: float = 0.0,
     ) -> None:
         super().__init__()
         self.trunk = trunk
-        self.cosines = Cosines(rows, scale=scale, others=others)
+        self.cosines = Cosines(rows, scale=scale, others=others, nobody=nobody)
 
     @property
     def spec(self) -> InputSpec:

@@ -96,6 +96,53 @@ def fitted_temperature(cosines: Floats, labels: Labels, people: int) -> float:
     return math.exp(float(found.x))
 
 
+def fitted_crowd(
+    strangers: Floats,
+    others: Floats,
+    temperature: float,
+    *,
+    sizes: tuple[int, ...] = (5, 15, 30, 75, 150, 300),
+    like: int = 30,
+    share: float = 0.05,
+    draws: int = 10,
+    seed: int = 0,
+) -> float:
+    """The ``crowd`` of ``models.gallery.match.Scale`` with which galleries of all ``sizes`` name strangers alike often.
+
+    Args:
+        strangers: (M, D) unit length, people who are in no gallery.
+        others: (C, D) people of whom some are enrolled, ``draws`` times, and the rest are the cohort.
+        like: of this size is the gallery in which ``share`` of the strangers are named.
+    """
+    random = np.random.default_rng(seed)
+    scores = (strangers.astype(np.float64) @ others.T.astype(np.float64)) / temperature  # (M, C)
+    found: dict[int, list[tuple[npt.NDArray[np.float64], ...]]] = {}
+    for size in {like, *(one for one in sizes if one <= len(others) // 2)}:
+        found[size] = [_split_scores(scores, random.permutation(len(others)), size) for _ in range(draws)]
+
+    def shares(size: int, crowd: float) -> npt.NDArray[np.float64]:
+        """(draws, M) the log probability of the likeliest name."""
+        weight = crowd * math.log(size / like)
+        return np.stack([best - np.logaddexp(people, nobody + weight) for best, people, nobody in found[size]])
+
+    threshold = float(np.quantile(shares(like, 0.0), 1 - share))
+
+    def unevenness(crowd: float) -> float:
+        rates = [float((shares(size, crowd) >= threshold).mean()) for size in found]
+        return sum(math.log((rate + 1e-3) / share) ** 2 for rate in rates)
+
+    return float(minimize_scalar(unevenness, bounds=(0.0, 2.0), method="bounded").x)
+
+
+def _split_scores(
+    scores: npt.NDArray[np.float64], order: npt.NDArray[np.int64], size: int
+) -> tuple[npt.NDArray[np.float64], ...]:
+    """The best of the people, the logarithm of the sum of their powers, and that of the others as if all were."""
+    people, others = scores[:, order[:size]], scores[:, order[size:]]
+    nobody = logsumexp(others, axis=1) + math.log(len(order) / (len(order) - size))
+    return people.max(axis=1), logsumexp(people, axis=1), nobody
+
+
 @torch.no_grad()
 def fold_temperature(last: nn.Linear, temperature: float) -> None:
     """Divide the logits by ``temperature`` for good, in the last layer's weights."""

@@ -57,7 +57,7 @@ class People:
         self.kept = KeptPictures(file)
         self.bundle = bundle
         self._embedded, self._cohort = bundle.gallery, bundle.cohort
-        self._temperature = bundle.info.embedding.temperature
+        self._scale = bundle.info.embedding.scale
         self._from_scratch = from_scratch
         if from_scratch and file.exists():
             raise BadInput(f"{file}: holds people already; remove them, or give another file with --gallery")
@@ -76,7 +76,7 @@ class People:
 
     def report(self) -> Report:
         """See ``models.gallery.report``."""
-        return report_on(self.gallery(), self._cohort[0], self._temperature, self.policy.threshold)
+        return report_on(self.gallery(), self._cohort[0], self._scale, self.policy.threshold)
 
     def add(
         self,
@@ -123,9 +123,9 @@ class People:
             self.kept.remove_unused(current)
             raise
         trial = tried_out(
-            after, name, embeddings, self._cohort, self._temperature, self.policy, self.bundle.info.policy.zones, former
+            after, name, embeddings, self._cohort, self._scale, self.policy, self.bundle.info.policy.zones, former
         )
-        found = report_on(after, self._cohort[0], self._temperature, self.policy.threshold)
+        found = report_on(after, self._cohort[0], self._scale, self.policy.threshold)
         shown = after.person(name).name
         return Added(
             shown,

@@ -9,7 +9,7 @@ import numpy as np
 from models.arrays import Floats
 from models.evidence import CropEvidence
 from models.gallery.gallery import Gallery, Person, unit
-from models.gallery.match import Matcher
+from models.gallery.match import Matcher, Scale
 from models.policy import Policy, decide
 
 
@@ -28,7 +28,7 @@ def tried_out(
     name: str,
     embeddings: Floats,
     cohort: Floats,
-    temperature: float,
+    scale: Scale,
     policy: Policy,
     zones: tuple[str, ...],
     former: Person | None = None,
@@ -48,7 +48,7 @@ def tried_out(
     embeddings = unit(embeddings)
     others = (len(embeddings) - 1) * unit(embeddings.sum(axis=0) - embeddings)  # (P, 1 + V, D)
     others = unit(others if former is None else others + former.counts * former.means)
-    matcher = Matcher(gallery, cohort, temperature)
+    matcher = Matcher(gallery, cohort, scale)
     order = [0, *(1 + gallery.views.index(zone) for zone in zones)]
     given = np.stack([_given(matcher, embeddings[:, v], others[:, v], v, place) for v in order], axis=1)
     decisions = [decide(_evidence(gallery.labels, one, zones), policy) for one in given]

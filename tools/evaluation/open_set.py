@@ -15,9 +15,8 @@ import numpy as np
 
 from models.arrays import Bools, Floats, Labels
 from models.gallery.gallery import Gallery, Person
-from models.gallery.match import Matcher
+from models.gallery.match import Matcher, Scale
 from tools.common.report import Proportion, proportion
-from tools.evaluation.measures import share
 
 RATES = (0.01, 0.001)
 
@@ -64,7 +63,7 @@ def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strange
 
 
 def from_few_pictures(
-    strangers: Faces, cohort: Floats, temperature: float, counts: Sequence[int], *, like: Gallery
+    strangers: Faces, cohort: Floats, scale: Scale, counts: Sequence[int], *, like: Gallery
 ) -> dict[str, Any]:
     """People of ``strangers`` enrolled from 1, 2, ... of their pictures, all who have more than that; whole faces.
 
@@ -76,40 +75,19 @@ def from_few_pictures(
         enrolled = [person for person, mine in enumerate(places) if len(mine) > count]
         if not enrolled:
             continue
-        gallery = _gallery(strangers, {person: places[person][:count] for person in enrolled}, like)
+        gallery = gallery_from(strangers, {person: places[person][:count] for person in enrolled}, like)
         probes = np.concatenate([places[person][count:] for person in enrolled])
         labels = np.concatenate([np.full(len(places[p]) - count, n) for n, p in enumerate(enrolled)])
         others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
         whole = strangers.embeddings[:, 0]
         figures[str(count)] = {
             "people": len(enrolled),
-            **rates_of(Matcher(gallery, cohort, temperature), 0, whole[probes], labels, whole[others]),
+            **rates_of(Matcher(gallery, cohort, scale), 0, whole[probes], labels, whole[others]),
         }
     return figures
 
 
-def against_gallery_size(
-    strangers: Faces, cohort: Floats, temperature: float, threshold: float, sizes: Sequence[int], *, like: Gallery
-) -> dict[str, Any]:
-    """Share of strangers named at one ``threshold`` of the whole face, with so many people in the gallery.
-
-    The people are those of ``strangers`` with most pictures, each enrolled from one; theirs are left out.
-    """
-    pictures = np.bincount(strangers.labels, minlength=len(strangers.people))
-    order = np.argsort(-pictures, kind="stable")
-    figures: dict[str, Any] = {}
-    for size in sizes:
-        enrolled = order[:size]
-        first = {int(person): np.flatnonzero(strangers.labels == person)[:1] for person in enrolled}
-        matcher = Matcher(_gallery(strangers, first, like), cohort, temperature)
-        others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
-        named = matcher.probabilities(strangers.embeddings[others, 0], 0).max(axis=1) >= threshold
-        names = strangers.names()
-        figures[str(size)] = share(named, people=[names[place] for place in others])
-    return figures
-
-
-def _gallery(faces: Faces, chosen: dict[int, Labels], like: Gallery) -> Gallery:
+def gallery_from(faces: Faces, chosen: dict[int, Labels], like: Gallery) -> Gallery:
     """These people from the faces at the given places."""
     people = [
         Person.of(faces.people[person], faces.embeddings[mine], [faces.pictures[place] for place in mine])

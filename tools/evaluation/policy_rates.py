@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from models.arrays import Floats, Labels
+from models.gallery.gallery import Gallery
+from models.gallery.match import Matcher, Scale
 from models.policy import Decision, Policy, decide
 from models.recogniser import Recogniser
 from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.answered import views_only
 from tools.evaluation.certificates import identity, no_impersonation
 from tools.evaluation.measures import Flags, share
-from tools.evaluation.open_set import Faces
+from tools.evaluation.open_set import Faces, gallery_from
 
 
 def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strangers: Faces) -> dict[str, Any]:
@@ -46,6 +49,33 @@ def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strang
         "a_given_name_cannot_be_known_of_strangers": given_name_is_safe(policy, others, nobody),
         "right_name_told_under_eyewear": share(identity(views[:, 0], labels, policy.zone_threshold)),
     }
+
+
+def against_gallery_size(
+    policy: Policy, strangers: Faces, cohort: Floats, scale: Scale, sizes: Sequence[int], *, like: Gallery
+) -> dict[str, Any]:
+    """Strangers with so many people in the gallery, in one picture: named by the raw view alone, known by the policy.
+
+    The people are those of ``strangers`` with most pictures, each enrolled from one; theirs are left out. Every view
+    of ``like`` has its say.
+    """
+    pictures = np.bincount(strangers.labels, minlength=len(strangers.people))
+    order = np.argsort(-pictures, kind="stable")
+    names = strangers.names()
+    figures: dict[str, Any] = {}
+    for size in sizes:
+        enrolled = order[:size]
+        first = {int(person): np.flatnonzero(strangers.labels == person)[:1] for person in enrolled}
+        matcher = Matcher(gallery_from(strangers, first, like), cohort, scale)
+        others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
+        given = [matcher.probabilities(strangers.embeddings[others, v], v) for v in range(1 + len(like.views))]
+        decisions = decided(policy, given[0], np.stack(given[1:], axis=1), like.views)
+        people = [names[place] for place in others]
+        figures[str(size)] = {
+            "raw_named": share(given[0].max(axis=1) >= policy.threshold, people=people),
+            "known": share(_in(decisions, "known"), people=people),
+        }
+    return figures
 
 
 def decided(policy: Policy, raw: Floats, views: Floats, zones: tuple[str, ...]) -> list[Decision]:

@@ -24,9 +24,9 @@ from models.bundle import (
 from models.crop.zones import Zone
 from models.errors import BadInput
 from models.gallery.gallery import Gallery, Person
-from models.gallery.match import Matcher
+from models.gallery.match import Matcher, Scale
 from models.recogniser import load_recogniser
-from models.training.calibration import fitted_temperature
+from models.training.calibration import fitted_crowd, fitted_temperature
 from models.training.recipe import split
 from models.training.trunks import read_network
 from tools.common import report
@@ -37,6 +37,8 @@ from tools.evaluation.open_set import RATES, named_while
 from tools.faces.crop_sources import CropSource, drawn
 from tools.faces.people import People
 from tools.faces.splits import SEEN, fingerprints
+
+FEWEST = 100  # of a cohort, to see what a larger gallery does
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,14 @@ def gallery_bundle(
     gallery = gallery_of(people.subset(chosen), found.gallery, recogniser.bundle)
     cohort = np.ascontiguousarray(found.cohort.swapaxes(0, 1))
     temperature = job.temperature or temperature_for(gallery, cohort, found)
-    figures = measured(Matcher(gallery, cohort, temperature), job.views, found)
+    embedding = EmbeddingInfo(
+        width=model.classes,
+        views=job.views,
+        temperature=temperature,
+        crowd=crowd_for(cohort, found, temperature, job.seed),
+        crowd_of=len(gallery),
+    )
+    figures = measured(Matcher(gallery, cohort, embedding.scale), job.views, found)
     training = {
         "settings": {"validation_share": job.held_out, "seed": job.seed, "most": job.most},
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -135,7 +144,6 @@ def gallery_bundle(
         "strangers_seen": sorted(set(other_names)),
     }
     calibration = {"temperature": temperature, "source": "given" if job.temperature else "held-out pictures"}
-    embedding = EmbeddingInfo(width=model.classes, views=job.views, temperature=temperature)
     done = info.model_copy(update={"training": training, "calibration": calibration, "embedding": embedding})
     bundle = write_people(recogniser.bundle, gallery, cohort, done)
     return {"bundle": out.name, "files": _sizes(bundle), "people": len(gallery), "temperature": temperature} | figures
@@ -157,8 +165,15 @@ def temperature_for(gallery: Gallery, cohort: Floats, found: Embedded) -> float:
     faces = np.concatenate([found.held, found.strangers])[:, 0]
     labels = np.concatenate([found.held_labels, np.full(len(found.strangers), -1, np.int64)])
     if len(faces) == 0:
-        return float(EmbeddingInfo.model_fields["temperature"].default)
-    return round(fitted_temperature(Matcher(gallery, cohort, 1.0).logits(faces), labels, len(gallery)), 4)
+        return EmbeddingInfo(width=2).temperature
+    return round(fitted_temperature(Matcher(gallery, cohort, Scale(1.0)).logits(faces), labels, len(gallery)), 4)
+
+
+def crowd_for(cohort: Floats, found: Embedded, temperature: float, seed: int) -> float:
+    """See ``models.gallery.match.Scale``; from the strangers, with the cohort's people as if they were enrolled."""
+    if not len(found.strangers) or cohort.shape[1] < FEWEST:
+        return EmbeddingInfo(width=2).crowd
+    return round(fitted_crowd(found.strangers[:, 0], cohort[0], temperature, seed=seed), 2)
 
 
 def measured(matcher: Matcher, views: Sequence[str], found: Embedded) -> dict[str, Any]:

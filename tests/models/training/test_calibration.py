@@ -4,7 +4,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from models.training.calibration import calibrate, expected_calibration_error, fold_temperature
+from models.training.calibration import calibrate, expected_calibration_error, fitted_crowd, fold_temperature
 
 
 def test_temperature_undoes_a_known_overconfidence() -> None:
@@ -35,3 +35,23 @@ def test_a_folded_temperature_divides_the_logits() -> None:
         before = layer(x)
         fold_temperature(layer, 2.5)
         torch.testing.assert_close(layer(x) * 2.5, before)
+
+
+def test_with_the_fitted_crowd_large_galleries_name_as_many_strangers_as_small_ones() -> None:
+    """Directions at random: of 10 times as many people the nearest is nearer, and without a crowd gets a name."""
+    random = np.random.default_rng(0)
+    faces = random.normal(size=(3000, 32))
+    faces = (faces / np.linalg.norm(faces, axis=1, keepdims=True)).astype(np.float32)
+    strangers, cohort, enrolled, temperature = faces[:1000], faces[1000:1600], faces[1600:], 0.1
+    crowd = fitted_crowd(strangers, cohort, temperature)
+
+    def named(people: int, crowd: float, threshold: float) -> float:
+        logits, nobody = (strangers @ rows.T / temperature for rows in (enrolled[:people], cohort))
+        nobody += crowd * np.log(people / 30)
+        total = np.logaddexp.reduce(np.concatenate([logits, nobody], axis=1), axis=1)
+        return float((logits.max(axis=1) - total >= threshold).mean())
+
+    threshold = min(level for level in np.arange(-6, 0, 0.01) if named(30, 0, level) <= 0.05)
+    assert named(300, 0, threshold) > 0.2
+    assert named(300, crowd, threshold) == pytest.approx(0.05, abs=0.04)
+    assert named(6, crowd, threshold) == pytest.approx(0.05, abs=0.04)

@@ -1,10 +1,14 @@
 """What the policy's views certify, on probabilities written out by hand."""
 
 import numpy as np
+import pytest
 
+from models.gallery.gallery import Gallery
+from models.gallery.match import Scale
 from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
-from tools.evaluation.policy_rates import covered, decided, given_name_is_safe
+from tools.evaluation.open_set import Faces
+from tools.evaluation.policy_rates import against_gallery_size, covered, decided, given_name_is_safe
 
 POLICY = Policy(zone_confirm=0.5, further_confirm=0.3, floor=0.1)
 
@@ -31,3 +35,18 @@ def test_people_are_decided_on_by_the_policys_own_rule():
     states = [one.state for one in decided(POLICY, raw, VIEWS, ("eyewear", "lower_face"))]
     assert states[0] == "known"
     assert states[2] == "unknown"
+
+
+@pytest.mark.parametrize(("size", "known", "n"), [(1, 1, 4), (2, 0, 1)])
+def test_with_more_people_in_the_gallery_their_own_pictures_are_no_strangers(size, known, n):
+    """Two people with three pictures, one with one; it looks like both, in every view: known where only one is."""
+    axes = np.eye(3, dtype=np.float32)
+    vectors = np.stack([axes[0]] * 3 + [axes[1]] * 3 + [axes[:2].sum(axis=0) / np.sqrt(2)]).astype(np.float32)
+    labels = np.array([0, 0, 0, 1, 1, 1, 2])
+    faces = Faces(np.stack([vectors, vectors], axis=1), labels, ("A", "B", "C"), tuple("abcdefg"))
+    like = Gallery((), "trunk", "cover", ("eyewear",))
+    cohort = np.stack([axes[2:], axes[2:]])
+    policy = Policy(threshold=0.9, zone_confirm=0.9, zone_threshold=0.9, confirm=0.0)
+    found = against_gallery_size(policy, faces, cohort, Scale(0.1), (size,), like=like)[str(size)]
+    assert found["raw_named"]["n"] == found["known"]["n"] == n
+    assert found["raw_named"]["right"] == found["known"]["right"] == known
