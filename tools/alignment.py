@@ -35,7 +35,7 @@ from realtime.faces.wear import wear
 from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
-from tools.common.report import proportion
+from tools.common.report import Proportion, proportion
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
 AGAIN = ", second look"
@@ -145,7 +145,7 @@ def main(
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
 
 
-def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:
+def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Proportion | dict[str, float]]:
     """Median, 95th percentile and largest of each quantity; faces that were no longer found."""
 
     def quantiles(values: list[float]) -> dict[str, float]:
@@ -155,7 +155,7 @@ def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Any]:
             "max": round(max(values), 3),
         }
 
-    found: dict[str, Any] = {"no_longer_found": proportion(lost, faces)}
+    found: dict[str, Proportion | dict[str, float]] = {"no_longer_found": proportion(lost, faces)}
     if moves:
         found |= {
             "shift_of_224": quantiles([move.shift for move in moves]),

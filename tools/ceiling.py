@@ -11,7 +11,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def main(
     people = read_people(data, allow_single=True, aligned=aligned)
     fitted, held = split(people.labels, seed=seed)
     net, side = Teacher(teacher, threads=threads), people.crops.shape[1]
-    found: dict[str, Any] = {}
+    found: dict[str, report.Proportion] = {}
     for name in ("nothing", *zones):
         crops = people.crops if name == "nothing" else hide(people.crops, zone_mask(name, side), CAFFE_INPUT.fill_rgb)
         seen = net.embed(crops, template(side).astype(np.float64))

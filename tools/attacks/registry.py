@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from models.crop.zones import outlines_of, zone_mask
 from models.errors import BadInput
@@ -107,7 +107,7 @@ ATTACKS: Final[dict[str, AttackSpec]] = {
 }
 
 
-def known_of(attack: str, recogniser: Recogniser) -> dict[str, Any] | None:
+def known_of(attack: str, recogniser: Recogniser) -> dict[str, object] | None:
     """What of the recogniser's defence decides the attack's result: a part of the key of what is kept."""
     knows = ATTACKS[attack].knows
     if knows == "policy":

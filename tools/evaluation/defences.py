@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -38,7 +37,7 @@ class Defence:
 
     name: str
     title: str
-    settings: dict[str, Any]
+    settings: Mapping[str, object]
     answer: Callable[[Bytes], Evidence]
     decide: Callable[[CropEvidence, Policy], Decision] = decide
     parameters: MaskParameters | None = None

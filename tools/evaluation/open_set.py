@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ def named_while(best: Floats, right: Bools, others: Floats, rate: float) -> Prop
     return proportion(int(named.sum()), len(right))
 
 
-def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strangers: Floats) -> dict[str, Any]:
+def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strangers: Floats) -> dict[str, Proportion]:
     """One view: right among the known, DIR at each of ``RATES``, and right while no stranger at all is named.
 
     Args:
@@ -64,12 +63,12 @@ def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strange
 
 def from_few_pictures(
     strangers: Faces, cohort: Floats, scale: Scale, counts: Sequence[int], *, like: Gallery
-) -> dict[str, Any]:
+) -> dict[str, dict[str, Proportion | int]]:
     """People of ``strangers`` enrolled from 1, 2, ... of their pictures, all who have more than that; whole faces.
 
     The rest of their pictures are the known faces, everybody else's are strangers.
     """
-    figures: dict[str, Any] = {}
+    figures: dict[str, dict[str, Proportion | int]] = {}
     for count in counts:
         places = [np.flatnonzero(strangers.labels == person) for person in range(len(strangers.people))]
         enrolled = [person for person, mine in enumerate(places) if len(mine) > count]

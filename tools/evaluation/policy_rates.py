@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from models.gallery.gallery import Gallery
 from models.gallery.match import Matcher, Scale
 from models.policy import Decision, Policy, decide
 from models.recogniser import Recogniser
+from tools.common.report import Proportion
 from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.answered import views_only
 from tools.evaluation.certificates import identity, no_impersonation
@@ -19,7 +19,9 @@ from tools.evaluation.measures import Flags, share
 from tools.evaluation.open_set import Faces, gallery_from
 
 
-def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strangers: Faces) -> dict[str, Any]:
+def policy_figures(
+    recogniser: Recogniser, known: Floats, labels: Labels, strangers: Faces
+) -> dict[str, Proportion | float | list[str]]:
     """One picture, all views of the policy at once.
 
     Args:
@@ -53,7 +55,7 @@ def policy_figures(recogniser: Recogniser, known: Floats, labels: Labels, strang
 
 def against_gallery_size(
     policy: Policy, strangers: Faces, cohort: Floats, scale: Scale, sizes: Sequence[int], *, like: Gallery
-) -> dict[str, Any]:
+) -> dict[str, dict[str, Proportion]]:
     """Strangers with so many people in the gallery, in one picture: named by the raw view alone, known by the policy.
 
     The people are those of ``strangers`` with most pictures, each enrolled from one; theirs are left out. Every view
@@ -62,7 +64,7 @@ def against_gallery_size(
     pictures = np.bincount(strangers.labels, minlength=len(strangers.people))
     order = np.argsort(-pictures, kind="stable")
     names = strangers.names()
-    figures: dict[str, Any] = {}
+    figures: dict[str, dict[str, Proportion]] = {}
     for size in sizes:
         enrolled = order[:size]
         first = {int(person): np.flatnonzero(strangers.labels == person)[:1] for person in enrolled}

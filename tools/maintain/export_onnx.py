@@ -6,7 +6,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ from models.graphs.export import check_against_torch, export_classifier
 app = typer.Typer(add_completion=False, help=__doc__)
 
 
-def checked(bundle: str | None, out: Path | None, crops: int) -> dict[str, Any]:
+def checked(bundle: str | None, out: Path | None, crops: int) -> dict[str, str | int | float | None]:
     """The largest logit difference between ONNX Runtime and torch on random crops; writes ``out`` if given.
 
     Raises:

@@ -176,9 +176,9 @@ def crowd_for(cohort: Floats, found: Embedded, temperature: float, seed: int) ->
     return round(fitted_crowd(found.strangers[:, 0], cohort[0], temperature, seed=seed), 2)
 
 
-def measured(matcher: Matcher, views: Sequence[str], found: Embedded) -> dict[str, Any]:
+def measured(matcher: Matcher, views: Sequence[str], found: Embedded) -> dict[str, dict[str, report.Proportion]]:
     """For the whole face and each view: right, and right while 1 % and 0.1 % of the strangers are named."""
-    figures: dict[str, Any] = {}
+    figures: dict[str, dict[str, report.Proportion]] = {}
     for view, name in enumerate(("whole", *views)):
         known = matcher.probabilities(found.held[:, view], view)
         best, right = known.max(axis=1, initial=0), known.argmax(axis=1) == found.held_labels

@@ -69,7 +69,7 @@ def score_bundle(
     return outcome
 
 
-def _hidden(recogniser: Recogniser, crops: Bytes, labels: Labels) -> dict[str, Any]:
+def _hidden(recogniser: Recogniser, crops: Bytes, labels: Labels) -> dict[str, report.Proportion]:
     if not recogniser.zones:
         return {}
     views = recogniser.view(crops)
@@ -82,7 +82,7 @@ def _calibration_error(scores: np.ndarray, labels: np.ndarray) -> float:
     return expected_calibration_error(scores, labels)
 
 
-def _defended(decisions: list[Decision], truth: list[str]) -> dict[str, Any]:
+def _defended(decisions: list[Decision], truth: list[str]) -> dict[str, report.Proportion]:
     n = len(decisions)
     named = list(zip(decisions, truth, strict=True))
     return {

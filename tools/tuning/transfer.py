@@ -11,7 +11,7 @@ import numpy as np
 from models.arrays import Bytes, Labels
 from models.saliency_mask import MaskParameters
 from tools.common.progress import Tick
-from tools.common.report import proportion
+from tools.common.report import Proportion, proportion
 from tools.crafting.attacked_faces import Attacked
 from tools.tuning.answers import Answers
 from tools.tuning.goodness import terms_of
@@ -50,8 +50,8 @@ def transfer_matrix(
         for name, found in measured.items()
     }
 
-    def row(index: int) -> dict[str, list[Any]]:
-        cells: dict[str, list[Any]] = {"goodness": [], "accuracy": [], "success": []}
+    def row(index: int) -> dict[str, list[float | Proportion]]:
+        cells: dict[str, list[float | Proportion]] = {"goodness": [], "accuracy": [], "success": []}
         for name, found in measured.items():
             held = found.of(slice(index, index + 1), reporting)
             (terms,) = terms_of(on_clean.of(slice(index, index + 1), reporting), held)
