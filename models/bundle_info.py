@@ -67,7 +67,7 @@ class DefenceInfo(_Strict):
     iterations: Iterations
     min_area: MinArea
     percentile: Percentile = MaskParameters.percentile
-    kernel: Kernel = Field(default=MaskParameters.kernel)
+    kernel: Kernel = MaskParameters.kernel
     fill: Fill = MaskParameters.fill
     record: dict[str, Any] = Field(default_factory=dict, description="how these were found")
 

@@ -45,7 +45,7 @@ class MaskParameters:
     iterations: int = 8
     min_area: int = 80
     percentile: float = 99.0
-    kernel: int = 3
+    kernel: Kernel = 3
     fill: Fill = "mean"
 
     def __post_init__(self) -> None:
