@@ -147,10 +147,10 @@ def run_sources(  # noqa: PLR0913 - a command's options
 def _drill(settings: Config, outputs: Outputs, wear: Path, json_file: Path | None) -> None:
     """A run whose faces wear what the picture shows; nothing of it is kept as an event."""
     from realtime.assembly import detector_of
-    from realtime.commands.drill import Drill, read_wearable, without_history
+    from realtime.drill import Drill, read_wearable, without_history
     from realtime.session import run
 
-    drill = Drill(read_wearable(wear), partial(detector_of, settings.detection))
+    drill = Drill(partial(detector_of, settings.detection), always=read_wearable(wear))
 
     def report(ended: Ended) -> None:
         ended.summary["acts"] = [drill.act()]
@@ -158,9 +158,7 @@ def _drill(settings: Config, outputs: Outputs, wear: Path, json_file: Path | Non
 
     if settings.events.folder is not None:
         cli.console.print("a drill: no event is kept or sent")
-    listeners = [*outputs.on_decision, drill.count]
-    outputs = replace(outputs, on_decision=listeners, note=drill.note, report=report)
-    run(without_history(settings), outputs, capture=drill.capture)
+    run(without_history(settings), replace(outputs, report=report), drill=drill)
 
 
 @app.command()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from models.arrays import Bytes
@@ -25,6 +26,7 @@ from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, may_be_opened_twice, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
+from realtime.drill import Drill
 from realtime.metrics import Meter, Summary
 from realtime.outputs.drawing.mosaic import Mosaic
 from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
@@ -79,8 +81,17 @@ class Outputs:
     report: Callable[[Ended], None] = field(default=lambda ended: None)
 
 
-def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], NewestFrame] = capture_from) -> Summary:
-    """Run the configured cameras and return what happened. ``capture`` makes a camera's capture thread.
+def run(
+    config: Config,
+    outputs: Outputs,
+    *,
+    capture: Callable[[CameraConfig], NewestFrame] | None = None,
+    drill: Drill | None = None,
+) -> Summary:
+    """Run the configured cameras and return what happened.
+
+    ``capture`` makes a camera's capture thread; None: the usual one. ``drill``: what faces wear; None: what the page
+    puts on.
 
     Raises:
         BadInput: a bundle, a detector file or the recording cannot be opened; or all was done, closed and reported,
@@ -94,6 +105,8 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
     allow_many_open_files()
     recogniser = recogniser_of(config)
     meter = Meter(recogniser.engine)
+    drill = drill or Drill(partial(detector_of, config.detection))
+    capture = capture or partial(capture_from, worn=drill.worn)
     cameras = [capture(camera) for camera in config.cameras]
     detector = detector_of(config.detection)
     finders = {camera.name: finder_of(config, detector, recogniser.input_size) for camera in config.cameras}
@@ -113,12 +126,14 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
             stack.enter_context(GalleryFollower(recogniser, gallery_file(config.recognition)))
             screen = Mosaic(statuses)
             services = stack.enter_context(
-                Services(service_settings(config), statuses, meter, recogniser.explain, desk_of(config, recogniser))
+                Services(
+                    service_settings(config), statuses, meter, recogniser.explain, desk_of(config, recogniser), drill
+                )
             )
             shows: list[Show] = [screen.put, services.show, *outputs.shows]
             if services.page is not None:
                 console.print(f"live page: {services.page.url}")
-            on_decision, on_verdicts = list(outputs.on_decision), list(outputs.on_verdicts)
+            on_decision, on_verdicts = [*outputs.on_decision, drill.count], list(outputs.on_verdicts)
             if services.feed is not None:
                 on_decision.append(services.feed.on_decision)
                 on_verdicts.append(services.feed.on_verdicts)
@@ -126,7 +141,8 @@ def run(config: Config, outputs: Outputs, *, capture: Callable[[CameraConfig], N
                 recordings = stack.enter_context(_recordings(outputs.record, config))
                 shows.append(recordings.show)
             ages = {camera.name: camera.max_frame_age for camera in config.cameras}
-            draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, outputs.note)
+            note = drill.noted(outputs.note)
+            draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, note)
 
             def show(frame: Frame, picture: Bytes) -> None:
                 heart.beat()

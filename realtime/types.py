@@ -15,6 +15,7 @@ class Frame:
     ``captured_at`` is ``time.monotonic()`` seconds at the moment the camera gave it, ``wall_time`` the same
     moment as seconds since the epoch; ``index`` counts the camera's frames from 0 (gaps are dropped frames).
     ``file_time``: seconds of a file's own clock, where it is read as fast as it can be worked on; None live.
+    ``drill``: something was drawn onto its faces, and nothing of it may enter a history.
     """
 
     camera: str
@@ -23,6 +24,7 @@ class Frame:
     captured_at: float
     wall_time: float
     file_time: float | None = None
+    drill: bool = False
 
     @property
     def moment(self) -> float:

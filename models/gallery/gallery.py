@@ -101,6 +101,29 @@ class Person:
             consent=self.consent or other.consent,
         )
 
+    def without_picture(self, number: int) -> Person:
+        """This person without picture ``number``.
+
+        The mean of the whole face is made anew from the pictures left. Of the hidden zones only means are kept, so the
+        picture's whole face is taken out of those in its place: near, not exact.
+
+        Raises:
+            BadInput: it is the only one.
+        """
+        if len(self.vectors) < 2 or self.counts < 2:
+            raise BadInput(f"{self.name}: this is the only picture; remove the person, or add others first")
+        vectors = self.unit_vectors
+        rest = np.delete(vectors, number, axis=0)
+        length = float(np.linalg.norm(vectors.sum(axis=0))) / len(vectors)  # of the mean, before it was made 1
+        hidden = unit(self.counts * length * self.means[1:] - vectors[number])
+        return replace(
+            self,
+            means=np.concatenate([unit(rest.sum(axis=0))[None], hidden]),
+            counts=self.counts - 1,
+            vectors=np.delete(self.vectors, number, axis=0),
+            digests=self.digests[:number] + self.digests[number + 1 :],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
@@ -217,6 +240,17 @@ class Gallery:
 
         changed = self._changed(kept, joined)
         return replace(changed, people=tuple(person for person in changed.people if person not in gone))
+
+    def without_picture(self, name: str, digest: str) -> Gallery:
+        """Without one picture of this person, see ``Person.without_picture``.
+
+        Raises:
+            BadInput: nobody has that name, there is no such picture, or it is the only one.
+        """
+        person = self.person(name)
+        if digest not in person.digests:
+            raise BadInput(f"{person.name}: has no picture {digest[:8]}; there are {len(person.digests)}")
+        return self._changed(person, lambda one: one.without_picture(one.digests.index(digest)))
 
     def _changed(self, person: Person, change: Callable[[Person], Person]) -> Gallery:
         return replace(self, people=tuple(change(one) if one is person else one for one in self.people))

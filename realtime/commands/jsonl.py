@@ -47,6 +47,7 @@ def line_of(crop: FaceCrop, undefended: Decision, defended: Decision) -> dict[st
         "frame": frame.index,
         "clip_seconds": None if frame.file_time is None else round(frame.file_time, 3),
         "wall_time": round(frame.wall_time, 3),
+        "drill": frame.drill,
         "track": crop.track.track_id,
         "box": [round(float(edge), 1) for edge in crop.track.face.box],
         "state": defended.state,

@@ -45,16 +45,17 @@ class FaceFinder:
         self._motion, self._realigner = motion, realigner
         self._all_followed = False  # every face of the last detection has a track, and every track a face
         self._tracks: list[TrackedFace] = []
-        self._shape: tuple[int, ...] | None = None
+        self._kind: tuple[tuple[int, ...], bool] | None = None
         self._frames_to_go = 0  # until detection is due again
         self._rests_until = 0.0
 
     def find(self, frame: Frame) -> FacesInFrame:
         """Every face that is followed in ``frame``, cut out, with the gate's refusal where there is one."""
-        if frame.bgr.shape != self._shape:  # the camera changed its resolution: nothing can be followed across
-            if self._shape is not None:
+        kind = (frame.bgr.shape, frame.drill)
+        if kind != self._kind:  # another resolution, or a drill begins or ends: nothing can be followed across
+            if self._kind is not None:
                 self._tracker.reset()
-            self._shape, self._frames_to_go = frame.bgr.shape, 0
+            self._kind, self._frames_to_go, self._rests_until = kind, 0, 0.0
         started = time.perf_counter()
         stage_ms: dict[str, float] = {}
         due = self._frames_to_go <= 0 and started >= self._rests_until

@@ -102,12 +102,26 @@ def share_inside(landmarks: npt.NDArray[Any], frame_shape: tuple[int, ...]) -> f
 
 def side_offset(landmarks: npt.NDArray[Any]) -> float:
     """How far the nose tip stands from the middle between the eyes, along their line, in eye distances (>= 0)."""
+    return abs(turn(landmarks))
+
+
+def turn(landmarks: npt.NDArray[Any]) -> float:
+    """``side_offset`` with its direction: above 0 where the nose points to the image's right."""
     left_eye, right_eye, nose = np.asarray(landmarks, dtype=np.float64)[:3]
     between = right_eye - left_eye
     squared = float(between @ between)
     if squared == 0:
         return float("inf")
-    return abs(float((nose - (left_eye + right_eye) / 2) @ between)) / squared
+    return float((nose - (left_eye + right_eye) / 2) @ between) / squared
+
+
+def tilt(landmarks: npt.NDArray[Any]) -> float:
+    """Where the nose tip stands between the eyes (0) and the mouth (1): the less, the further the head looks up."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = np.asarray(landmarks, dtype=np.float64)
+    eyes, mouth = (left_eye + right_eye) / 2, (left_mouth + right_mouth) / 2
+    down = mouth - eyes
+    squared = float(down @ down)
+    return float((nose - eyes) @ down) / squared if squared > 0 else float("inf")
 
 
 def sharpness(crop: Bytes) -> float:

@@ -19,6 +19,7 @@ from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.types import Frame
 
 if TYPE_CHECKING:
+    from realtime.drill import Drill
     from realtime.outputs.web import LivePictures, WebPage
     from realtime.people.live_desk import LiveDesk
 
@@ -51,7 +52,7 @@ class Services:
     """Opens what the settings ask for; give ``feed`` and ``show`` to the pipeline, and close at the end.
 
     Closing takes at most about three seconds: page, deliveries (what is unsent stays in the outbox), then the log.
-    ``explain`` is for the event log, ``desk`` for the page, to change people. Raises ``BadInput`` where a folder, an
+    ``explain`` is for the event log, ``desk`` and ``drill`` are the page's. Raises ``BadInput`` where a folder, an
     address or a package is wrong; whatever was opened is closed again.
     """
 
@@ -62,12 +63,13 @@ class Services:
         meter: Meter | None = None,
         explain: Explain | None = None,
         desk: LiveDesk | None = None,
+        drill: Drill | None = None,
     ) -> None:
         self.events: EventLog | None = None
         self.feed: EventFeed | None = None
         self.page: WebPage | None = None
         self._pictures: LivePictures | None = None
-        self._desk = desk
+        self._desk, self._drill = desk, drill
         self._senders: list[OutboxSender] = []
         with ExitStack() as stack:
             if settings.folder is not None:
@@ -127,6 +129,7 @@ class Services:
             certificate=settings.certificate,
             meter=meter,
             desk=self._desk,
+            drill=self._drill,
             senders=self._senders,
         )
         self.page.start()

@@ -42,7 +42,7 @@ def export_people(people: People, out: Path, names: list[str], events: EventStor
         raise BadInput(f"{out}: give a name that ends in .npz (a gallery) or .zip (all that is stored of a person)")
     if len(chosen) != 1:
         raise BadInput(f"{out}: a .zip holds all that is stored of one person; name one")
-    content, count = _everything(people, chosen[0], events)
+    content, count = everything_of(people, chosen[0].name, events)
     write_whole(out, content)
     return f"{out}: all that is stored of {chosen[0].name}, {count} files"
 
@@ -58,7 +58,13 @@ def described(person: Person) -> dict[str, Any]:
     }
 
 
-def _everything(people: People, person: Person, events: EventStore | None) -> tuple[bytes, int]:
+def everything_of(people: People, name: str, events: EventStore | None) -> tuple[bytes, int]:
+    """All that is stored of one person as a .zip, and how many files it holds.
+
+    Raises:
+        BadInput: nobody has that name.
+    """
+    person = people.gallery().person(name)
     stream, count = io.BytesIO(), 2
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         about = described(person) | {"trunk": people.bundle.checksum, "views": ["whole", *people.gallery().views]}

@@ -9,8 +9,9 @@ from typing import Final
 import cv2
 
 from models.arrays import Bytes
+from realtime.faces.covered import covered
 from realtime.faces.detect import FaceDetector
-from realtime.faces.quality import QualityLimits, refusal, sharpness
+from realtime.faces.quality import QualityLimits, refusal, sharpness, tilt, turn
 from realtime.faces.realign import Realigner, cut_face
 from realtime.people.pictures import choose_face, find_faces, find_turned
 from realtime.people.sources import Shot, Skipped
@@ -35,13 +36,18 @@ _WORDS: Final = {
 
 @dataclass(frozen=True)
 class GoodFace:
-    """A face to learn: its canonical crop (S, S, 3) RGB and where it comes from."""
+    """A face to learn: its canonical crop (S, S, 3) RGB and where it comes from.
+
+    ``turn`` and ``tilt``: where the head looks, see ``realtime.faces.quality``; None where nobody has measured it.
+    """
 
     name: str
     crop: Bytes
     digest: str
     sharpness: float
     moving: bool = False
+    turn: float | None = None
+    tilt: float | None = None
 
 
 class Judge:
@@ -73,7 +79,11 @@ class Judge:
         light = float(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).mean())
         if not DARKEST <= light <= BRIGHTEST:
             return Skipped(shot.name, f"the face is too {'dark' if light < DARKEST else 'bright'}")
-        return GoodFace(shot.name, crop, shot.digest, sharpness(crop), shot.moving)
+        hidden = covered(crop)
+        if hidden is not None:
+            return Skipped(shot.name, f"the {hidden} {'are' if hidden == 'eyes' else 'is'} covered: take it off")
+        looks = turn(face.landmarks), tilt(face.landmarks)
+        return GoodFace(shot.name, crop, shot.digest, sharpness(crop), shot.moving, *looks)
 
     def _faces(self, shot: Shot) -> list[DetectedFace]:
         """Of a picture also those that stand on their head; a video has others where there is none at first sight."""

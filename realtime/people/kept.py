@@ -10,10 +10,10 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.errors import BadInput
-from models.files import inside, whole_file
+from models.files import inside, read_regular, whole_file
 from models.gallery.gallery import Gallery, Person
 from realtime.people.judge import GoodFace
-from realtime.people.photo import read_photo
+from realtime.people.photo import MAX_BYTES, read_photo
 
 
 class KeptPictures:
@@ -47,6 +47,10 @@ class KeptPictures:
     def files(self, person: Person) -> list[Path]:
         """The files of a person's crops."""
         return [self._path(digest) for digest in person.digests if self.has(digest)]
+
+    def content(self, digest: str) -> bytes | None:
+        """A crop as a PNG file; None where it is not kept."""
+        return read_regular(self._path(digest), MAX_BYTES) if self.has(digest) else None
 
     def has(self, digest: str) -> bool:
         """Whether this picture's crop is kept."""

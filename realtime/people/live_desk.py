@@ -23,6 +23,7 @@ from realtime.people.enrol import look_at
 from realtime.people.export import described
 from realtime.people.judge import GoodFace, Judge
 from realtime.people.people import Added, People
+from realtime.people.sitting import Judged, Sitting, Sittings
 from realtime.people.sources import Shot, Skipped, digest_of_pixels
 from realtime.types import DetectedFace
 
@@ -55,6 +56,7 @@ class LiveDesk:
         self._recogniser = recogniser
         self._make = (make_detector, make_realigner)
         self._limits = limits
+        self.sittings = Sittings()
         self._tools: tuple[FaceDetector, Realigner | None] | None = None
         self._alone = threading.Lock()
 
@@ -71,14 +73,48 @@ class LiveDesk:
             BadInput: none can be used, or as ``People.add``.
         """
         with self._alone:
-            detector, realigner = self._loaded()
-            judge = Judge(detector, self._recogniser.input_size, realigner=realigner, limits=self._limits)
-            looked = look_at(judge, shots)
+            looked = look_at(self._judge(), shots)
             if not looked.faces:
                 reasons = "; ".join(dict.fromkeys(one.reason for one in looked.skipped)) or "none was given"
                 raise BadInput(f"{name}: no picture can be used ({reasons})")
             added = self._learn(name, looked.faces, more=more, keep=keep, anyway=anyway)
             return added, looked.skipped
+
+    def begin(self, name: str, *, more: bool, keep: bool) -> Sitting:
+        """A person's pictures are to be taken one by one; whoever does this has their consent.
+
+        Raises:
+            BadInput: it is no name, it is taken, or with ``more`` it is nobody's.
+        """
+        return self.sittings.begin(Sitting(self.people.checked_new(name, more=more), _consent(), more, keep))
+
+    def look(self, sitting: Sitting, shot: Shot | Skipped) -> Judged:
+        """Judge one picture and keep it, in memory, where it is good."""
+        with self._alone:
+            return sitting.take(shot if isinstance(shot, Skipped) else self._judge().look(shot))
+
+    def finish(self, sitting: Sitting, *, anyway: bool = False) -> Added:
+        """Learn what was taken. Asked for once more, because the answer was lost, it gives that again.
+
+        Raises:
+            BadInput: nothing good was taken, or as ``People.add``; the sitting goes on.
+        """
+        with sitting.finishing:
+            if sitting.answer is None:
+                faces = [face for face, _ in sitting.faces.values()]
+                if not faces:
+                    raise BadInput(f"{sitting.who}: no picture can be used yet; give at least one with a clear face")
+                with self._alone:
+                    sitting.answer = self.people.add(
+                        sitting.who,
+                        faces,
+                        self._embed,
+                        consent=sitting.consent,
+                        more=sitting.more,
+                        keep=sitting.keep,
+                        anyway=anyway,
+                    )
+            return sitting.answer
 
     def this_is(self, name: str, crop: Bytes, *, keep: bool) -> Added:
         """Learn from the canonical crop (S, S, 3) RGB of an event; whoever has that name gets one picture more.
@@ -109,8 +145,11 @@ class LiveDesk:
         return Seen(face, decide(evidence, self._recogniser.policy), evidence)
 
     def _learn(self, name: str, faces: Sequence[GoodFace], *, more: bool, keep: bool, anyway: bool = False) -> Added:
-        consent = f"{date.today().isoformat()}, stated on the page"
-        return self.people.add(name, faces, self._embed, consent=consent, more=more, keep=keep, anyway=anyway)
+        return self.people.add(name, faces, self._embed, consent=_consent(), more=more, keep=keep, anyway=anyway)
+
+    def _judge(self) -> Judge:
+        detector, realigner = self._loaded()
+        return Judge(detector, self._recogniser.input_size, realigner=realigner, limits=self._limits)
 
     def _embed(self, crops: Bytes) -> Floats:
         return np.concatenate([self._recogniser.embed(crop[None]) for crop in crops])
@@ -120,6 +159,10 @@ class LiveDesk:
             detector, realigner = self._make
             self._tools = (detector(), realigner())
         return self._tools
+
+
+def _consent() -> str:
+    return f"{date.today().isoformat()}, stated on the page"
 
 
 def live_desk(

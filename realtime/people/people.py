@@ -135,6 +135,29 @@ class People:
             found.of(shown),
         )
 
+    def checked_new(self, name: str, *, more: bool = False) -> str:
+        """The name as it is kept.
+
+        Raises:
+            BadInput: it is none, it is taken, or with ``more`` it is nobody's.
+        """
+        name = checked_name(name)
+        former = self.gallery().find(name)
+        if more and former is None:
+            self.gallery().person(name)  # raises
+        _refuse_taken(former, more=more)
+        return name if former is None else former.name
+
+    def remove_picture(self, name: str, digest: str) -> Gallery:
+        """Take one picture of a person out. Their means lose it only as far as the whole face's vector says.
+
+        Raises:
+            BadInput: nobody has that name, there is no such picture, or it is the only one.
+        """
+        after = self._change(lambda people: people.without_picture(name, digest))
+        self.kept.remove_unused(after)
+        return after
+
     def remove(self, *names: str, for_good: bool = False) -> Gallery:
         """Remove people, their vectors and kept crops; ``for_good``: from every state kept for undo too.
 

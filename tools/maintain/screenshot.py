@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,8 +33,11 @@ class Theme(StrEnum):
     dark = "dark"
 
 
-def open_browser(width: int, height: int, scale: float = 1.0) -> Chrome:
-    """A headless Chromium whose page is ``width`` x ``height`` CSS pixels. Raises ``BadInput`` without one."""
+def open_browser(width: int, height: int, scale: float = 1.0, more: Sequence[str] = ()) -> Chrome:
+    """A headless Chromium whose page is ``width`` x ``height`` CSS pixels. Raises ``BadInput`` without one.
+
+    ``more``: further arguments of its command line.
+    """
     try:
         from selenium import webdriver
         from selenium.common.exceptions import WebDriverException
@@ -43,7 +47,14 @@ def open_browser(width: int, height: int, scale: float = 1.0) -> Chrome:
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     # --no-sandbox: Chromium refuses to start as root (containers); the only page it opens is our own.
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"):
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        *more,
+    ):
         options.add_argument(argument)
     options.add_argument("--remote-debugging-pipe")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

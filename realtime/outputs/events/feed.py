@@ -34,7 +34,9 @@ class EventFeed:
         self._crops.setdefault(key, deque(maxlen=_REMEMBERED)).append((evidence, crop.pixels))
 
     def on_verdicts(self, found: FacesInFrame, verdicts: Mapping[int, Verdict]) -> None:
-        """Offer a frame's verdicts to the log, with everybody in view."""
+        """Offer a frame's verdicts to the log, with everybody in view; a drill has not happened."""
+        if found.frame.drill:
+            return
         camera = found.frame.camera
         present = {(camera, crop.track.track_id, crop.track.epoch) for crop in found.crops}
         self._crops = {key: kept for key, kept in self._crops.items() if key[0] != camera or key in present}

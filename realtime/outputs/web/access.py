@@ -48,7 +48,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",  # under "no-referrer" browsers send the login form with the origin "null"
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
 }
 
 

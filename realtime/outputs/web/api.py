@@ -16,15 +16,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from realtime.drill import Drill
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.web import streams
 from realtime.outputs.web.access import Access, client_of
 from realtime.outputs.web.compreface import CompreFace
+from realtime.outputs.web.drill_api import DrillApi, drill_as_dict
 from realtime.outputs.web.events_api import EventsApi
 from realtime.outputs.web.gallery_api import GalleryApi
 from realtime.outputs.web.live_pictures import Sources
 from realtime.outputs.web.openapi import document
 from realtime.outputs.web.prometheus import CONTENT_TYPE, Prometheus
+from realtime.outputs.web.sitting_api import SittingApi
 from realtime.outputs.web.upload import read_body
 from realtime.people.live_desk import LiveDesk
 
@@ -45,12 +48,14 @@ class Api:
         viewers: streams.Viewers,
         *,
         desk: LiveDesk | None = None,
+        drill: Drill | None = None,
         engine: str = "",
         picture_rate: float = 20.0,
     ) -> None:
         self._sources, self._log, self._access = sources, events, access
         self._prometheus, self._viewers = prometheus, viewers
         self._engine, self._rate, self._desk = engine, picture_rate, desk
+        self._drill = drill
         folder = resources.files("realtime.outputs.web") / "static"
         self._files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
@@ -73,6 +78,8 @@ class Api:
             ("/api/openapi.json", self.openapi, get),
             *EventsApi(self._log, self._stream).routes(),
             *GalleryApi(self._desk, self._log).routes(),
+            *SittingApi(self._desk, self._sources.frame).routes(),
+            *DrillApi(self._drill, self._camera).routes(),
             *CompreFace(self._desk).routes(),
         ]
         return Starlette(
@@ -156,6 +163,7 @@ class Api:
             "events": self._log is not None,
             "login": self._access.demanded,
             "people": self._desk is not None,
+            "drill": None if self._drill is None else drill_as_dict(self._drill),
         }
 
     async def _camera(self, request: Request) -> str:

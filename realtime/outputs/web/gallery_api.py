@@ -18,7 +18,7 @@ from realtime.outputs.events import retention
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import Event
 from realtime.outputs.web.upload import read_form, read_json, shots_in
-from realtime.people.export import described
+from realtime.people.export import described, everything_of
 from realtime.people.live_desk import LiveDesk
 from realtime.people.people import Added
 from realtime.people.words import lines_of
@@ -41,7 +41,11 @@ class GalleryApi:
         return [
             ("/api/gallery", self.listed, get),
             ("/api/gallery/people", self.add, post),
+            ("/api/gallery/report", self.report, get),
             ("/api/gallery/people/{name}", self.show, get),
+            ("/api/gallery/people/{name}/export", self.export, get),
+            ("/api/gallery/people/{name}/pictures/{digest}", self.crop, get),
+            ("/api/gallery/people/{name}/pictures/{digest}", self.remove_picture, delete),
             ("/api/gallery/people/{name}", self.remove, delete),
             ("/api/gallery/people/{name}/rename", self.rename, post),
             ("/api/gallery/people/{name}/merge", self.merge, post),
@@ -57,25 +61,56 @@ class GalleryApi:
 
         def found() -> dict[str, Any]:
             person = desk.people.gallery().person(request.path_params["name"])
-            kept = len(desk.people.kept.files(person))
+            kept = [digest for digest in person.digests if desk.people.kept.has(digest)]
             report = asdict(desk.people.report().of(person.name))
-            return described(person) | {"kept_pictures": kept, "report": report}
+            return described(person) | {"kept_pictures": len(kept), "kept": kept, "report": report}
 
-        return JSONResponse(await _done(found, missing=404))
+        return JSONResponse(await done(found, missing=404))
+
+    async def report(self, request: Request) -> Response:
+        """Everybody's: pictures that fit nobody, look-alikes, pictures twice."""
+        desk = self._desk()
+        return JSONResponse(await done(lambda: asdict(desk.people.report())))
+
+    async def export(self, request: Request) -> Response:
+        """All that is stored of one person, as a .zip."""
+        desk, store = self._desk(), None if self._log is None else self._log.store
+        content, _ = await done(lambda: everything_of(desk.people, request.path_params["name"], store), missing=404)
+        return Response(
+            content, media_type="application/zip", headers={"content-disposition": 'attachment; filename="person.zip"'}
+        )
+
+    async def crop(self, request: Request) -> Response:
+        """A face crop that was kept, as a PNG."""
+        desk = self._desk()
+
+        def found() -> bytes | None:
+            person, digest = desk.people.gallery().person(request.path_params["name"]), request.path_params["digest"]
+            return desk.people.kept.content(digest) if digest in person.digests else None
+
+        content = await done(found, missing=404)
+        if content is None:
+            raise HTTPException(404, "this picture was not kept")
+        return Response(content, media_type="image/png")
+
+    async def remove_picture(self, request: Request) -> Response:
+        desk, given = self._desk(), request.path_params
+        after = await done(lambda: desk.people.remove_picture(given["name"], given["digest"]), missing=404)
+        return JSONResponse({"people": list(after.labels)})
 
     async def add(self, request: Request) -> Response:
         """A form: name, consent=yes, pictures (files); more=yes, keep=yes, anyway=yes."""
         desk = self._desk()
         words, files = await read_form(request)
-        _consented(words.get("consent"))
+        consented(words.get("consent"))
         ticked = {key: words.get(key, "").lower() in _YES for key in ("more", "keep", "anyway")}
-        added, skipped = await _done(lambda: desk.add(words.get("name", ""), shots_in(files), **ticked))
-        said = _added(added) | {"skipped": [asdict(one) for one in skipped], "lines": lines_of(added, skipped)}
+        added, skipped = await done(lambda: desk.add(words.get("name", ""), shots_in(files), **ticked))
+        said = added_as_dict(added) | {"skipped": [asdict(one) for one in skipped], "lines": lines_of(added, skipped)}
         return JSONResponse(said, 201)
 
     async def rename(self, request: Request) -> Response:
         desk, given = self._desk(), await read_json(request)
-        after = await _done(lambda: desk.people.rename(request.path_params["name"], _text(given, "name")))
+        after = await done(lambda: desk.people.rename(request.path_params["name"], text_of(given, "name")))
         return JSONResponse({"people": list(after.labels)})
 
     async def merge(self, request: Request) -> Response:
@@ -83,14 +118,14 @@ class GalleryApi:
         others = given.get("others")
         if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
             raise HTTPException(400, "others: give a list of names")
-        after = await _done(lambda: desk.people.merge(request.path_params["name"], *others))
+        after = await done(lambda: desk.people.merge(request.path_params["name"], *others))
         return JSONResponse({"people": list(after.labels)})
 
     async def remove(self, request: Request) -> Response:
         """``?for_good=yes``: from every state kept for undo; ``?history=yes``: the events that name them too."""
         desk, name = self._desk(), request.path_params["name"]
         for_good, history = (request.query_params.get(key, "") in _YES for key in ("for_good", "history"))
-        after = await _done(lambda: desk.people.remove(name, for_good=for_good), missing=404)
+        after = await done(lambda: desk.people.remove(name, for_good=for_good), missing=404)
         forgotten = 0
         if history and self._log is not None:
             forgotten = await run_in_threadpool(retention.forget_person, self._log.store, name)
@@ -98,14 +133,14 @@ class GalleryApi:
 
     async def undo(self, request: Request) -> Response:
         desk = self._desk()
-        after = await _done(desk.people.undo)
+        after = await done(desk.people.undo)
         return JSONResponse({"people": list(after.labels)})
 
     async def this_is(self, request: Request) -> Response:
         """JSON: name, consent, and confirmed where the face was under alarm."""
         desk, given = self._desk(), await read_json(request)
         event = await run_in_threadpool(self._event, request.path_params["id"])
-        _consented(given.get("consent"))
+        consented(given.get("consent"))
         if event.kind == "suspected_attack" and given.get("confirmed") is not True:
             return JSONResponse({"error": _ALARM, "confirm": True}, 409)
         content = None if self._log is None else await run_in_threadpool(self._log.picture, event.id, "before")
@@ -115,8 +150,8 @@ class GalleryApi:
         if crop is None:
             raise HTTPException(409, "this event's face cannot be read")
         rgb = np.ascontiguousarray(crop[..., ::-1]).astype(np.uint8)
-        added = await _done(lambda: desk.this_is(_text(given, "name"), rgb, keep=given.get("keep") is True))
-        return JSONResponse(_added(added) | {"lines": lines_of(added, ())}, 201)
+        added = await done(lambda: desk.this_is(text_of(given, "name"), rgb, keep=given.get("keep") is True))
+        return JSONResponse(added_as_dict(added) | {"lines": lines_of(added, ())}, 201)
 
     def _event(self, number: int) -> Event:
         event = None if self._log is None or number >= 2**63 else self._log.get(number)
@@ -130,7 +165,7 @@ class GalleryApi:
         return self._desk_or_none
 
 
-async def _done(change: Callable[[], Any], *, missing: int = 400) -> Any:
+async def done(change: Callable[[], Any], *, missing: int = 400) -> Any:
     """What the change gives, off the event loop; a refusal becomes an answer that says why."""
     try:
         return await run_in_threadpool(change)
@@ -138,19 +173,22 @@ async def _done(change: Callable[[], Any], *, missing: int = 400) -> Any:
         raise HTTPException(missing if "nobody has that name" in str(error) else 400, str(error)) from None
 
 
-def _consented(given: object) -> None:
+def consented(given: object) -> None:
+    """Raises a 400 where consent is not stated."""
     if given is not True and str(given).lower() not in _YES:
         raise HTTPException(400, "recognising somebody needs their consent; tick that you have it (consent=yes)")
 
 
-def _text(given: dict[str, Any], key: str) -> str:
+def text_of(given: dict[str, Any], key: str) -> str:
+    """Raises a 400 where it is missing."""
     value = given.get(key)
     if not isinstance(value, str) or not value.strip():
         raise HTTPException(400, f"{key} is missing")
     return value
 
 
-def _added(added: Added) -> dict[str, Any]:
+def added_as_dict(added: Added) -> dict[str, Any]:
+    """Ready for JSON."""
     return {
         "name": added.name,
         "pictures": added.pictures,

@@ -40,10 +40,14 @@ class Sources(Protocol):
     def picture(self, camera: str) -> Picture | None:
         """The newest picture, or None if there is none."""
 
+    def frame(self, camera: str) -> Frame | None:
+        """What the newest picture was drawn onto, as the camera gave it; None if there is none."""
+
 
 @dataclass
 class _Slot:
     bgr: Bytes | None = None
+    frame: Frame | None = None
     sequence: int = -1
     captured_at: float = 0.0
     encoded: Picture | None = None
@@ -85,7 +89,7 @@ class LivePictures:
         now = time.monotonic()
         with self._lock:
             slot = self._slots.setdefault(frame.camera, _Slot())
-            slot.bgr, slot.captured_at = picture, frame.captured_at
+            slot.bgr, slot.frame, slot.captured_at = picture, frame, frame.captured_at
             slot.sequence += 1
             fresh = self._last.get(frame.camera) != frame.index
             self._last[frame.camera] = frame.index
@@ -119,6 +123,12 @@ class LivePictures:
             with self._lock:
                 slot.encoded = picture
             return picture
+
+    def frame(self, camera: str) -> Frame | None:
+        """See ``Sources``."""
+        with self._lock:
+            slot = self._slots.get(camera)
+            return None if slot is None else slot.frame
 
     def displayed(self) -> dict[str, int]:
         """How many frames of each camera were displayed."""

@@ -29,6 +29,7 @@ class _Row(NamedTuple):
 
 
 _EVENTS, _PERSON, _ASK = "/api/events", "/api/gallery/people", "/api/v1/recognition"
+_SITTINGS = "/api/gallery/sittings"
 _FILTER = ("kind", "camera", "person", "since", "until", "acknowledged", "before_id", "after_id", "limit")
 _THIS_IS = {"name": _NAME, "consent": _TICK, "confirmed": _TICK, "keep": _TICK}
 _PICTURES = {"type": "array", "items": _FILE}
@@ -54,10 +55,31 @@ _ROWS = (
     _Row("get", "/api/gallery", "Everybody who is to be known"),
     _Row("post", _PERSON, "Learn a person from pictures", _ADD, may=("more", "keep", "anyway"), status=201),
     _Row("get", f"{_PERSON}/{{name}}", "One person, with the report on their pictures"),
+    _Row("get", "/api/gallery/report", "Everybody: pictures that fit nobody, look-alikes, pictures twice"),
+    _Row("get", f"{_PERSON}/{{name}}/export", "All that is stored of one person (zip)"),
+    _Row("get", f"{_PERSON}/{{name}}/pictures/{{digest}}", "A face crop that was kept (PNG)"),
+    _Row("delete", f"{_PERSON}/{{name}}/pictures/{{digest}}", "Take one picture out"),
     _Row("delete", f"{_PERSON}/{{name}}", "Remove a person", query=("for_good", "history")),
     _Row("post", f"{_PERSON}/{{name}}/rename", "Call a person by another name", {"name": _NAME}),
     _Row("post", f"{_PERSON}/{{name}}/merge", "Others are this person too", {"others": _PEOPLE}),
     _Row("post", "/api/gallery/undo", "Take the last change back"),
+    _Row(
+        "post",
+        _SITTINGS,
+        "Take a person's pictures one by one, held in memory until finished",
+        {"name": _NAME, "consent": _TICK, "more": _TICK, "keep": _TICK},
+        may=("more", "keep"),
+        status=201,
+    ),
+    _Row("get", f"{_SITTINGS}/{{sitting}}", "What is good so far, and where to look next"),
+    _Row("delete", f"{_SITTINGS}/{{sitting}}", "Give it up; nothing is kept"),
+    _Row("post", f"{_SITTINGS}/{{sitting}}/pictures", "Judge a picture file (the body)", query=("name", "moving")),
+    _Row("post", f"{_SITTINGS}/{{sitting}}/look", "Judge what a running camera sees now", {"camera": _NAME}),
+    _Row("get", f"{_SITTINGS}/{{sitting}}/pictures/{{number}}", "The face of a good picture (PNG)"),
+    _Row("delete", f"{_SITTINGS}/{{sitting}}/pictures/{{number}}", "Take a picture out"),
+    _Row("post", f"{_SITTINGS}/{{sitting}}/finish", "Learn the person", {"anyway": _TICK}, may=("anyway",), status=201),
+    _Row("post", "/api/drill/{name}", "Put glasses onto a camera's faces for two minutes (body: RGBA PNG, or none)"),
+    _Row("delete", "/api/drill/{name}", "Take them off"),
     _Row("get", "/api/openapi.json", "This document"),
     _Row(
         "post",

@@ -15,6 +15,7 @@ from typing import cast
 import uvicorn
 
 from models.errors import BadInput
+from realtime.drill import Drill
 from realtime.metrics import Meter
 from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.log import EventLog
@@ -41,6 +42,7 @@ class WebPage:
         certificate: files with certificate chain and key, for https.
         meter: for decisions and verdicts in ``/metrics``.
         desk: to change who is known; None: the people of this run cannot be changed.
+        drill: to put glasses onto a camera's faces; None: not offered.
         senders: for undelivered events in ``/metrics``.
         max_viewers: endless answers (pictures, events) at a time; an open page takes two.
         patience: seconds that a client has for a request; then the connection is closed.
@@ -49,7 +51,7 @@ class WebPage:
         BadInput: beyond loopback without a token; the address is taken; a certificate that cannot be read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a page is made of
         self,
         sources: Sources,
         events: EventLog | None = None,
@@ -60,6 +62,7 @@ class WebPage:
         certificate: tuple[Path, Path] | None = None,
         meter: Meter | None = None,
         desk: LiveDesk | None = None,
+        drill: Drill | None = None,
         senders: Sequence[OutboxSender] = (),
         max_viewers: int = 24,
         patience: float = 10.0,
@@ -80,6 +83,7 @@ class WebPage:
             self.prometheus,
             self._viewers,
             desk=desk,
+            drill=drill,
             engine=meter.engine if meter is not None else "",
             picture_rate=picture_rate,
         )

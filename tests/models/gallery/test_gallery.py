@@ -90,3 +90,24 @@ def test_who_is_not_there_is_said_with_who_is_near() -> None:
 def test_nobody_is_merged_with_themselves() -> None:
     with pytest.raises(BadInput, match="two different people"):
         gallery("Ann").merge("Ann", "ANN")
+
+
+def test_a_picture_of_somebody_else_is_taken_out_of_every_mean() -> None:
+    own, other = (np.random.default_rng(seed).normal(size=(1, 1, 64)) for seed in (1, 2))
+    noise = np.random.default_rng(3).normal(size=(5, 3, 64))
+    pictures = unit(np.concatenate([np.repeat(own, 4, axis=0), other]) + 0.3 * noise)
+    right = Person.of("Ann", pictures[:4], list("abcd"))
+    mixed = Person.of("Ann", pictures, list("abcde"))
+    mended = Gallery((mixed,), "t", "c", ("eyes", "mouth")).without_picture("ann", "e").people[0]
+    assert (mended.counts, mended.digests) == (4, ("a", "b", "c", "d"))
+    before, after = (np.einsum("vd,vd->v", one.means, right.means) for one in (mixed, mended))
+    assert after[0] > 0.9999  # the whole face's is made anew
+    assert (after > before + 0.01).all()
+
+
+def test_the_only_picture_and_one_that_is_not_there_stay() -> None:
+    one = Gallery((Person.of("Ann", embeddings(1)[:1], ["a"]),), "t", "c", ("eyes",) * (embeddings(1).shape[1] - 1))
+    with pytest.raises(BadInput, match="the only picture"):
+        one.without_picture("Ann", "a")
+    with pytest.raises(BadInput, match="has no picture b"):
+        one.without_picture("Ann", "b")

@@ -1,11 +1,13 @@
 """From a frame to crops: when detection runs, and when faces are followed only."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from models.arrays import Bytes
+from models.crop.pose import template
 from realtime.faces.find import FaceFinder
 from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
@@ -60,3 +62,21 @@ def test_a_new_resolution_is_searched_at_once() -> None:
     found.find(frame(1))
     found.find(frame(2, height=80))
     assert detector.seen == [0, 2]
+
+
+def test_no_track_goes_over_from_a_drill_to_what_is_real() -> None:
+    class Found(CountedDetector):
+        def detect(self, bgr: Bytes) -> list[DetectedFace]:
+            return [DetectedFace(np.array([8, 8, 56, 56], np.float32), template(48) + np.float32(8), 1.0)]
+
+    found = finder(Found())
+    tracks = []
+    for index in range(12):
+        worn = replace(frame(index), drill=4 <= index < 8)
+        tracks.append({crop.track.track_id for crop in found.find(worn).crops})
+    before, within, after = (set().union(*tracks[first : first + 4]) for first in (0, 4, 8))
+    assert before
+    assert within
+    assert after
+    assert not before & within
+    assert not within & after

@@ -14,6 +14,8 @@ from realtime.faces.quality import (
     sharpness,
     side_in_frame,
     side_offset,
+    tilt,
+    turn,
 )
 
 
@@ -133,3 +135,26 @@ def test_detail_in_one_direction_only_is_not_sharp():
 def test_a_dark_noisy_crop_is_not_sharp():
     noise = np.random.default_rng(0).integers(0, 2, (112, 112, 3), dtype=np.uint8)
     assert sharpness(noise) < QualityLimits().min_sharpness
+
+
+def looking(sideways: float, upwards: float) -> np.ndarray:
+    """Landmarks of a solid head turned by so many degrees (to the image's right, and up), seen from far away.
+
+    Eyes and mouth lie in a plane, the nose tip 0.55 eye distances before it: then the gate's 0.40 is 36 degrees.
+    """
+    flat = template(224) - template(224)[:2].mean(axis=0)
+    points = np.column_stack([flat, [0, 0, 0.55 * 77.8, 0, 0]])
+    yaw, pitch = np.radians(sideways), np.radians(upwards)
+    around_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+    around_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+    return (points @ around_y.T @ around_x.T)[:, :2]
+
+
+def test_turn_and_tilt_say_where_a_solid_head_looks():
+    assert turn(looking(36, 0)) == pytest.approx(0.40, abs=0.005)
+    assert turn(looking(-15, 0)) == pytest.approx(-0.147, abs=0.005)
+    assert turn(looking(0, 10)) == pytest.approx(0, abs=1e-6)
+    straight = tilt(looking(0, 0))
+    assert straight - tilt(looking(0, 8)) == pytest.approx(0.07, abs=0.005)
+    assert tilt(looking(0, -8)) > straight
+    assert tilt(np.zeros((5, 2))) == float("inf")

@@ -5,12 +5,20 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from models.crop.wearables import innocent
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 from realtime.faces.quality import QualityLimits
+from realtime.faces.wear import wear
 from realtime.people.judge import GoodFace, Judge, sharpest
 from realtime.people.sources import Shot, Skipped
 
 FACE = np.ascontiguousarray(astronaut()[:300, 100:400, ::-1])
+
+
+def masked() -> np.ndarray:
+    """The face in a blue mask of cloth."""
+    landmarks = np.array(((105, 102), (147, 104), (125, 129), (102, 141), (145, 142)), np.float32)
+    return wear(FACE, landmarks, innocent("blue", "face_mask", 112))
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +34,9 @@ def judge() -> Judge:
         (cv2.resize(FACE, (75, 75), interpolation=cv2.INTER_AREA), "too small"),
         (cv2.GaussianBlur(FACE, (0, 0), 6), "blurred"),
         ((FACE * 0.12).astype(np.uint8), "too dark"),
+        (masked(), "the mouth is covered: take it off"),
     ],
-    ids=["empty", "two", "small", "blurred", "dark"],
+    ids=["empty", "two", "small", "blurred", "dark", "masked"],
 )
 def test_a_picture_that_is_not_good_enough_is_refused_in_clear_words(
     judge: Judge, picture: np.ndarray, said: str

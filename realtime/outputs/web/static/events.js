@@ -14,6 +14,7 @@ export function start() {
   form.addEventListener("submit", (event) => event.preventDefault());
   find("#older").addEventListener("click", () => load(oldest()));
   find("#history button").addEventListener("click", () => { form.person.value = ""; reload(); });
+  document.addEventListener("history", (event) => history(event.detail));
   listen();
   reload();
 }

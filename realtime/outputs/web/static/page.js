@@ -1,4 +1,5 @@
 import { find, setText } from "./dom.js";
+import * as drill from "./drill.js";
 import * as events from "./events.js";
 import * as live from "./live.js";
 import * as people from "./people.js";
@@ -6,7 +7,7 @@ import * as people from "./people.js";
 let started = false;
 let peopled = false;
 
-live.start(({ cameras, engine, events: recorded, login, people: changeable }) => {
+live.start(({ cameras, engine, events: recorded, login, people: changeable, drill: drilled }) => {
   find("#no-cameras").hidden = cameras.length > 0;
   setText(find("#engine"), engine ? `Engine ${engine}` : "");
   find("#logout").hidden = !login;
@@ -14,6 +15,8 @@ live.start(({ cameras, engine, events: recorded, login, people: changeable }) =>
   find("#people").hidden = !changeable;
   if (changeable && !peopled) people.start();
   peopled = changeable;
+  if (changeable) people.offerCameras(cameras.map((camera) => camera.name));
+  drill.show(drilled, cameras.map((camera) => camera.name));
   document.body.classList.toggle("without-events", !recorded);
   if (!recorded) return;
   events.offerCameras(cameras.map((camera) => camera.name));

@@ -1,97 +1,78 @@
-// Who is to be known: add, rename, merge, remove, undo; and "This is ..." on an event's face.
-import { fetchJson, find, make, setText } from "./dom.js";
+// Who is to be known: the list with its warnings, undo; and "This is ..." on an event's face.
+import { confirmed, json, send } from "./ask.js";
+import { find, make, setText } from "./dom.js";
+import * as enrol from "./enrol.js";
+import { merge, openPerson, remove, rename, warnings } from "./person.js";
 
-const form = find("#add-person");
+const MOST = 100; // people shown at a time
+const REPORTED = 300; // of so many people the report is asked for unasked
 const list = find("#people-list");
 const said = find("#people-said");
+const search = find("#people-search");
+let everybody = [];
+
+export const offerCameras = enrol.offerCameras;
 
 export function start() {
-  form.addEventListener("submit", add);
-  find("#people-undo").addEventListener("click", () => change("/api/gallery/undo", {}, "The last change is undone."));
+  enrol.start(changed);
+  find("#people-undo").addEventListener("click", () => guarded(async () => {
+    await send("/api/gallery/undo", json({}));
+    changed(["The last change is undone."]);
+  }));
+  find("#people-check").addEventListener("click", () => guarded(check));
+  search.addEventListener("input", showList);
   refresh();
+}
+
+async function guarded(what) {
+  try {
+    await what();
+  } catch (error) {
+    say([error.message], false);
+  }
+}
+
+function changed(lines) {
+  say(lines, true);
+  return refresh();
 }
 
 export async function refresh() {
   try {
-    const { people } = await fetchJson("/api/gallery");
-    find("#people-count").textContent = people.length === 1 ? "one person" : `${people.length} people`;
-    find("#known-names").replaceChildren(...people.map((one) => make("option", { value: one.name })));
-    list.replaceChildren(...people.map(row));
+    everybody = (await send("/api/gallery")).people;
+    find("#people-count").textContent = everybody.length === 1 ? "one person" : `${everybody.length} people`;
+    find("#known-names").replaceChildren(...everybody.slice(0, 1000).map((one) => make("option", { value: one.name })));
+    find("#people-find").hidden = everybody.length < 10;
+    showList();
+    if (everybody.length <= REPORTED) await check();
   } catch (error) {
     say([`The people cannot be read: ${error.message}`], false);
   }
 }
 
+function showList() {
+  const wanted = search.value.trim().toLowerCase();
+  const found = everybody.filter((one) => one.name.toLowerCase().includes(wanted));
+  list.replaceChildren(...found.slice(0, MOST).map(row));
+  setText(find("#people-more"), found.length > MOST ? `${found.length - MOST} more; search for a name.` : "");
+}
+
 function row(person) {
   const of = `${person.pictures} ${person.pictures === 1 ? "picture" : "pictures"}`;
   const consent = person.consent ? "consent kept" : "no consent recorded";
+  const button = (word, what) => make("button", { type: "button", "aria-label": `${word} ${person.name}`, onclick: () => guarded(() => what(person.name, changed)) }, word);
   return make("li", { class: "person" },
     make("div", {}, make("b", {}, person.name), make("p", { class: "quiet" }, `${of}, added ${person.added}, ${consent}`)),
-    make("div", { class: "actions" },
-      make("button", { type: "button", "aria-label": `Look at ${person.name}`, onclick: () => show(person.name) }, "Look"),
-      make("button", { type: "button", "aria-label": `Rename ${person.name}`, onclick: () => rename(person.name) }, "Rename"),
-      make("button", { type: "button", "aria-label": `Remove ${person.name}`, onclick: () => remove(person.name) }, "Remove")));
+    make("div", { class: "actions" }, button("Look", openPerson), button("Rename", rename), button("Remove", remove)));
 }
 
-async function add(event) {
-  event.preventDefault();
-  const button = find("button[type=submit]", form);
-  button.disabled = true;
-  say(["Looking at the pictures …"], true);
-  try {
-    const found = await send("/api/gallery/people", { method: "POST", body: new FormData(form) });
-    say(found.lines, true);
-    form.reset();
-    await refresh();
-  } catch (error) {
-    say([error.message], false);
-  } finally {
-    button.disabled = false;
-  }
-}
-
-async function show(name) {
-  try {
-    const { report, kept_pictures: kept, consent } = await send(address(name));
-    const one = report.people[0];
-    say([
-      `${name}: ` + (one.tried ? `${one.right} of ${one.tried} pictures are right when left out` : "one picture only, so none can be left out"),
-      ...report.misfits.map((misfit) => `Picture ${misfit.picture + 1} fits ${misfit.instead || "nobody"} better.`),
-      ...report.lookalikes.map((pair) => `Looks like ${pair.other === name ? pair.name : pair.other}.`),
-      ...report.duplicates.map((pair) => `Shares a picture with ${pair.first[0] === name ? pair.second[0] : pair.first[0]}.`),
-      `${kept} kept as crops; consent: ${consent || "not recorded"}.`,
-    ], true);
-  } catch (error) {
-    say([error.message], false);
-  }
-}
-
-async function rename(name) {
-  const given = await asked(`Rename ${name}`, "New name", name, "Rename");
-  if (given) change(`${address(name)}/rename`, { name: given }, `${name} is ${given} now.`);
-}
-
-async function remove(name) {
-  const box = make("label", { class: "tick" }, make("input", { type: "checkbox" }), " for good, also from undo");
-  if (!(await confirmed(`Remove ${name}?`, "Vectors and kept pictures go.", "Remove", box))) return;
-  const forGood = find("input", box).checked ? "?for_good=yes" : "";
-  try {
-    await send(address(name) + forGood, { method: "DELETE" });
-    say([`${name} is removed${forGood ? " for good" : "; undo brings them back"}.`], true);
-    await refresh();
-  } catch (error) {
-    say([error.message], false);
-  }
-}
-
-async function change(path, given, done) {
-  try {
-    await send(path, json(given));
-    say([done], true);
-    await refresh();
-  } catch (error) {
-    say([error.message], false);
-  }
+async function check() {
+  const found = warnings(await send("/api/gallery/report"));
+  const box = find("#people-warnings");
+  box.hidden = !found.length;
+  find("ul", box).replaceChildren(...found.slice(0, 20).map(({ text, people: [one, other] }) => make("li", {}, make("span", {}, text),
+    other ? make("button", { type: "button", class: "plain", "aria-label": `Merge ${one} and ${other}`, onclick: () => guarded(() => merge(one, changed, other)) }, "Merge")
+      : make("button", { type: "button", class: "plain", "aria-label": `Look at ${one}`, onclick: () => guarded(() => openPerson(one, changed)) }, "Look"))));
 }
 
 // "This is ..." for an event's face. A face under alarm is asked about once more.
@@ -100,14 +81,10 @@ export function thisIs(event) {
   const name = make("input", { name: "name", required: true, maxlength: 100, list: "known-names", autocomplete: "off" });
   const consent = make("input", { type: "checkbox", required: true });
   const told = make("p", { role: "status", class: "quiet" });
-  const box = make("form", { class: "this-is", onsubmit: (submitted) => { submitted.preventDefault(); learn(false); } },
-    make("label", {}, "This is ", name), make("label", { class: "tick" }, consent, " they agree to be recognised"),
-    make("button", {}, "Add this face"), told);
   async function learn(again) {
     setText(told, "");
-    const given = { name: name.value, consent: consent.checked, confirmed: again };
     try {
-      const found = await send(`/api/events/${event.id}/person`, json(given));
+      const found = await send(`/api/events/${event.id}/person`, json({ name: name.value, consent: consent.checked, confirmed: again }));
       setText(told, found.lines.join(" "));
       refresh();
     } catch (error) {
@@ -115,44 +92,12 @@ export function thisIs(event) {
       else setText(told, error.message);
     }
   }
-  return box;
-}
-
-const address = (name) => `/api/gallery/people/${encodeURIComponent(name)}`;
-const json = (given) => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(given) });
-
-async function send(path, options = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, { cache: "no-store", ...options });
-  } catch {
-    throw new Error("The connection was lost; nothing was changed unless the list shows it.");
-  }
-  if (answer.status === 401) location.assign("/login");
-  const found = await answer.json().catch(() => ({ error: `refused (${answer.status})` }));
-  if (!answer.ok) throw Object.assign(new Error(found.error || `refused (${answer.status})`), { confirm: found.confirm });
-  return found;
+  return make("form", { class: "this-is", onsubmit: (submitted) => { submitted.preventDefault(); learn(false); } },
+    make("label", {}, "This is ", name), make("label", { class: "tick" }, consent, " they agree to be recognised"),
+    make("button", {}, "Add this face"), told);
 }
 
 function say(lines, good) {
   said.dataset.good = String(good);
   said.replaceChildren(...lines.map((line) => make("p", {}, line.trim())));
-}
-
-// A question in a dialog; gives whether it was answered with yes.
-function confirmed(title, text, yes, ...more) {
-  return new Promise((settle) => {
-    const dialog = make("dialog", { class: "question", "aria-label": title },
-      make("form", { method: "dialog" }, make("h2", {}, title), text ? make("p", {}, text) : null, ...more,
-        make("div", { class: "row" }, make("button", { value: "yes", class: "primary" }, yes), make("button", { value: "no" }, "Cancel"))));
-    dialog.addEventListener("close", () => { dialog.remove(); settle(dialog.returnValue === "yes"); });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
-}
-
-async function asked(title, label, value, yes) {
-  const input = make("input", { value, required: true, maxlength: 100 });
-  const right = await confirmed(title, "", yes, make("label", {}, `${label} `, input));
-  return right && input.value.trim() !== value ? input.value.trim() : "";
 }

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from sightings import crop, evidence, frame, track, verdict
 
@@ -57,3 +59,9 @@ def test_crops_of_tracks_that_are_gone_are_not_kept():
     for _ in range(rounds):
         feed.on_decision(face(1, rounds), evidence(), DECISION, DECISION)
     assert sum(len(kept) for kept in feed._crops.values()) < 40
+
+
+def test_nothing_of_a_drill_is_offered():
+    log = Log()
+    EventFeed(log).on_verdicts(FacesInFrame(replace(frame(), drill=True), (face(10),)), {1: verdict("known", "Ada")})
+    assert log.offered == []

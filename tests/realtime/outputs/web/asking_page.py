@@ -21,7 +21,7 @@ EVERYTHING = [
 
 def ask(page, path, method="GET", body=None, **headers):
     port = int(page.url.rsplit(":", 1)[1].rstrip("/"))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()

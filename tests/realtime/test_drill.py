@@ -11,8 +11,8 @@ import pytest
 from models.crop.pose import template
 from models.errors import BadInput
 from models.policy import Decision
-from realtime.commands.drill import Drill, WearingCamera, read_wearable, without_history
 from realtime.commands.jsonl import DecisionLines, line_of
+from realtime.drill import SECONDS, Drill, WearingCamera, embedded_glasses, read_wearable, without_history
 from realtime.settings.config import Config
 from realtime.types import DetectedFace, FaceCrop, Frame, TrackedFace
 
@@ -50,7 +50,7 @@ class Detector:
 
 
 def test_the_face_wears_it_and_for_a_moment_where_it_was_last_found() -> None:
-    camera = WearingCamera(Camera(), BLUE_BAR, Detector())
+    camera = WearingCamera(Camera(), lambda: BLUE_BAR, Detector)
     worn = [camera.read().bgr for _ in range(8)]
     blue = [bool((picture[..., 0].astype(int) - picture[..., 2] > 100).any()) for picture in worn]
     assert blue == [True] * 5 + [False] * 3
@@ -59,9 +59,32 @@ def test_the_face_wears_it_and_for_a_moment_where_it_was_last_found() -> None:
     assert worn[0][5, 5].tolist() == [90, 90, 90]
 
 
-def crop() -> FaceCrop:
+def test_only_what_is_worn_is_marked_and_no_detector_is_made_before() -> None:
+    now: list[float] = [0.0]
+    made: list[Detector] = []
+
+    def detector() -> Detector:
+        made.append(Detector())
+        return made[-1]
+
+    drill = Drill(detector, clock=lambda: now[0])
+    camera = drill.worn(Camera())
+    assert (camera.read().drill, made) == (False, [])
+    drill.begin("door", BLUE_BAR)
+    assert camera.read().drill
+    now[0] = SECONDS - 1
+    assert camera.read().drill
+    now[0] = SECONDS  # a drill that was forgotten
+    assert (camera.read().drill, len(made), drill.said()) == (False, 1, {})
+    drill.begin("yard", BLUE_BAR)
+    assert not camera.read().drill
+    drill.end("yard")
+    assert drill.said() == {}
+
+
+def crop(drill: bool = True) -> FaceCrop:
     face = DetectedFace(np.array([1, 2, 3, 4], np.float32), template(100), 1.0)
-    frame = Frame("door", 7, np.zeros((4, 4, 3), np.uint8), 0.0, 1.0, file_time=0.28)
+    frame = Frame("door", 7, np.zeros((4, 4, 3), np.uint8), 0.0, 1.0, file_time=0.28, drill=drill)
     return FaceCrop(TrackedFace(3, face), frame, np.zeros((4, 4, 3), np.uint8))
 
 
@@ -72,8 +95,10 @@ FOOLED = Decision.known("Bob", 0.97)
 
 
 def test_both_verdicts_are_counted_and_stand_side_by_side() -> None:
-    drill = Drill(BLUE_BAR, Detector)
-    assert drill.note(crop().frame) == "DRILL"
+    drill = Drill(Detector, BLUE_BAR)
+    noted = drill.noted(lambda frame: "otherwise")
+    assert (noted(crop().frame), noted(crop(drill=False).frame)) == ("DRILL", "otherwise")
+    drill.count(crop(drill=False), None, FOOLED, ATTACK)  # type: ignore[arg-type]
     for _ in range(2):
         drill.count(crop(), None, FOOLED, ATTACK)  # type: ignore[arg-type]
     assert drill.act() == {
@@ -82,12 +107,17 @@ def test_both_verdicts_are_counted_and_stand_side_by_side() -> None:
         "undefended": {"Known(Bob)": 2},
         "defended": {"SuspectedAttack(Bob)": 2},
     }
+    assert drill.said()["door"]["last"] == {"undefended": "Known(Bob)", "defended": "SuspectedAttack(Bob)"}
     assert drill.note(crop().frame) == "DRILL  without defence: Known(Bob)   with: SuspectedAttack(Bob)"
 
 
 def test_a_drill_keeps_and_sends_no_event(tmp_path: Path) -> None:
     config = Config.model_validate({"events": {"folder": str(tmp_path)}})
     assert without_history(config).events.folder is None
+
+
+def test_the_demos_glasses_can_be_worn() -> None:
+    assert embedded_glasses().shape[2] == 4
 
 
 def test_what_make_glasses_writes_can_be_worn(tmp_path: Path) -> None:
@@ -120,5 +150,6 @@ def test_every_decision_is_a_line_of_json(tmp_path: Path) -> None:
     assert json.loads(line) == line_of(crop(), FOOLED, ATTACK)
     found = json.loads(line)
     assert (found["clip_seconds"], found["track"], found["claimed"], found["undefended"]) == (0.28, 3, "Bob", "Bob")
+    assert found["drill"] is True
     with pytest.raises(BadInput, match="cannot write"):
         DecisionLines(tmp_path / "none" / "run.jsonl")
