@@ -142,6 +142,9 @@ class BundleInfo(_Strict):
     trunk: TrunkInfo
     defence: DefenceInfo
     policy: PolicyInfo = PolicyInfo()
+    certified: PolicyInfo | None = Field(
+        default=None, description="the policy for those who want nothing worn anywhere to make anybody known"
+    )
     calibration: dict[str, Any] = Field(default_factory=dict, description="temperature is folded into the weights")
     training: dict[str, Any] = Field(default_factory=dict, description="the record of the training")
     sha256: dict[str, str] = Field(default_factory=dict, description="of every other file of the bundle")
@@ -152,10 +155,11 @@ class BundleInfo(_Strict):
             raise ValueError("labels: a closed set needs at least two people")
         if self.embedding is not None and self.labels:
             raise ValueError("labels and an embedding: people are either in the network or in a gallery")
-        if self.embedding is not None and (lacking := set(self.policy.zones) - set(self.embedding.views)):
-            raise ValueError(
-                f"the policy looks without {', '.join(sorted(lacking))}, and the embedding has no such view"
-            )
+        for policy in (self.policy, self.certified):
+            if policy and self.embedding is not None and (lacking := set(policy.zones) - set(self.embedding.views)):
+                raise ValueError(
+                    f"the policy looks without {', '.join(sorted(lacking))}, and the embedding has no such view"
+                )
         return self
 
     @property

@@ -77,6 +77,20 @@ class Recogniser:
         """
         self._head = GalleryHead(gallery, self.bundle)
 
+    def certify(self) -> None:
+        """Take the bundle's certified policy: nobody is known whom one of the views that cover the face does not name.
+
+        Raises:
+            BadInput: the bundle has none.
+        """
+        certified = self.bundle.info.certified
+        if certified is None:
+            raise BadInput(
+                f"bundle {self.bundle.info.name}: has no certified policy; find one with python -m tools.certify, or"
+                " leave out defence: certified"
+            )
+        self.policy, self.zones = certified.policy, certified.zones
+
     @property
     def input_size(self) -> int:
         return self.bundle.info.input_size

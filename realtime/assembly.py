@@ -45,6 +45,8 @@ def recogniser_of(config: Config) -> Recogniser:
         strict=recognition.strict,
     )
     use_people(recogniser, recognition)
+    if config.defence.certified:
+        recogniser.certify()
     if config.defence.zones is not None:
         recogniser.zones = tuple(config.defence.zones)
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_model, model_validator
 
-from models.crop.zones import Zone, in_order
+from models.crop.zones import ZONES, Zone, in_order
 from models.errors import BadInput
 from models.saliency_mask import Fill, Iterations, Kernel, MinArea, Percentile, Threshold
 from realtime.faces.quality import QualityLimits
@@ -82,12 +82,16 @@ class DetectionConfig(Section):
 class RecognitionConfig(Section):
     """Naming faces."""
 
-    bundle: BundlePath | None = Field(default=None, description="Name or folder of a bundle; empty: the embedded one")
+    bundle: BundlePath | None = Field(
+        default=None, description="Name or folder of a bundle; empty: hardened, or gallery once you added people"
+    )
     gallery: PeoplePath | None = Field(
         default=None,
         description="File of the people to know; embedded: the bundle's; empty: your own (see people), or the bundle's",
     )
-    engine: str = Field(default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, onnxruntime, torch, ...")
+    engine: str = Field(
+        default="auto", pattern=r"^[a-z0-9_-]+$", description="auto, or one of the table under operation"
+    )
     threads: int | None = Field(default=None, ge=1, le=64, description="Threads; empty: by the number of cores")
     batch: int | None = Field(
         default=None, ge=1, le=64, description="Most faces per pass; empty: measured at the start"
@@ -115,7 +119,13 @@ class DefenceConfig(Section):
     """Overrides of the bundle's defence; what is left out stays as the bundle has it."""
 
     zones: Annotated[list[Zone], AfterValidator(in_order)] | None = Field(
-        default=None, description="Zones hidden in views of their own, eyewear first in any order; []: none"
+        default=None,
+        description=f"Zones hidden in views of their own, of {', '.join(ZONES)}. The first given, in this order, has to"
+        " confirm a name; the others can only speak against it; []: none",
+    )
+    certified: bool = Field(
+        default=False,
+        description="Take the bundle's certified policy: nothing worn in one place, anywhere, makes anybody known",
     )
     second_look: bool = Field(
         default=True, description="Cut a crop again where the face, seen without its eyewear, lies elsewhere"
@@ -130,7 +140,13 @@ class DefenceConfig(Section):
 
     def overrides(self) -> dict[str, Any]:
         """The mask's parameters that are set, for ``dataclasses.replace(bundle's parameters, **overrides)``."""
-        return self.model_dump(exclude_none=True, exclude={"zones", "second_look"})
+        return self.model_dump(exclude_none=True, exclude={"zones", "certified", "second_look"})
+
+    @model_validator(mode="after")
+    def _one_policy(self) -> DefenceConfig:
+        if self.certified and self.zones is not None:
+            raise ValueError("certified: has zones of its own; leave zones out, or certified")
+        return self
 
 
 class OverlayConfig(Section):
@@ -165,7 +181,7 @@ class EventsConfig(Section):
         default=5.0,
         gt=0,
         le=10_000,
-        description="Beyond it pictures of acknowledged events go, then new ones are not kept",
+        description="Beyond it the pictures of acknowledged events go, then new events are kept without pictures",
     )
     min_free_gigabytes: float = Field(
         default=1.0, ge=0, le=10_000, description="Kept free on the disk, in the same way"

@@ -43,12 +43,17 @@ Words such as *crop*, *view* and *saliency* are explained in [the glossary](defe
 """
 
 
+def _summary(model: type[Any]) -> str:
+    """The first paragraph of its docstring, on one line."""
+    return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split()).replace("``", "`")
+
+
 def page() -> str:
     """The page as it should be."""
     names = ", ".join(f"`{name}`" for name in sorted(shipped_configs()))
     parts = [HEAD.replace("SHIPPED", names)]
     for section, model in sections():
-        parts.append(f"\n## {section.replace('[]', '')}\n\n{(model.__doc__ or '').strip()}\n")
+        parts.append(f"\n## {section.replace('[]', '')}\n\n{_summary(model)}\n")
         if section.endswith("[]"):
             parts.append("\nA list: each entry begins with `- `.\n")
         rows = settings(section, model)

@@ -51,15 +51,26 @@ class Views:
 
 
 def views_of(
-    recogniser: Recogniser, crops: Bytes, labels: Labels, what: str, *, work: Path | None = None, chunk: int = 32
+    recogniser: Recogniser,
+    crops: Bytes,
+    labels: Labels,
+    what: str,
+    *,
+    work: Path | None = None,
+    quick: bool = False,
+    chunk: int = 32,
 ) -> Views:
-    """All views of crops (N, S, S, 3); ``what`` they are."""
+    """All views of crops (N, S, S, 3); ``what`` they are. ``quick``: the saliency mask has no say."""
     if recogniser.gallery is not None:
         with counted_bars() as tick:
             embeddings = embeddings_of(recogniser, crops, what, work=work, tick=tick)
         raw, zones = recogniser.compare(embeddings)
         return Views(raw, np.ones_like(raw), zones, labels)  # a mask that rules nobody out
-    found = [recogniser.defend(crops[first : first + chunk]) for first in range(0, len(crops), chunk)]
+    found = []
+    with counted_bars() as tick:
+        for first in range(0, len(crops), chunk):
+            found.append(recogniser.defend(crops[first : first + chunk], quick=quick))
+            tick(what, min(first + chunk, len(crops)), len(crops))
     raw, masked, zones = (np.concatenate([getattr(e, n) for e in found]) for n in ("raw", "defended", "views"))
     return Views(raw, masked, zones, labels)
 
@@ -137,23 +148,25 @@ Outcome = dict[str, Figures]
 
 def outcome(policy: Policy, clean: Views, innocent: Views, others: Views | None) -> Outcome:
     """What the policy does to the faces it was calibrated on."""
-    found: Outcome = {}
-    for name, views in (("clean", clean), ("innocent", innocent), ("strangers", others)):
-        if views is None:
-            continue
-        states = _states(policy, views)
-        right = [who == int(label) for (_, who), label in zip(states, views.labels, strict=True)]
-        known = [state == "known" for state, _ in states]
-        n = len(states)
-        found[name] = {
-            "known_rightly": proportion(sum(k and r for k, r in zip(known, right, strict=True)), n),
-            "known_wrongly": proportion(sum(k and not r for k, r in zip(known, right, strict=True)), n),
-            "alarms": proportion(sum(state == "suspected_attack" for state, _ in states), n),
-        }
-        if name != "strangers":
-            final, one = _final(policy, views), found[name]
-            one["raw"], one["last_word"] = accuracy(views.raw, views.labels), accuracy(final, views.labels)
-            one["last_word_calibration_error"] = round(expected_calibration_error(final, views.labels), 4)
+    groups = {"clean": clean, "innocent": innocent} | ({} if others is None else {"strangers": others})
+    return {name: figures_of(policy, views) for name, views in groups.items()}
+
+
+def figures_of(policy: Policy, views: Views) -> Figures:
+    """What the policy does to these faces, people's or strangers'."""
+    states = _states(policy, views)
+    right = [who == int(label) for (_, who), label in zip(states, views.labels, strict=True)]
+    known = [state == "known" for state, _ in states]
+    n = len(states)
+    found: Figures = {
+        "known_rightly": proportion(sum(k and r for k, r in zip(known, right, strict=True)), n),
+        "known_wrongly": proportion(sum(k and not r for k, r in zip(known, right, strict=True)), n),
+        "alarms": proportion(sum(state == "suspected_attack" for state, _ in states), n),
+    }
+    if (views.labels != NOBODY).any():
+        final = _final(policy, views)
+        found["raw"], found["last_word"] = accuracy(views.raw, views.labels), accuracy(final, views.labels)
+        found["last_word_calibration_error"] = round(expected_calibration_error(final, views.labels), 4)
     return found
 
 
