@@ -52,7 +52,7 @@ def test_the_calibrated_policy_keeps_the_stated_rates():
 
 
 def test_stricter_rates_give_higher_thresholds():
-    faces = views(0, 400), views(1, 400), None
+    faces = views(0, 150), views(1, 150), None
     loose = calibrated(Policy(), *faces, Rates(impersonated=0.1, misnamed=0.1))
     strict = calibrated(Policy(), *faces, Rates(impersonated=0.01, misnamed=0.01))
     assert strict.zone_confirm > loose.zone_confirm
@@ -66,7 +66,7 @@ def test_near_certainty_a_threshold_is_looked_for_in_quarters_of_a_hundredth():
 
 
 def test_who_allows_the_final_name_no_cost_gets_a_lower_threshold_of_dissent():
-    faces = views(0, 400), views(1, 400), None
+    faces = views(0, 150), views(1, 150), None
     free = calibrated(Policy(), *faces, Rates(alarmed=1, cost=1))
     careful = calibrated(Policy(), *faces, Rates(alarmed=1, cost=0))
     assert careful.zone_dissent < free.zone_dissent < free.zone_confirm

@@ -26,7 +26,7 @@ from realtime.cameras.states import CameraError, CameraState, CameraStatus
 from realtime.cameras.video_file import VideoFile
 from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, decide_crops, run_every_frame

@@ -18,6 +18,8 @@ from models.graphs.defended import kept_values
 from models.graphs.int8 import int8_graph, measure_ranges
 from models.graphs.int8_crops import portrait_crops
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is an optional extra")
 
 

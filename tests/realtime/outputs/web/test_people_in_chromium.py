@@ -11,7 +11,7 @@ from made_up_desk import MadeUp, MarkedDetector, jpeg, marked
 from made_up_page import MovingCameras
 
 from models.errors import BadInput
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.outputs.web import WebPage
 from realtime.people.live_desk import LiveDesk
 from realtime.people.people import People
