@@ -83,6 +83,17 @@ def test_good_pictures_come_again_from_the_next_key_frame(kit, stream):
     assert numbers == [*range(23), *range(30, 50)]
 
 
+@pytest.mark.parametrize(("key_every", "again"), [(16, 16), (40, 34)])
+def test_after_a_loss_nothing_comes_before_the_key_frame_though_that_is_sixteen_seconds_away(
+    kit, tmp_path, key_every, again
+):
+    """At a picture a second; after thirty seconds without one a stream is taken to have mended itself row by row."""
+    path = kit.write_video(tmp_path / "slow.ts", range(38), fps=1, key_every=key_every)
+    pictures, dropped = _decoded(path, lambda i, content: None if i == 3 else content)
+    assert [kit.number_of(picture.bgr) for picture in pictures] == [0, 1, 2, *range(again, 38)]
+    assert dropped["corrupt"] == again - 4
+
+
 def test_a_damaged_jpeg_costs_itself_only(kit, tmp_path):
     path = kit.write_video(tmp_path / "clip.avi", range(20), codec="mjpeg")
     pictures, dropped = _decoded(path, lambda i, c: c[: len(c) // 2] if i == 7 else c)
