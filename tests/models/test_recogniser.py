@@ -17,8 +17,8 @@ from models.saliency_mask import MaskParameters
 
 
 @pytest.fixture(scope="module", params=["torch", "onnxruntime"])
-def recogniser(request: pytest.FixtureRequest, narrow_bundle: Bundle) -> Recogniser:
-    return models.load_recogniser(narrow_bundle.folder, request.param, threads=1)
+def recogniser(request: pytest.FixtureRequest, small_bundle: Bundle) -> Recogniser:
+    return models.load_recogniser(small_bundle.folder, request.param, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_exactly_the_masked_crops_are_classified_again(recogniser: Recogniser, c
     np.testing.assert_allclose(evidence.defended, recogniser.classify(evidence.masked_crops), atol=1e-5)
 
 
-def test_an_empty_mask_leaves_the_answer_as_it_was(narrow_bundle: Bundle, crops: np.ndarray) -> None:
-    recogniser = models.load_recogniser(narrow_bundle.folder)
+def test_an_empty_mask_leaves_the_answer_as_it_was(small_bundle: Bundle, crops: np.ndarray) -> None:
+    recogniser = models.load_recogniser(small_bundle.folder)
     recogniser.mask_parameters = MaskParameters(min_area=10_000)
     evidence = recogniser.defend(crops)
     assert np.array_equal(evidence.raw, evidence.defended)
@@ -72,9 +72,9 @@ def test_crops_of_another_shape_or_kind_are_refused(recogniser: Recogniser, crop
             recogniser.classify(wrong)
 
 
-def test_an_unknown_engine_is_one_clear_line(narrow_bundle: Bundle) -> None:
+def test_an_unknown_engine_is_one_clear_line(small_bundle: Bundle) -> None:
     with pytest.raises(BadInput, match="no such engine"):
-        models.load_recogniser(narrow_bundle.folder, "abacus")
+        models.load_recogniser(small_bundle.folder, "abacus")
 
 
 def test_the_engine_says_what_really_runs(recogniser: Recogniser) -> None:
@@ -169,7 +169,7 @@ def test_what_a_quick_decision_left_out_is_looked_at_later_and_nothing_else_chan
 
 
 def test_threads_that_share_a_recogniser_use_its_engine_one_after_the_other(
-    narrow_bundle: Bundle, crops: np.ndarray
+    small_bundle: Bundle, crops: np.ndarray
 ) -> None:
     class Engine:
         name = "counting"
@@ -188,7 +188,7 @@ def test_threads_that_share_a_recogniser_use_its_engine_one_after_the_other(
             return self.outputs(shown), np.zeros(shown.shape[:3], np.float32)
 
     engine = Engine()
-    recogniser = Recogniser(narrow_bundle, engine)
+    recogniser = Recogniser(small_bundle, engine)
     threads = [threading.Thread(target=work, args=(crops,)) for work in (recogniser.classify, recogniser.defend) * 8]
     for thread in threads:
         thread.start()

@@ -69,9 +69,12 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_recognises_is_attacked_and_defends_without_a_screen(tmp_path: Path) -> None:
-    done = spectaclear("demo", "--headless", "--seconds", "6", "--json", "out.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "out.json").read_text())
+    for seconds in ("6", "24"):  # where the processor is somebody else's, not one face is decided on in two seconds
+        done = spectaclear("demo", "--headless", "--seconds", seconds, "--json", "out.json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        summary = json.loads((tmp_path / "out.json").read_text())
+        if all(act["defended"] and act["undefended"] for act in summary["acts"]):
+            break
     bare, attacked, innocent = summary["acts"]
     assert next(iter(bare["defended"])) == "Known(Eileen Collins)"
     assert next(iter(innocent["defended"])) == "Known(Eileen Collins)"

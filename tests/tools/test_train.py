@@ -17,8 +17,6 @@ from realtime.faces.align import crop_face
 from tools import train as module
 from tools.common.report import proportion
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
 SKINS = [(220, 180, 150), (70, 50, 40), (80, 120, 220), (210, 70, 60)]
 

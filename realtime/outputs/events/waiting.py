@@ -14,13 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.files import whole_file
+from models.errors import BadInput
+from models.files import open_regular, whole_file
 from realtime.outputs.events.rows import Row, row_of
 
 _log = logging.getLogger(__name__)
 _MOST_IN_MEMORY = 1000  # rows of a few kilobytes
 _MOST = 100_000
 _RESERVE = 1 << 20  # bytes
+_LARGEST = 8 << 20  # bytes of one row
 
 
 @dataclass
@@ -112,10 +114,11 @@ def _spill(entry: _Entry) -> None:
 def _read(file: Path) -> Row | None:
     """The row in a file; one that is damaged is left where it is, under another name. Raises ``OSError``."""
     try:
-        return row_of(file.read_text())
+        with open_regular(file) as stream:
+            return row_of(stream.read(_LARGEST).decode())
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (BadInput, ValueError, KeyError, TypeError) as error:
         _log.warning("%s: the event that waits in it cannot be read (%s); it is kept as .damaged", file, error)
         with contextlib.suppress(OSError):
             file.rename(file.with_suffix(".damaged"))

@@ -14,8 +14,6 @@ from models.training.fit import Examples, fit
 from models.training.recipe import balanced, split, train
 from models.training.stages import RecipeSettings
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 def test_the_split_takes_its_share_of_everybody_and_repeats_with_its_seed() -> None:
     labels = np.repeat([0, 1, 2], [10, 20, 1]).astype(np.int64)

@@ -12,8 +12,6 @@ from models.training.stages import RecipeSettings
 from tests.tools import small_people
 from tools.training.adversary import short_attacks
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 FIT = FitSettings(epochs=40, batch=16, learning_rate=3e-3, averaging=0.0)
 
 

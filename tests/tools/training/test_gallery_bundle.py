@@ -18,8 +18,6 @@ from tools.faces.people import People
 from tools.faces.splits import held_out
 from tools.training.gallery_bundle import GalleryJob, gallery_bundle
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 def crops_of(count: int, seed: int) -> Bytes:
     random = np.random.default_rng(seed)
