@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from realtime.faces.track import overlap
+from realtime.faces.boxes import overlap
 from realtime.outputs.events.types import EventSettings, Kind, Sighting
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.verdicts.verdict import Verdict

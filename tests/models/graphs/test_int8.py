@@ -18,7 +18,7 @@ from models.graphs.defended import kept_values
 from models.graphs.int8 import int8_graph, measure_ranges
 from models.graphs.int8_crops import portrait_crops
 
-OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is an optional extra")
+OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO has no wheel here")
 
 
 @pytest.fixture(scope="module", params=[32, 56])  # 56 has an odd side before its fourth and fifth pooling

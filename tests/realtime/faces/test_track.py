@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime.faces.track import FaceTracker, overlap
+from realtime.faces.boxes import overlap
+from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
 
 STEP = 0.04  # seconds between frames
