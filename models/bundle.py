@@ -107,7 +107,7 @@ class Bundle:
 
     @property
     def accepted_engines(self) -> list[str]:
-        """The engines in 8 bits or half precision of which the bundle holds a measurement that they cost no accuracy."""
+        """The engines in 8 bits or half precision of which the bundle holds a measurement that this costs nothing."""
         record = self.info.calibration.get("int8")
         found = record.get("accepted") if isinstance(record, dict) else None
         return [str(name) for name in found] if isinstance(found, list) else []

@@ -46,9 +46,7 @@ def defended_pass(
     return cached("defended", {**_key(bundle, zones), "style": style, "cosines": cosines}, build)
 
 
-def classifier(
-    bundle: Bundle, precision: Precision, zones: Sequence[Zone] = (), *, emulated: bool = False
-) -> bytes:
+def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = (), *, emulated: bool = False) -> bytes:
     """The classifier: the bundle's own file, its 8-bit form, or with ``zones`` that with views (not in 8 bits).
 
     ``emulated``: rounded as by a processor that computes in bfloat16, for one that cannot.
@@ -126,7 +124,9 @@ def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
 
 def code() -> str:
     """Changes with the source of whatever makes the graphs."""
-    return code_version(architecture, defended_graph, guided_steps, half, int8_crops, int8_graph, onnx_graph, view_graph)
+    return code_version(
+        architecture, defended_graph, guided_steps, half, int8_crops, int8_graph, onnx_graph, view_graph
+    )
 
 
 def _classifier(bundle: Bundle) -> onnx.ModelProto:

@@ -14,7 +14,6 @@ from models.engines.graphs import Precision, classifier, defended_pass
 from models.errors import BadInput, first_line
 from models.graphs.defended import kept_values
 
-
 #: What OpenVINO calls a precision, and what the processor must be able to do.
 _HINTS: dict[Precision, str] = {"float32": "f32", "int8": "f32", "bfloat16": "bf16", "float16": "f16"}
 _NEEDED: dict[Precision, str] = {"bfloat16": "BF16", "float16": "FP16"}

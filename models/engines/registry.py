@@ -17,8 +17,8 @@ from models.errors import BadInput
 AUTO = "auto"
 DEFAULT = "onnxruntime"
 
-#: Whether ``auto`` may take an engine for what is decided on: never, where its package is installed, or where the bundle
-#: says too that it was measured and cost no accuracy. For saliency that decides nothing the last two are one.
+#: Whether ``auto`` may take an engine for what is decided on: never, where its package is installed, or where the
+#: bundle says too that it was measured and cost no accuracy. For saliency that decides nothing the last two are one.
 Chosen = Literal["never", "installed", "measured"]
 
 
