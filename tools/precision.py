@@ -71,7 +71,8 @@ def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int 
     classifier = onnx.load(str(bundle.classifier_path))
     ranges = measure_ranges(classifier, bundle.info.trunk.spec, crops, some_rows(bundle))
     rounded = {name: float(f"{value:.5g}") for name, value in ranges.items()}
-    return _with_record(bundle, {"ranges": rounded, "crops": len(crops)})
+    learnt = bundle.info.calibration.get("int8", {}).get("learnt")
+    return _with_record(bundle, {"ranges": rounded, "crops": len(crops), **({"learnt": learnt} if learnt else {})})
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,14 @@ def measure(
 ) -> tuple[Bundle, Precision]:
     """Each engine against float32; the bundle comes back with ranges and verdict in its calibration record.
 
-    Ranges that a training has learnt stay. ``reported``: other known people, counted and not judged by.
+    Ranges that a training has learnt hold. ``reported``: other known people, counted and not judged by.
 
     Raises:
         BadInput: no such engine, or it cannot run here; told before the attacked faces are made.
     """
     reference = _recogniser(bundle, REFERENCE, plan.threads)
     clean = held_out(reference, people)
-    learnt = bundle.info.calibration.get("int8", {}).get("learnt", False)
-    prepared = bundle if learnt else with_ranges(bundle, people, clean)
+    prepared = with_ranges(bundle, people, clean)
     recognisers = {name: _recogniser(prepared, name, plan.threads) for name in engines}
     sets = {"clean": _known(clean, reference)}
     if strangers is not None:

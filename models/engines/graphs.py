@@ -67,18 +67,20 @@ def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = (),
 def int8_ranges(bundle: Bundle) -> dict[str, float]:
     """Those that ``tools.precision`` stored in the bundle, otherwise measured on ``int8_crops.portrait_crops``.
 
+    Ranges that the network was trained with (``learnt``) hold in the place of others.
+
     Raises:
         BadInput: the bundle's record is no mapping of names to numbers.
     """
-    stored = bundle.info.calibration.get("int8")
-    if stored is not None:
-        try:
-            return {str(name): float(value) for name, value in stored["ranges"].items()}
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
-            raise BadInput(
-                f"bundle {bundle.folder}: calibration.int8.ranges is no mapping of names to numbers"
-            ) from error
+    record = bundle.info.calibration.get("int8", {})
+    try:
+        learnt, stored = ({str(k): float(v) for k, v in record.get(key, {}).items()} for key in ("learnt", "ranges"))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"bundle {bundle.folder}: calibration.int8.ranges is no mapping of names to numbers") from error
+    return {**(stored or _measured_ranges(bundle)), **learnt}
 
+
+def _measured_ranges(bundle: Bundle) -> dict[str, float]:
     rows = some_rows(bundle)
 
     def build() -> bytes:
