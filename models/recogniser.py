@@ -284,11 +284,19 @@ def load_recogniser(
     Raises:
         BadInput: the bundle is missing or damaged, or there is no such engine.
     """
-    opened = load_bundle(bundle)
+    return recogniser_for(load_bundle(bundle), engine, threads=threads, strict=strict)
+
+
+def recogniser_for(bundle: Bundle, engine: str, *, threads: int | None = None, strict: bool = False) -> Recogniser:
+    """``load_recogniser`` for a bundle that is open already.
+
+    Raises:
+        BadInput: there is no such engine, or it cannot run here.
+    """
     if engine != AUTO:
-        return Recogniser(opened, make_engine(engine, opened, threads=threads, strict=strict))
-    choice = engines_for(opened, threads=threads)
-    deciding = make_engine(choice.deciding, opened, threads=threads, strict=strict)
+        return Recogniser(bundle, make_engine(engine, bundle, threads=threads, strict=strict))
+    choice = engines_for(bundle, threads=threads)
+    deciding = make_engine(choice.deciding, bundle, threads=threads, strict=strict)
     if choice.explaining == choice.deciding:
-        return Recogniser(opened, deciding)
-    return Recogniser(opened, deciding, make_engine(choice.explaining, opened, threads=threads, strict=strict))
+        return Recogniser(bundle, deciding)
+    return Recogniser(bundle, deciding, make_engine(choice.explaining, bundle, threads=threads, strict=strict))
