@@ -109,13 +109,17 @@ def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the line from camera to verdict is made of. ``finders`` are by camera, ``batch`` is most faces per pass."""
+    """What the line from camera to verdict is made of.
+
+    ``finders`` are by camera, ``batch`` is most faces per pass, ``at_once`` how many passes are asked for at a time.
+    """
 
     recogniser: FaceRecogniser
     meter: Meter
     cameras: Sequence[NewestFrame]
     finders: Mapping[str, FaceFinder]
     batch: int
+    at_once: int = 1
 
     def statuses(self) -> list[CameraStatus]:
         """How every camera is."""

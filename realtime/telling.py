@@ -72,6 +72,7 @@ def pipeline_of(config: Config, parts: Parts, told: Told) -> Pipeline:
         on_verdicts=told.on_verdicts,
         batch=parts.batch,
         heart=told.heart,
+        at_once=parts.at_once,
     )
 
 

@@ -46,6 +46,10 @@ class EventRules:
         self._sweep(now)
         return [found for found in noticed if found[0] in self.settings.kinds]
 
+    def remember(self, camera: str, name: str, at: float) -> None:
+        """Somebody else told at this moment that the person appeared; monotonic seconds."""
+        self._appeared[camera, name] = max(at, self._appeared.get((camera, name), at))
+
     def unsaid(self, camera: str, found: Noticed) -> None:
         """An event that was noticed last could not be taken: it is to be noticed again with the next frame."""
         kind, subject, other = found
