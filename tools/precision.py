@@ -195,10 +195,11 @@ def main(  # noqa: PLR0913 - a command's options
 def _table(result: Precision) -> Table:
     table = Table("engine", "faces", "n", "known", "right", "target", "first names changed", "same decisions")
     for name, found in result["engines"].items():
-        rows: dict[str, Compared] = {key: one for key, one in found.items() if isinstance(one, dict)}
-        for kind, row in rows.items():
-            counts: dict[str, int] = {**row["counts"]}
-            before: dict[str, int] = {**row["reference_counts"]}
+        rows = (("clean", found.get("clean")), ("attacked", found.get("attacked")))
+        for kind, row in (*rows, ("strangers", found.get("strangers")), ("reported", found.get("reported"))):
+            if row is None:
+                continue
+            counts, before = row["counts"], row["reference_counts"]
             shown = [f"{counts[what]} ({counts[what] - before[what]:+d})" for what in ("known", "right", "target")]
             changed = str(row["first_names_changed"])
             table.add_row(name, kind, str(row["n"]), *shown, changed, percent(row["same_decisions"]))

@@ -135,7 +135,7 @@ def _tried(bundle: Bundle, default: str, names: Sequence[str], threads: int | No
             found[now] = cast(Tried, found.get(now, {}) | told)
         if failed or not now:
             now, failed = now or left[0], failed or "its trial says nothing"
-            found[now] = cast(Tried, found.get(now, {}) | {"failed": failed})
+            found[now] = {**found.get(now, {}), "failed": failed}
             log.warning("engine auto: %s is left out: %s", now, failed)
     log.info("engine auto: %s", found)
     return found

@@ -40,6 +40,7 @@ class OnnxRuntimeEngine:
         self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self._precision = precision
         self._settings: dict[str, Any] = {"threads": threads, "device": device, "strict": strict}
+        self._settings["half"] = precision == "float16"
         graph = classifier(bundle, precision, emulated=True)
         self._classifier = _Runner(open_session(graph, **self._settings))
         self._defended: _Runner | None = None

@@ -69,6 +69,7 @@ ENGINES: dict[str, Kind] = {
     "onnxruntime-cpu": Kind(_onnxruntime, "onnxruntime"),
     "onnxruntime-cuda": Kind(_onnxruntime, "onnxruntime", device="cuda"),
     "onnxruntime-tensorrt": Kind(_onnxruntime, "onnxruntime", device="tensorrt"),
+    "onnxruntime-tensorrt-f16": Kind(_onnxruntime, "onnxruntime", precision="float16", device="tensorrt"),
     "onnxruntime-bf16": Kind(_onnxruntime, "onnxruntime", precision="bfloat16"),  # emulated, to measure what it costs
     "onnxruntime-int8": Kind(_onnxruntime, "onnxruntime", precision="int8", chosen="measured"),
     "openvino": Kind(_openvino, "openvino", chosen="installed"),

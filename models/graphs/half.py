@@ -50,6 +50,6 @@ def bfloat16_graph(classifier: onnx.ModelProto) -> onnx.ModelProto:
 
 def rounded_to_bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The nearest numbers of 8 significant bits, ties to even; as float32."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64)
-    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
-    return bits.astype(np.uint32).view(np.float32)
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.int64)
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return nearest.astype(np.uint32).view(np.float32)

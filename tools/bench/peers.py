@@ -47,14 +47,15 @@ class YuNetAndSFace:
 
     def enrol(self, bgr: Bytes) -> None:
         """Know the faces of a picture from now on."""
-        found = [self._embed(self._recogniser.alignCrop(bgr, row)) for row in self._rows(bgr)]
+        found = [self._embed(np.asarray(self._recogniser.alignCrop(bgr, row), np.uint8)) for row in self._rows(bgr)]
         self._enrolled = np.concatenate([self._enrolled, *found])
 
     def __call__(self, frame: Frame) -> Sequence[Decision]:
         """One undefended answer for every face."""
         answers = []
         for row in self._rows(frame.bgr):
-            cosines = self._enrolled @ self._embed(self._recogniser.alignCrop(frame.bgr, row))[0]
+            aligned = np.asarray(self._recogniser.alignCrop(frame.bgr, row), np.uint8)
+            cosines = self._enrolled @ self._embed(aligned)[0]
             best = int(cosines.argmax()) if len(cosines) else -1
             sure = best >= 0 and float(cosines[best]) >= _SURE
             answers.append(Decision.known(str(best), float(cosines[best])) if sure else Decision.unknown("stranger"))

@@ -66,12 +66,8 @@ class Names(TypedDict):
     gained: int
 
 
-class Counted(TypedDict):
-    """How many faces are known as somebody, in all, rightly, and as whom they attack."""
-
-    known: int
-    right: int
-    target: int
+#: How many faces are ``known`` as somebody, in all, ``right``ly, and as whom they attack (``target``).
+Counted = dict[str, int]
 
 
 class Compared(TypedDict):
@@ -136,9 +132,7 @@ def accepted(found: Mapping[str, Compared]) -> bool:
         return False
 
     def more(kind: str, what: str) -> int:
-        counts: dict[str, int] = {**found[kind]["counts"]}
-        before: dict[str, int] = {**found[kind]["reference_counts"]}
-        return counts[what] - before[what]
+        return found[kind]["counts"][what] - found[kind]["reference_counts"][what]
 
     return (
         more("clean", "right") >= -FEWER_KNOWN
