@@ -16,6 +16,7 @@ import typer
 from pydantic import SecretStr
 
 from models.errors import BadInput
+from realtime.cluster import commands as cluster_cli
 from realtime.commands import config as config_cli
 from realtime.outputs.events import commands as events_cli
 from realtime.people import commands as people_cli
@@ -30,6 +31,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recogni
 app.add_typer(events_cli.app, name="events")
 app.add_typer(config_cli.app, name="config")
 app.add_typer(people_cli.app, name="people")
+app.add_typer(cluster_cli.app, name="cluster")
 
 LONGEST = 1e9  # seconds, thirty years
 

@@ -70,7 +70,8 @@ def benchmark(  # noqa: PLR0913 - a command's options
     minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
-    yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
+    yunet: Annotated[Path | None, typer.Option(help="OpenCV's YuNet file, to compare with.")] = None,
+    sface: Annotated[Path | None, typer.Option(help="Against: OpenCV's SFace file; with --yunet a peer.")] = None,
     people: Annotated[Path | None, typer.Option(help="Time: a folder of pictures per known person.")] = None,
     strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
@@ -87,7 +88,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     calm_opencv()
     asked = Asked(
         *(source, config, bundle, engine or (), size or (), batch or (), zone or (), faces or (), cameras or ()),
-        *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, plain),
+        *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, sface, plain),
         *(people, strangers, [one.value for one in mode or Mode], only, decision_ms),
     )
     results, outcome = measured(kind, asked)

@@ -12,13 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import SimilarityTransform
 
 from models.arrays import Bytes
 from models.crop.pose import template
 
 Matrix = npt.NDArray[np.float64]
 
+_SAME_PLACE = 1e-9  # of the coordinates: landmarks nearer to each other are one point
 _MOST_SUBPIXELS = 16  # a face 16 times larger than its crop needs a buffer of (16 S)^2 pixels, more is waste
 
 __all__ = ["crop_face", "cut", "inverse", "scale_of", "similarity", "template", "warp"]
@@ -40,10 +40,16 @@ def similarity(landmarks: npt.NDArray[Any], size: int) -> Matrix:
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f"wanted five finite landmarks (5, 2), got shape {points.shape}")
-    estimate = SimilarityTransform.from_estimate(points, template(size).astype(np.float64))
-    if not estimate or not np.isfinite(estimate.params).all():
+    # In the complex plane a similarity is z' = a z + b, and least squares give Umeyama's answer without a decomposition
+    # (``skimage.transform.SimilarityTransform`` gives the same, and takes a second to import).
+    found, wanted = points @ (1, 1j), template(size).astype(np.float64) @ (1, 1j)
+    apart = found - found.mean()
+    spread = float((np.abs(apart) ** 2).sum())
+    if spread <= (_SAME_PLACE * max(1.0, float(np.abs(points).max()))) ** 2:
         raise ValueError("the landmarks lie in one place: no similarity transform fits them")
-    return np.ascontiguousarray(estimate.params[:2], dtype=np.float64)
+    a = complex((np.conj(apart) * (wanted - wanted.mean())).sum()) / spread
+    b = complex(wanted.mean()) - a * complex(found.mean())
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def scale_of(matrix: Matrix) -> float:

@@ -18,17 +18,16 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import supervision  # noqa: F401 - the thread that writes would stop for its import (``overlap``)
 
 from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs.events import evidence_files, retention
 from realtime.outputs.events.listeners import Listeners, Subscription
+from realtime.outputs.events.rows import Row
 from realtime.outputs.events.rules import EventRules, Noticed
 from realtime.outputs.events.store import EventStore
 from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
@@ -99,6 +98,16 @@ class EventLog:
             for found in refused:
                 self._rules.unsaid(frame.camera, found)
         return len(noticed) - len(refused)
+
+    def remember(self, camera: str, name: str, at: float) -> None:
+        """A person appeared before a camera that another log followed until now; see ``EventRules.remember``."""
+        with self._rules_lock:
+            self._rules.remember(camera, name, at)
+
+    def take_in(self, row: Row, pictures: Mapping[str, bytes]) -> None:
+        """Store an event of another log, once, and tell those who listen. Raises ``OSError``, ``sqlite3.Error``."""
+        stored = self.store.take_in(row, pictures, self.deliver_to)
+        self._told([stored] if stored is not None else [])
 
     def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
         """Hear of every event from now on (and again when it is acknowledged)."""

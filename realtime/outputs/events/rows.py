@@ -40,6 +40,8 @@ _NAMES = (
     *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged_at"),
 )
 _COLUMNS_WRITTEN = ({*_NAMES} - {"id", "acknowledged_at"}) | {"box", "probabilities", "bytes", "kept_since"}
+#: The columns that are written with an event.
+WRITTEN = tuple(sorted(_COLUMNS_WRITTEN))
 PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
 #: What ``event_of`` reads.
 COLUMNS = f"{', '.join(_NAMES)}, box, probabilities, {PICTURES_OF}"

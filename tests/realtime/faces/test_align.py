@@ -48,6 +48,17 @@ def test_landmarks_off_the_template_get_the_least_squares_fit():
     np.testing.assert_allclose(similarity(landmarks, 224), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_any_landmarks_get_the_transform_of_scikit_image(seed):
+    from skimage.transform import SimilarityTransform
+
+    random = np.random.default_rng(seed)
+    landmarks = moved_template(random.uniform(-180, 180), random.uniform(0.2, 8), tuple(random.uniform(-900, 900, 2)))
+    landmarks += random.normal(0, 20, (5, 2))
+    expected = SimilarityTransform.from_estimate(landmarks, template(112).astype(np.float64)).params[:2]
+    np.testing.assert_allclose(similarity(landmarks, 112), expected, atol=1e-8)
+
+
 def test_a_mirrored_face_is_not_mirrored_back():
     landmarks = template(224) * (-1, 1) + (224, 0)
     matrix = similarity(landmarks, 224)

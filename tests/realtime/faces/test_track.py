@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime.faces.overlap import overlap
+from realtime.faces.boxes import overlap
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
 
