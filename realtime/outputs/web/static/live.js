@@ -141,7 +141,8 @@ function show(one, state, age, silent) {
   }
   const live = state === "live";
   setText(one.age, age === null ? "no picture yet" : live ? `${age.toFixed(2)} s old` : `${seconds(age)} old`);
-  setText(one.rate, live ? `${one.status.fps.toFixed(1)} fps` : "");
+  const node = one.status.node ? ` on ${one.status.node}` : "";
+  setText(one.rate, (live ? `${one.status.fps.toFixed(1)} fps` : "") + node);
   const why = silent ? "This page has lost its connection." : live ? "" : one.status.message;
   const text = live ? "" : [STATES[state] || state, age === null ? "" : `This picture is ${seconds(age)} old`, why,
     silent ? "" : sentence(one.status.advice)].filter(Boolean).join("\n");
