@@ -34,6 +34,7 @@ class What(StrEnum):
     soak = "soak"
     profile = "profile"
     time = "time"
+    cluster = "cluster"
 
 
 class Mode(StrEnum):
@@ -67,8 +68,8 @@ def benchmark(  # noqa: PLR0913 - a command's options
     faces: Annotated[list[int] | None, typer.Option(min=1, max=32, help="In the scene, may be repeated.")] = None,
     cameras: Annotated[list[int] | None, typer.Option(min=1, max=16, help="May be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help="Of each live run, after its warm-up.")] = 20.0,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak.")] = 10.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak; cluster: of the kills.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians. Cluster: kills.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="OpenCV's YuNet file, to compare with.")] = None,
     sface: Annotated[Path | None, typer.Option(help="Against: OpenCV's SFace file; with --yunet a peer.")] = None,

@@ -6,23 +6,21 @@ import contextlib
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from realtime.cluster.group import CameraGroup, Seen
-from realtime.cluster.ray_here import HEAD, NAMESPACE, NODE_LABEL
+from realtime.cluster.ray_here import NAMESPACE, NODE_LABEL
 from realtime.cluster.remote import APPLICATION, DEPLOYMENT, Known
 from realtime.cluster.steward import Steward
-
-if TYPE_CHECKING:
-    from realtime.cluster.settings import ClusterConfig
+from realtime.settings.config import DetectionConfig
 
 GROUP, STEWARD, KEEPER, FRONT = "group-", "steward-", "keeper", "front"
-_THREADS = 8  # calls that a process answers at a time
-_DETACHED: dict[str, Any] = {"namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0}
+THREADS = 8  # calls that a process answers at a time
+DETACHED: dict[str, Any] = {"namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0}
 
 
 def living_nodes() -> dict[str, tuple[str, float]]:
@@ -39,42 +37,19 @@ def _on(number: str, *, only: bool = True) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(node_id=number, soft=not only)
 
 
-def group(node: str, number: str) -> Any:
+def group(node: str, number: str, detection: DetectionConfig) -> Any:
     """A process for a group of cameras; it is not started again by itself: the keeper decides where to."""
-    options = {**_DETACHED, "name": f"{GROUP}{uuid.uuid4().hex[:12]}", "max_concurrency": _THREADS, "max_restarts": 0}
-    return ray.remote(CameraGroup).options(**options, scheduling_strategy=_on(number)).remote(node)
+    options = {**DETACHED, "name": f"{GROUP}{uuid.uuid4().hex[:12]}", "max_concurrency": THREADS, "max_restarts": 0}
+    return ray.remote(CameraGroup).options(**options, scheduling_strategy=_on(number)).remote(node, detection)
 
 
 def steward(node: str, number: str, folder: str | None) -> Any:
     """The node's steward."""
     with contextlib.suppress(ValueError):
         return ray.get_actor(f"{STEWARD}{number[:12]}-{node}", NAMESPACE)
-    options = {**_DETACHED, "name": f"{STEWARD}{number[:12]}-{node}", "max_concurrency": _THREADS, "max_restarts": -1}
+    options = {**DETACHED, "name": f"{STEWARD}{number[:12]}-{node}", "max_concurrency": THREADS, "max_restarts": -1}
     actor = ray.remote(Steward).options(**options, scheduling_strategy=_on(number))
     return actor.remote(node, None if folder is None else Path(folder))
-
-
-def keeper(config: ClusterConfig, bundle: str) -> Any:
-    """The one keeper."""
-    from realtime.cluster.keeper import Keeper
-
-    options = {**_DETACHED, "name": KEEPER, "max_concurrency": 2 * _THREADS, "max_restarts": -1, "max_task_retries": 3}
-    return ray.remote(Keeper).options(**options, **_on_head()).remote(config, bundle)
-
-
-def front(config: ClusterConfig) -> Any:
-    """The one front: the page, and the store that evidence is collected to."""
-    from realtime.cluster.front import Front
-
-    options = {**_DETACHED, "name": FRONT, "max_concurrency": _THREADS, "max_restarts": -1, "max_task_retries": 3}
-    return ray.remote(Front).options(**options, **_on_head()).remote(config)
-
-
-def _on_head() -> dict[str, Any]:
-    """Whichever node bears the head's name, also after another head was started in its place."""
-    from ray.util.scheduling_strategies import In, NodeLabelSchedulingStrategy
-
-    return {"scheduling_strategy": NodeLabelSchedulingStrategy(hard={NODE_LABEL: In(HEAD)})}
 
 
 def found(prefix: str) -> list[tuple[str, Any]]:

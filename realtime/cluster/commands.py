@@ -32,7 +32,7 @@ ConfigFile = Annotated[Path, typer.Option("--config", help="The cluster's config
 Node = Annotated[str, typer.Option("--node", help="Add this machine to the cluster under this name.")]
 Cores = Annotated[int | None, typer.Option("--cores", min=1, help="Cores that this node gives; none: all it has.")]
 IKnow = Annotated[bool, typer.Option("--i-know", help="Listen on a public address all the same.")]
-_STARTING = 120.0
+_STARTING = 300.0
 
 
 @app.command()
@@ -140,9 +140,13 @@ def start_ray(section: ClusterSection, node: str, cores: int | None = None) -> N
     command += ["--head", "--port", str(section.port)] if node == HEAD else ["--address", f"{host}:{section.port}"]
     command += ["--include-dashboard", "false"] if node == HEAD else []
     command += ["--num-cpus", str(cores)] if cores is not None else []
-    done = subprocess.run(
-        command, env={**os.environ, **environment(section)}, capture_output=True, text=True, timeout=_STARTING
-    )
+    for _ in range(2):  # Ray gives itself half a minute, and a busy machine may need more
+        done = subprocess.run(
+            command, env={**os.environ, **environment(section)}, capture_output=True, text=True, timeout=_STARTING
+        )
+        if done.returncode == 0 or "timed out during startup" not in done.stderr:
+            break
+        stop_ray(section, node)
     if done.returncode != 0:
         from realtime.cluster.deploy import why_not_connected
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from models.bundle_info import find_bundle
 from models.errors import BadInput
-from realtime.cluster.parcels import parcel_of
-from realtime.cluster.ray_here import NAMESPACE, address_of, folder_of, ray_module
-from realtime.cluster.settings import ClusterConfig, ClusterSection, config_of_group
-from realtime.people.place import bundle_of, gallery_file
+from realtime.cluster.ray_here import HEAD, NAMESPACE, NODE_LABEL, address_of, folder_of, ray_module
+from realtime.cluster.settings import ClusterConfig, ClusterSection
+from realtime.people.place import bundle_of
 
 _UP = 180.0  # seconds until the recognisers answer
+_AGAIN = {"max_restarts": -1, "max_task_retries": 3}
 
 
 def connect(section: ClusterSection, node: str | None = None) -> Any:
@@ -51,6 +50,12 @@ def why_not_connected(said: str, where: str) -> str:
     return f"cluster at {where}: nobody answers; start it with cluster up, or look at cluster.host and cluster.port"
 
 
+def cause_of(error: Exception) -> str:
+    """What Ray's long message says went wrong, in one line: its last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].removeprefix("models.errors.BadInput: ") if lines else type(error).__name__
+
+
 def deploy(config: ClusterConfig, said: Callable[[str], None] = lambda line: None) -> None:
     """Start recognisers, keeper and front, or take up a changed number of recognisers. Needs ``connect``.
 
@@ -58,67 +63,63 @@ def deploy(config: ClusterConfig, said: Callable[[str], None] = lambda line: Non
         BadInput: a bundle that cannot be found, or recognisers that do not start.
     """
     import ray
-    from ray import serve
 
     from realtime.cluster import actors
+    from realtime.cluster.serving import serve_recognisers
 
     bundle = find_bundle(bundle_of(config.recognition))
     if actors.found(actors.KEEPER):
         raise BadInput("this cluster is up already; look at it with cluster status, or end it with cluster down")
-    keeper = actors.keeper(config, str(bundle))
-    ray.get(keeper.part.remote(next(iter(parcel_of(bundle).checksums.values())), 0), timeout=120)
+    keeper = _keeper(config, str(bundle))
+    people = ray.get(keeper.people.remote(), timeout=_UP)
     said(f"recognisers start with bundle {bundle.name}")
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    serve.start(proxy_location="Disabled")
-    serve.run(_application(config, bundle), name="spectaclear", route_prefix=None, blocking=False)
-    known = actors.known()
-    front = actors.front(config)
-    ray.get(front.url.remote(), timeout=120)
-    ray.get(keeper.begin.remote(known), timeout=60)
+    serve_recognisers(config, people)
+    front = _front(config)
+    try:
+        ray.get(front.url.remote(), timeout=_UP)
+    except ray.exceptions.RayError as error:
+        raise BadInput(f"the front does not start: {cause_of(error)}") from None
 
 
-def _application(config: ClusterConfig, bundle: Any) -> Any:
-    from ray import serve
-
-    from realtime.cluster.recognising import Recognising
-
-    section = config.cluster
-    plain = config_of_group(config, [], None)
-    most = section.most_replicas or section.replicas
-    options: dict[str, Any] = {"num_replicas": section.replicas}
-    if most > section.replicas:
-        scaling = {"min_replicas": section.replicas, "max_replicas": most, "target_ongoing_requests": 2}
-        options = {"autoscaling_config": scaling}
-    people = gallery_file(config.recognition)
-    deployment = serve.deployment(Recognising).options(
-        name="recogniser",
-        ray_actor_options={"num_cpus": section.cores_per_replica, "num_gpus": section.gpus_per_replica},
-        max_ongoing_requests=max(100, 2 * section.waiting),
-        health_check_period_s=2,
-        health_check_timeout_s=10,
-        graceful_shutdown_timeout_s=5,
-        user_config={"people": None if people is None or not people.exists() else _shown(people)},
-        **options,
-    )
-    return deployment.bind(plain, section, parcel_of(bundle))
-
-
-def _shown(people: Any) -> str:
-    """Let the keeper give the people's file out; gives its checksum."""
-    import hashlib
-    import shutil
-
+def _keeper(config: ClusterConfig, bundle: str) -> Any:
+    """The one keeper."""
     import ray
 
-    from models.graphs.cache import cache_folder
     from realtime.cluster import actors
+    from realtime.cluster.keeper import Keeper
 
-    checksum = hashlib.sha256(people.read_bytes()).hexdigest()
-    folder = cache_folder() / "people" / checksum
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(people, folder / "people.npz")
-    ray.get(ray.get_actor(actors.KEEPER, NAMESPACE).show.remote(str(folder)), timeout=30)
-    return checksum
+    options = {
+        **actors.DETACHED,
+        "name": actors.KEEPER,
+        "max_concurrency": 2 * actors.THREADS,
+        "max_restarts": -1,
+        "max_task_retries": 3,
+    }
+    return ray.remote(Keeper).options(**options, **_on_head()).remote(config, bundle)
+
+
+def _front(config: ClusterConfig) -> Any:
+    """The one front: the page, and the store that evidence is collected to."""
+    import ray
+
+    from realtime.cluster import actors
+    from realtime.cluster.front import Front
+
+    options = {
+        **actors.DETACHED,
+        "name": actors.FRONT,
+        "max_concurrency": actors.THREADS,
+        "max_restarts": -1,
+        "max_task_retries": 3,
+    }
+    return ray.remote(Front).options(**options, **_on_head()).remote(config)
+
+
+def _on_head() -> dict[str, Any]:
+    """Whichever node bears the head's name, also after another head was started in its place."""
+    from ray.util.scheduling_strategies import In, NodeLabelSchedulingStrategy
+
+    return {"scheduling_strategy": NodeLabelSchedulingStrategy(hard={NODE_LABEL: In(HEAD)})}
 
 
 def overview() -> Any:

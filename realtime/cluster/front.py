@@ -24,6 +24,7 @@ from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import EventFilter
 from realtime.outputs.web.live_pictures import Picture
+from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
 _COLLECT_EVERY = 0.3  # seconds
@@ -178,3 +179,7 @@ class RemoteSources:
         sequence = 0 if held is None else held.sequence + 1  # a group that moved counts from 0 again
         self._pictures[camera] = Picture(sequence, jpeg, time.monotonic() - age)
         return self._pictures[camera]
+
+    def frame(self, camera: str) -> Frame | None:
+        """See ``Sources``: frames stay beside their cameras, so nobody is added from one of them."""
+        return None

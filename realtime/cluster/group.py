@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from realtime.assembly import Parts, detector_of, finder_of, service_settings
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.states import CameraStatus
@@ -19,7 +21,7 @@ from realtime.metrics import Meter
 from realtime.outputs.services import Services
 from realtime.outputs.web.live_pictures import LivePictures
 from realtime.pipeline import Pipeline
-from realtime.settings.config import Config
+from realtime.settings.config import Config, DetectionConfig
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.threads import calm_opencv
 from realtime.telling import pipeline_of, told_of
@@ -64,13 +66,16 @@ class Report:
 
 
 class CameraGroup:
-    """The process of a group. Without an order it waits, with everything imported: a spare."""
+    """The process of a group. Without an order it waits, with everything loaded: a spare. A move has few seconds."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, detection: DetectionConfig) -> None:
         import realtime.faces.find
-        import realtime.faces.track  # noqa: F401
+        import realtime.faces.track  # noqa: F401 - the tracker takes seconds to import
 
         self._node = node
+        self._detector = detector_of(detection)
+        self._detector.detect(np.zeros((480, 640, 3), np.uint8))
+        self._asking = asking_serve()
         self._order: Order | None = None
         self._pipeline: Pipeline | None = None
         self._parts: Parts | None = None
@@ -94,9 +99,8 @@ class CameraGroup:
         """Begin. Raises ``BadInput`` where a file or a folder of the configuration is wrong on this node."""
         config = order.config
         cameras = [capture_from(camera) for camera in config.cameras]
-        recogniser = RemoteRecogniser(order.known, asking_serve())
-        detector = detector_of(config.detection)
-        finders = {camera.name: finder_of(config, detector, recogniser.input_size) for camera in config.cameras}
+        recogniser = RemoteRecogniser(order.known, self._asking)
+        finders = {camera.name: finder_of(config, self._detector, recogniser.input_size) for camera in config.cameras}
         parts = Parts(recogniser, Meter(recogniser.engine), cameras, finders, order.known.batch, order.at_once)
         self._pictures = LivePictures(parts.statuses)
         settings = service_settings(config)

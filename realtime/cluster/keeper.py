@@ -5,6 +5,7 @@ It keeps nothing that it could not find again: after its own death it asks the p
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -17,17 +18,23 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 
 from models.errors import BadInput
+from models.files import whole_file
+from models.graphs.cache import cache_folder
 from realtime.cluster import actors
 from realtime.cluster.group import Order, Report, Seen
-from realtime.cluster.parcels import Shelf, parcel_of
+from realtime.cluster.parcels import Parcel, Shelf, parcel_of
 from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, place, waits_for
+from realtime.cluster.recognising import PEOPLE
 from realtime.cluster.remote import Known
+from realtime.cluster.serving import serve_recognisers
 from realtime.cluster.settings import ClusterConfig, config_of_group
+from realtime.people.place import gallery_file
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.2  # seconds
+_PEOPLE_EVERY = 2.0
 _SHORT = 5.0  # seconds that a process has for an answer
-_BEGINNING = 60.0  # seconds that a process has to import everything
+_BEGINNING = 120.0  # seconds that a process has to import everything
 
 
 @dataclass
@@ -71,17 +78,14 @@ class Keeper:
         self._moves = 0
         self._began: set[int] = set()
         self._stopping = threading.Event()
+        self._people = gallery_file(config.recognition)
+        self._shown = self._show_people()
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread.start()
 
-    def begin(self, known: Known | None = None) -> None:
-        """Begin, once; ``known``: where the caller has asked the recognisers already."""
-        self._known = known or self._known
-        if not self._thread.is_alive() and not self._stopping.is_set():
-            self._thread.start()
-
-    def show(self, folder: str) -> None:
-        """Give the files of another folder out too, such as that of the people."""
-        self._shelf.show(Path(folder), parcel_of(Path(folder)))
+    def people(self) -> str | None:
+        """The checksum of the people's file, which is given out; None: the bundle's own people."""
+        return self._shown
 
     def part(self, checksum: str, offset: int) -> bytes:
         """See ``parcels.GivePart``."""
@@ -113,19 +117,42 @@ class Keeper:
         ray.wait([one.actor.leave.remote() for one in self._processes], num_returns=len(self._processes), timeout=10.0)
 
     def _keep(self) -> None:
-        self._adopt()
+        adopted, next_look = False, 0.0
         while not self._stopping.is_set():
             try:
+                adopted = adopted or self._adopt()
+                if time.monotonic() > next_look:
+                    next_look = time.monotonic() + _PEOPLE_EVERY
+                    self._follow_people()
                 self._look_at_nodes()
                 self._bury()
                 self._spares()
                 self._give_out()
-            except (RayError, OSError, RuntimeError) as error:  # the head is away: all goes on as it is
-                _log.warning("the keeper could not look: %s", str(error).splitlines()[0])
+            except Exception as error:  # the head or the recognisers are away: all goes on as it is
+                _log.warning("the keeper tries again: %s", (str(error) or type(error).__name__).splitlines()[0])
                 time.sleep(1.0)
             self._wait_for_a_death()
 
-    def _adopt(self) -> None:
+    def _show_people(self) -> str | None:
+        """Give the people's file out as it is now; gives its checksum."""
+        if self._people is None or not self._people.exists():
+            return None
+        content = self._people.read_bytes()
+        checksum = hashlib.sha256(content).hexdigest()
+        file = cache_folder() / "people" / checksum / PEOPLE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as stream:
+            stream.write(content)
+        self._shelf.show(file.parent, Parcel("people", {PEOPLE: checksum}))
+        return checksum
+
+    def _follow_people(self) -> None:
+        """Other people from now on, in all recognisers, where the file is another."""
+        before, self._shown = self._shown, self._show_people()
+        if self._shown != before:
+            serve_recognisers(self._config, self._shown)
+
+    def _adopt(self) -> bool:
         """The processes that a keeper before this one has started."""
         for name, actor in actors.found(actors.GROUP):
             report = _answer(actor.report.remote(), _SHORT)
@@ -135,6 +162,7 @@ class Keeper:
             _log.info("%s of node %s goes on", name, report.node)
             self._processes.append(_Process(actor, report.node, actor.stay.remote(), None, plan))
         self._began = {one.plan.number for one in self._processes if one.plan is not None}
+        return True
 
     def _look_at_nodes(self) -> None:
         self._nodes = actors.living_nodes()
@@ -164,7 +192,7 @@ class Keeper:
         """One process on every node that has nothing to do, and as many more as groups wait for."""
         for name, (number, _) in self._nodes.items():
             if not any(one.plan is None and one.node == name for one in self._processes):
-                actor = actors.group(name, number)
+                actor = actors.group(name, number, self._config.detection)
                 self._processes.append(_Process(actor, name, actor.stay.remote(), actor.ready.remote()))
 
     def _give_out(self) -> None:
@@ -194,6 +222,7 @@ class Keeper:
             line = str(cause) if isinstance(cause, BadInput) else str(error).splitlines()[0]
             _log.error("%s cannot run on node %s: %s", ", ".join(plan.cameras), process.node, line)
             self._refused[plan.number] = f"{', '.join(plan.cameras)}: {line}"
+            self._processes.remove(process)
             actors.end(process.actor)
             return
         self._refused.pop(plan.number, None)

@@ -22,6 +22,8 @@ from realtime.cluster.wire import Answer, Explained, packed
 from realtime.settings.config import Config
 
 _log = logging.getLogger(__name__)
+#: The name of the people's file, as it is sent.
+PEOPLE = "people.npz"
 
 
 class Recognising:
@@ -52,8 +54,8 @@ class Recognising:
         people = wanted.get("people")
         if not people or people == self._people:
             return
-        folder = fetched(Parcel("people", {"people.npz": people}), self._part)
-        file = Path(folder) / "people.npz"
+        folder = fetched(Parcel("people", {PEOPLE: people}), self._part)
+        file = Path(folder) / PEOPLE
         self._recogniser.use_gallery(decode(file.read_bytes(), file))
         self._people = str(people)
         _log.info("people %s from now on", people[:12])

@@ -185,6 +185,22 @@ def _run_table(results: Any) -> RenderableType:
     return single_run.tables(results)
 
 
+def _cluster(asked: Asked, folder: Path) -> Any:
+    from tools.bench import cluster
+
+    if len(asked.cameras) > 1:
+        raise BadInput("--cameras: a cluster has one number of cameras; give it once")
+    count = asked.cameras[0] if asked.cameras else 8
+    plan = cluster.Plan(asked.seconds, asked.minutes, asked.repeats, count, asked.bundle, asked.one_engine)
+    return cluster.measure(plan)
+
+
+def _cluster_table(results: Any) -> RenderableType:
+    from tools.bench import cluster
+
+    return cluster.table(results)
+
+
 def _uses(*options: str) -> frozenset[str]:
     return frozenset(options)
 
@@ -213,6 +229,9 @@ KINDS: Final[dict[str, Kind]] = {
         _uses("what", "source", "config", "bundle", "engine", "threads", "faces", "cameras", "seconds", "plain"),
         _live,
         tables.live_pictures,
+    ),
+    "cluster": Kind(
+        _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),
     "time": Kind(
         _uses("what", "people", "strangers", "bundle", "engine", "threads", "mode", "only", "decision_ms"),

@@ -164,8 +164,8 @@ class EventStore:
         for event_id, *values in self.rows(
             f"SELECT id, {', '.join(WRITTEN)} FROM events WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
         ):
-            names = [[name for (name,) in self.rows(sql, (event_id,))] for sql in (_PICTURES, _PEOPLE)]
-            found.append((event_id, Row(dict(zip(WRITTEN, values, strict=True)), *names, ())))
+            pictures, people = ([name for (name,) in self.rows(sql, (event_id,))] for sql in (_PICTURES, _PEOPLE))
+            found.append((event_id, Row(dict(zip(WRITTEN, values, strict=True)), pictures, people, ())))
         return found
 
     def take_in(self, row: Row, pictures: Mapping[str, bytes], deliver_to: Sequence[str] = ()) -> Event | None:

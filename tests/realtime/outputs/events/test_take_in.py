@@ -1,7 +1,7 @@
 """Events of one store taken into another: all of them, each once."""
 
 import pytest
-from sightings import attack, frame, stored
+from sightings import attack, frame, sighting, stored
 
 from realtime.outputs.events.store import EventStore
 
@@ -48,10 +48,7 @@ def test_taking_in_that_was_cut_short_is_done_again(open_log, tmp_path, monkeypa
 
 
 def test_a_person_whom_another_log_told_of_does_not_appear_again(open_log):
-    from sightings import known
-
     log = open_log()
-    subject = known()
-    log.remember("front", subject.verdict.identity, 10.0)
-    assert log.offer(frame(), [subject], 11.0) == 0
-    assert log.offer(frame(), [known("Somebody else", track_id=9)], 11.0) == 1
+    log.remember("door", "Ada", 10.0)
+    assert log.offer(frame(), [sighting(name="Ada", now=11.0)], 11.0) == 0
+    assert log.offer(frame(), [sighting(name="Bob", track_id=9, now=11.0)], 11.0) == 1
