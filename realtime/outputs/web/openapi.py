@@ -41,6 +41,8 @@ _ROWS = (
     _Row("get", f"{_EVENTS}/stream", "Events as they happen (server-sent events)"),
     _Row("get", f"{_EVENTS}/export.{{fmt}}", "Events as csv or jsonl", query=_FILTER),
     _Row("get", f"{_EVENTS}/{{id}}", "One event with its probabilities"),
+    _Row("get", f"{_EVENTS}/{{id}}/explanation", "Why: in words, and what each view gave"),
+    _Row("get", f"{_EVENTS}/{{id}}/explanation.png", "The same as one picture, with every view"),
     _Row("get", f"{_EVENTS}/{{id}}/{{picture}}", "frame, before, saliency, mask or after"),
     _Row("post", f"{_EVENTS}/{{id}}/acknowledge", "Note that somebody has seen it"),
     _Row(
