@@ -69,6 +69,7 @@ class Outputs:
     ``record``: an MP4 of what is displayed, see ``recording_files``. ``window``: where there is a screen.
     ``seconds``: None runs until the sources end or somebody stops it. ``shows`` are told of every picture shown.
     ``report`` is told of the end, also of one that raises for its failures, while no SIGTERM can cut it off.
+    ``running`` is given what ends the run soon, from any thread, once there is something to end.
     """
 
     record: Path | None = None
@@ -79,6 +80,7 @@ class Outputs:
     shows: Sequence[Show] = ()
     note: Callable[[Frame], str] = field(default=lambda frame: "")
     report: Callable[[Ended], None] = field(default=lambda ended: None)
+    running: Callable[[Callable[[], None]], None] = field(default=lambda stop_soon: None)
 
 
 def run(
@@ -154,6 +156,7 @@ def run(
             stack.enter_context(told(heart))
             if config.cameras[0].every_frame:
                 when_asked(asked.set, cameras[0].stop_soon)
+                outputs.running(cameras[0].stop_soon)
                 shows.append(stack.enter_context(seen_so_far()))
                 try:
                     run_every_frame(
@@ -187,6 +190,7 @@ def run(
                 )
                 stack.callback(pipeline.stop)
                 when_asked(asked.set, pipeline.stop_soon)
+                outputs.running(pipeline.stop_soon)
                 pipeline.start()
                 if len(cameras) == 1:
                     cameras[0].wait_for_news(outputs.seconds)  # the time to open it is not taken from the run's
