@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
+from skimage.data import astronaut
 
 import realtime
 from models.errors import BadInput
@@ -16,24 +20,39 @@ from realtime.outputs.newest_of_each import Waiting
 from realtime.types import FaceCrop
 
 
-def test_five_lines_name_whoever_the_demo_shows() -> None:
-    names = []
-    for told in realtime.stream("demo", every_frame=True, seconds=0.6):
-        names.append(told.name)
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures of somebody whom the default bundle knows."""
+    path = tmp_path_factory.mktemp("clip") / "portrait.mp4"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 320, "yuv420p", 8_000_000
+        for step in range(10):
+            picture = np.ascontiguousarray(np.roll(astronaut()[:320, 60:380], step, axis=1))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode(None))
+    return path
+
+
+def test_five_lines_name_whoever_a_clip_shows_and_leaving_the_loop_ends_the_run(clip: Path) -> None:
+    seen = []
+    for told in realtime.stream(str(clip), every_frame=True):
+        seen.append((told.clip_seconds, told.name))
         if told.state == "known":
-            break  # ends the run
-    assert names[-1] == "Eileen Collins"
-    assert threading.active_count() < 20
+            break
+    assert seen[-1][1] == "Eileen Collins"
+    assert [at for at, _ in seen] == sorted(at for at, _ in seen if at is not None)
+    assert not [thread for thread in threading.enumerate() if thread.name == "stream"]
 
 
-def test_a_callback_is_told_of_every_single_look_and_one_that_fails_ends_nothing() -> None:
+def test_a_callback_is_told_of_every_single_look_and_one_that_fails_ends_nothing(clip: Path) -> None:
     looks: list[str] = []
 
     def on_decision(crop: FaceCrop, evidence: CropEvidence, undefended: Decision, defended: Decision) -> None:
         looks.append(defended.state)
         raise RuntimeError("the caller's own mistake")
 
-    figures = realtime.watch("demo", every_frame=True, seconds=0.3, on_decision=on_decision)
+    figures = realtime.watch(str(clip), every_frame=True, seconds=0.08, on_decision=on_decision)
     assert len(looks) == figures["decisions"] > 0
     assert set(looks) == {"known"}
 
