@@ -82,6 +82,8 @@ class Services:
         """For the pipeline: a picture was drawn. It must not be changed afterwards."""
         if self._pictures is not None:
             self._pictures.show(frame, picture)
+        if self.events is not None and self.events.follow_up.clips is not None:
+            self.events.follow_up.clips.put(frame)
 
     def finish(self, given_up: Callable[[], bool]) -> None:
         """Nothing more will be offered: let the log store what waits, however long that takes while it gets on."""
@@ -107,7 +109,10 @@ class Services:
         stack: ExitStack,
     ) -> None:
         names, find_faces = list(settings.deliveries), settings.find_faces
-        log = EventLog(folder, settings.events, deliver_to=names, explain=explain, find_faces=find_faces)
+        ends = [name for name, delivery in settings.deliveries.items() if delivery.tells_ends]
+        log = EventLog(
+            folder, settings.events, deliver_to=names, tell_ends=ends, explain=explain, find_faces=find_faces
+        )
         stack.callback(log.close)
         around = Surroundings(log.picture, lambda: {one.name: one.state is CameraState.LIVE for one in statuses()})
         for name, delivery in settings.deliveries.items():

@@ -187,6 +187,22 @@ class EventsConfig(Section):
         default=1.0, ge=0, le=10_000, description="Kept free on the disk, in the same way"
     )
     pixelate_others: bool = Field(default=False, description="Hide every other face that the detector finds")
+    repeat_seconds: float = Field(
+        default=300.0, ge=1, le=86_400, description="After so long the same of one face is an event again"
+    )
+    reappear_seconds: float = Field(default=60.0, ge=0, le=86_400, description="Whoever was away so long appears again")
+    settle_seconds: float = Field(
+        default=1.0, ge=0, le=60, description="How long somebody must have been a stranger to be an event"
+    )
+    clip_seconds: float = Field(
+        default=0.0, ge=0, le=60, description="Keep a clip of this length around each event; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _clips_show_everybody(self) -> EventsConfig:
+        if self.clip_seconds and self.pixelate_others:
+            raise ValueError("clip_seconds and pixelate_others are both given, and clips hide nobody; leave one out")
+        return self
 
 
 class WebConfig(Section):

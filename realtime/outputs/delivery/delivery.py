@@ -27,7 +27,12 @@ class Surroundings:
 
 
 class Delivery(Protocol):
-    """Sends events somewhere. Its outbox calls it from a thread of its own, one event at a time."""
+    """Sends events somewhere. Its outbox calls it from a thread of its own, one event at a time.
+
+    ``tells_ends``: an event is delivered once more when it is over (``phase`` is "end" then).
+    """
+
+    tells_ends: bool = False
 
     def begin(self, around: Surroundings) -> None:
         """The run begins: for those who tell of more than events. Returns at once."""

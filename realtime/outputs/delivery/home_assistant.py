@@ -6,7 +6,7 @@ Below the topic (``spectaclear``), laid out as Frigate's where the two have the 
     CAMERA/status                   online or offline                                                          retained
     CAMERA/last_face                the last event in short, as JSON                                            retained
     CAMERA/last_face/snapshot       its face, PNG                                                               retained
-    CAMERA/alarm                    ON with every suspected attack; Home Assistant takes it back
+    CAMERA/alarm                    ON with every suspected attack, OFF at its end
     CAMERA/alarm/attributes         who was claimed, who is likely, and why, as JSON                            retained
     events                          every event as Frigate's ``frigate/events`` has them
     tracked_object_update           whoever was recognised, as Frigate's face recognition says it
@@ -63,6 +63,8 @@ class HomeAssistant(Delivery):
     Raises ``BadInput`` where the package is missing or a topic is none.
     """
 
+    tells_ends = True
+
     def __init__(
         self,
         host: str,
@@ -103,6 +105,11 @@ class HomeAssistant(Delivery):
         messages: list[tuple[str, str | bytes, bool]] = [
             (f"{self._base}/events", _json(as_frigate_event(event)), False),
         ]
+        if event["ended"] is not None:  # all but this was told when it began
+            if event["kind"] == "suspected_attack":
+                messages.append((camera_topic(self._base, camera, "alarm"), "OFF", False))
+            self._publish(messages)
+            return
         if event["kind"] != "same_name_twice":
             face = self._around.picture(event["id"], "before") if self._around is not None else None
             if face is not None:
@@ -195,16 +202,16 @@ def as_frigate_event(event: dict[str, Any]) -> dict[str, Any]:
         "label": "person",
         "sub_label": [event["identity"], event["confidence"]] if known else None,
         "start_time": _seconds(event),
-        "end_time": None,
+        "end_time": None if event["ended"] is None else _seconds(event, "ended"),
         "score": event["confidence"],
         "box_share": event["box"],
         "has_snapshot": "frame" in event["pictures"],
-        "has_clip": False,
+        "has_clip": "clip" in event["pictures"],
         "false_positive": False,
         "event_id": event["id"],
         **{key: event[key] for key in ("kind", "text", "claimed", "likely", "reason")},
     }
-    return {"type": "new", "before": after, "after": after}
+    return {"type": "new" if event["ended"] is None else "end", "before": after, "after": after}
 
 
 def as_face_update(event: dict[str, Any]) -> dict[str, Any]:
@@ -219,8 +226,8 @@ def as_face_update(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _seconds(event: dict[str, Any]) -> float:
-    return datetime.fromisoformat(str(event["time"])).timestamp()
+def _seconds(event: dict[str, Any], key: str = "time") -> float:
+    return datetime.fromisoformat(str(event[key])).timestamp()
 
 
 def _json(content: dict[str, Any]) -> str:

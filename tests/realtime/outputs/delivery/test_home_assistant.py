@@ -69,12 +69,15 @@ def test_of_an_alarm_frigate_s_event_names_nobody():
     event = {
         "id": 7, "key": "k", "camera": "door", "kind": "suspected_attack", "text": "t", "time": "2026-11-30T10:00:00Z",
         "identity": None, "claimed": "Ada", "likely": None, "reason": "r", "confidence": 0.9, "box": [0, 0, 1, 1],
-        "pictures": ["frame"],
+        "pictures": ["frame"], "ended": None,
     }  # fmt: skip
     told = as_frigate_event(event)
     assert told["type"] == "new"
     assert told["after"]["sub_label"] is None
     assert told["after"]["claimed"] == "Ada"
+    over = as_frigate_event(event | {"ended": "2026-11-30T10:00:07Z"})
+    assert over["type"] == "end"
+    assert over["after"]["end_time"] - over["after"]["start_time"] == 7
     assert as_frigate_event(event | {"kind": "known", "identity": "Bob"})["after"]["sub_label"] == ["Bob", 0.9]
 
 
