@@ -22,7 +22,7 @@ from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
 from realtime.people.place import bundle_of, gallery_file, use_people
-from realtime.settings.config import Config, DetectionConfig
+from realtime.settings.config import CameraConfig, Config, DetectionConfig
 from realtime.system.threads import thread_budget
 
 if TYPE_CHECKING:
@@ -84,21 +84,23 @@ def realigner_of(config: Config) -> Realigner | None:
     return Realigner() if config.defence.second_look else None
 
 
-def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
+def finder_of(config: Config, detector: FaceDetector, size: int, camera: CameraConfig | None = None) -> FaceFinder:
     """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock."""
     from realtime.faces.find import FaceFinder  # the tracker takes a second to import: only who follows faces pays
     from realtime.faces.track import FaceTracker
 
+    camera = config.cameras[0] if camera is None else camera
     offline = config.cameras[0].every_frame
     return FaceFinder(
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
         limits=config.quality,
-        detect_every=1 if offline else config.detection.detect_every,
+        detect_every=1 if offline else camera.detect_every or config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),
+        areas=camera.areas,
     )
 
 

@@ -101,7 +101,7 @@ def run(
     """
     refuse_bad_files(config)
     if outputs.record is not None:
-        files = recording_files(outputs.record, [camera.name for camera in config.cameras])
+        files = recording_files(outputs.record, _recorded(config))
         refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
     allow_many_open_files()
@@ -111,7 +111,7 @@ def run(
     capture = capture or partial(capture_from, worn=drill.worn)
     cameras = [capture(camera) for camera in config.cameras]
     detector = detector_of(config.detection)
-    finders = {camera.name: finder_of(config, detector, recogniser.input_size) for camera in config.cameras}
+    finders = {camera.name: finder_of(config, detector, recogniser.input_size, camera) for camera in config.cameras}
     meter.stages(warm_up(recogniser, detector))
     batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
     give_back_memory()
@@ -217,9 +217,19 @@ def files_read(config: Config) -> list[Path]:
     return [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
 
 
+def _recorded(config: Config) -> list[str]:
+    """The cameras that are recorded. Raises ``BadInput`` where a recording is wanted of none."""
+    names = [camera.name for camera in config.cameras if camera.record]
+    if not names:
+        raise BadInput(
+            "a recording is wanted, and every camera has record: false; set it to true, or leave --record out"
+        )
+    return names
+
+
 def _recordings(path: Path, config: Config) -> Recordings:
     """At the configured rate; every frame of a file at the file's own."""
-    names, fps, first = [camera.name for camera in config.cameras], config.record.fps, config.cameras[0]
+    names, fps, first = _recorded(config), config.record.fps, config.cameras[0]
     if first.every_frame and may_be_opened_twice(first.source):
         file = open_camera(first.source, name=first.name, every_frame=True)
         file.close()

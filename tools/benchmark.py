@@ -34,6 +34,7 @@ class What(StrEnum):
     soak = "soak"
     profile = "profile"
     time = "time"
+    people = "people"
 
 
 class Mode(StrEnum):
@@ -71,7 +72,9 @@ def benchmark(  # noqa: PLR0913 - a command's options
     repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
-    people: Annotated[Path | None, typer.Option(help="Time: a folder of pictures per known person.")] = None,
+    people: Annotated[
+        Path | None, typer.Option(help="Time: a folder of pictures per known person; people: of one person.")
+    ] = None,
     strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
     only: Annotated[str, typer.Option(help="Time: clips whose name holds this.")] = "",
@@ -80,7 +83,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     json_file: cli.JsonFile = None,
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
 ) -> None:
-    """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""
+    """Measure decisions, live runs, detection, a soak, a change of people, or compare with the natural way."""
     cli.check_writable(json_file, png)
     kind = against.value if against else what.value if what else "run"
     refuse_unused(context, kind)

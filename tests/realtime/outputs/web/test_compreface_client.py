@@ -4,7 +4,7 @@ It pins requests-toolbelt 0.9.1, which wants urllib3 < 2: an environment of its 
 ``SPECTACLEAR_COMPREFACE`` names that environment's Python:
 
     python -m venv /tmp/compreface && /tmp/compreface/bin/pip install compreface-sdk "urllib3<2"
-    SPECTACLEAR_COMPREFACE=/tmp/compreface/bin/python python -m pytest tests/realtime/outputs/web/test_compreface_client.py
+    SPECTACLEAR_COMPREFACE=/tmp/compreface/bin/python python -m pytest -n 0 tests/.../test_compreface_client.py
 """
 
 import json
