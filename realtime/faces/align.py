@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import SimilarityTransform
 
 from models.arrays import Bytes
 from models.crop.pose import template
@@ -40,10 +39,23 @@ def similarity(landmarks: npt.NDArray[Any], size: int) -> Matrix:
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f"wanted five finite landmarks (5, 2), got shape {points.shape}")
-    estimate = SimilarityTransform.from_estimate(points, template(size).astype(np.float64))
-    if not estimate or not np.isfinite(estimate.params).all():
+    matrix = _umeyama(points, template(size).astype(np.float64))
+    if not np.isfinite(matrix).all():
         raise ValueError("the landmarks lie in one place: no similarity transform fits them")
-    return np.ascontiguousarray(estimate.params[:2], dtype=np.float64)
+    return matrix
+
+
+def _umeyama(source: Matrix, target: Matrix) -> Matrix:
+    """(N, 2) to (N, 2): the similarity (2, 3) with the least squares, Umeyama 1991, equations 34 to 43.
+
+    scikit-image has the same, and takes a second to import, which every command would pay.
+    """
+    middle, goal = source.mean(axis=0), target.mean(axis=0)
+    left, sizes, right = np.linalg.svd((target - goal).T @ (source - middle) / len(source))
+    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0])
+    with np.errstate(all="ignore"):
+        turned = (sizes @ signs) / source.var(axis=0).sum() * (left * signs) @ right
+        return np.column_stack([turned, goal - turned @ middle])
 
 
 def scale_of(matrix: Matrix) -> float:

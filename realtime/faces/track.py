@@ -21,11 +21,10 @@ import numpy.typing as npt
 import supervision as sv
 from trackers import ByteTrackTracker
 
-from models.arrays import Floats
 from realtime.faces.flow import follow
+from realtime.faces.overlap import overlap
 from realtime.types import DetectedFace, Frame, TrackedFace
 
-Boxed = Floats | Sequence[float]
 _FRAME_RATE = 30.0  # ByteTrack's own unit of time; capture times are converted to it
 
 
@@ -144,8 +143,3 @@ class FaceTracker:
             for track_id, track in sorted(self._tracks.items())
             if self._is_shown(track)
         ]
-
-
-def overlap(one: Boxed, other: Boxed) -> float:
-    """Intersection over union of two boxes (4,) x1, y1, x2, y2; 0 where both are empty."""
-    return float(sv.box_iou_batch(np.array([one], np.float64), np.array([other], np.float64))[0, 0])

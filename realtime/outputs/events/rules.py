@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from models.arrays import Bytes
-from realtime.faces.track import overlap
+from realtime.faces.overlap import overlap
 from realtime.outputs.events.types import EventSettings, Kind, PendingEvent, Sighting
 from realtime.types import Frame
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE

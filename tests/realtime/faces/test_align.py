@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.transform import SimilarityTransform
 
 from models.crop.pose import template
 from realtime.faces.align import crop_face, inverse, scale_of, similarity, warp
@@ -103,3 +104,14 @@ def test_halving_averages_two_by_two():
     image = np.array([[0, 100, 40, 40], [200, 100, 40, 40]], dtype=np.uint8)
     halved = warp(image, np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]]), 2, 1)
     np.testing.assert_allclose(halved, [[100, 40]], atol=1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_transform_is_scikit_images(seed):
+    points = np.random.default_rng(seed).uniform(0, 640, (5, 2))
+    if seed == 0:
+        points[:, 1] = points[:, 0]  # on one line
+    if seed == 1:
+        points[:, 0] *= -1  # as in a mirror
+    expected = SimilarityTransform.from_estimate(points, template(112).astype(np.float64)).params[:2]
+    np.testing.assert_allclose(similarity(points, 112), expected, rtol=1e-9, atol=1e-7)
