@@ -20,7 +20,7 @@ RATE = 8.0  # pictures per second
 _SIDE = 640  # longer side, pixels
 _QUALITY = 80
 _MOST_OPEN = 8  # clips of a camera that are being gathered: they share their pictures
-_LATE = 20.0  # seconds after which a clip is finished whatever the camera does
+_LATE = 20.0  # seconds without a picture of the camera after which its clips are finished as they are
 
 Shot = tuple[float, bytes]  # moment on the frames' clock, JPEG
 
@@ -29,7 +29,6 @@ Shot = tuple[float, bytes]  # moment on the frames' clock, JPEG
 class _Open:
     key: str
     end: float
-    begun_at: float  # time.monotonic()
     shots: list[Shot] = field(default_factory=list)
 
 
@@ -40,6 +39,7 @@ class Clips:
         self.seconds = seconds
         self._before: dict[str, deque[Shot]] = {}
         self._open: dict[str, list[_Open]] = {}
+        self._heard_at: dict[str, float] = {}  # time.monotonic() of each camera's last picture
         self._done: dict[str, list[Shot]] = {}
         self._lock = threading.Lock()
 
@@ -47,6 +47,7 @@ class Clips:
         """For the pipeline: a picture of a camera."""
         moment = frame.moment
         with self._lock:
+            self._heard_at[frame.camera] = time.monotonic()
             shots = self._before.setdefault(frame.camera, deque())
             if shots and 0 <= moment - shots[-1][0] < 0.95 / RATE:
                 return
@@ -69,7 +70,7 @@ class Clips:
             waiting = self._open.setdefault(camera, [])
             if len(waiting) < _MOST_OPEN:
                 before = [shot for shot in self._before.get(camera, ()) if shot[0] >= moment - self.seconds / 2]
-                waiting.append(_Open(key, moment + self.seconds / 2, time.monotonic(), before))
+                waiting.append(_Open(key, moment + self.seconds / 2, before))
 
     def forget(self, key: str) -> None:
         """The event could not be taken."""
@@ -81,7 +82,7 @@ class Clips:
         now = time.monotonic()
         with self._lock:
             for camera, waiting in self._open.items():
-                late = [one for one in waiting if all_of_them or now - one.begun_at > self.seconds + _LATE]
+                late = waiting if all_of_them or now - self._heard_at.get(camera, now) > _LATE else []
                 self._done |= {one.key: one.shots for one in late}
                 self._open[camera] = [one for one in waiting if one not in late]
             done, self._done = self._done, {}

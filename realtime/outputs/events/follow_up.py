@@ -14,6 +14,9 @@ from realtime.outputs.recording.short_clip import short_clip
 from realtime.types import Frame
 
 
+_MOST_KEPT = 64  # clips whose event is not stored yet
+
+
 class FollowUp:
     """Begun and fed by the pipeline, written by the log's thread.
 
@@ -62,6 +65,8 @@ class FollowUp:
         changed = [life.event_id for life in lives]
         if self.clips is not None:
             self._shots |= self.clips.finished(all_of_them=last)
+        while len(self._shots) > _MOST_KEPT:  # of events that were never stored
+            self._shots.pop(next(iter(self._shots)))
         for key in [key for key in self._shots if key in self._stored]:
             event_id, shots = self._stored.pop(key), self._shots.pop(key)
             content = short_clip(shots, RATE)
