@@ -13,7 +13,6 @@ from realtime.outputs.events.types import Event, PendingEvent, Sighting
 from realtime.outputs.recording.short_clip import short_clip
 from realtime.types import Frame
 
-
 _MOST_KEPT = 64  # clips whose event is not stored yet
 
 
