@@ -36,11 +36,12 @@ def draws_of(faces: Faces, people: Sequence[int], count: int, draws: int, seed: 
     """
     found = []
     for draw in range(draws):
-        learnt, left = {}, []
+        learnt: dict[int, Labels] = {}
+        left: list[int] = []
         for person in people:
-            mine = np.flatnonzero(faces.labels == person)
-            mine = np.random.default_rng([seed, draw, person]).permutation(mine)
-            learnt[person], left = mine[:count], [*left, *mine[count:]]
+            mine = np.random.default_rng([seed, draw, person]).permutation(np.flatnonzero(faces.labels == person))
+            learnt[person] = mine[:count]
+            left += mine[count:].tolist()
         found.append(Drawn(learnt, np.array(left if rest else [], np.int64)))
     return found
 

@@ -36,6 +36,7 @@ class Delivery(Protocol):
 
     def begin(self, around: Surroundings) -> None:
         """The run begins: for those who tell of more than events. Returns at once."""
+        return
 
     def deliver(self, event: dict[str, Any]) -> None:
         """Send one event (``Event.as_dict()``) within a few seconds, and return once it has arrived.
