@@ -14,10 +14,13 @@ from pydantic import SecretStr
 
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
+from realtime.cameras.open import may_be_opened_twice, open_camera
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.motion import MotionGate
 from realtime.faces.realign import Realigner
 from realtime.outputs.events.types import EventSettings, FindFaces
+from realtime.outputs.recording.recordings import Recordings
+from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
@@ -163,6 +166,26 @@ def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
         partial(realigner_of, config),
         config.quality,
     )
+
+
+def recorded(config: Config) -> list[str]:
+    """The cameras that are recorded. Raises ``BadInput`` where a recording is wanted of none."""
+    names = [camera.name for camera in config.cameras if camera.record]
+    if not names:
+        raise BadInput(
+            "a recording is wanted, and every camera has record: false; set it to true, or leave --record out"
+        )
+    return names
+
+
+def recordings_of(path: Path, config: Config) -> Recordings:
+    """At the configured rate; every frame of a file at the file's own."""
+    names, fps, first = recorded(config), config.record.fps, config.cameras[0]
+    if first.every_frame and may_be_opened_twice(first.source):
+        file = open_camera(first.source, name=first.name, every_frame=True)
+        file.close()
+        fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
+    return Recordings(path, names, fps, every_frame=first.every_frame)
 
 
 def service_settings(config: Config) -> ServiceSettings:

@@ -19,6 +19,8 @@ from realtime.assembly import (
     detector_of,
     finder_of,
     recogniser_of,
+    recorded,
+    recordings_of,
     service_settings,
     warm_up,
 )
@@ -32,7 +34,6 @@ from realtime.outputs.drawing.mosaic import Mosaic
 from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
 from realtime.outputs.harmless import harmless, or_else
 from realtime.outputs.recording.recordings import Recordings, recording_files
-from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.seen_so_far import seen_so_far
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
@@ -101,7 +102,7 @@ def run(
     """
     refuse_bad_files(config)
     if outputs.record is not None:
-        files = recording_files(outputs.record, _recorded(config))
+        files = recording_files(outputs.record, recorded(config))
         refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
     allow_many_open_files()
@@ -140,7 +141,7 @@ def run(
                 on_decision.append(services.feed.on_decision)
                 on_verdicts.append(services.feed.on_verdicts)
             if outputs.record is not None:
-                recordings = stack.enter_context(_recordings(outputs.record, config))
+                recordings = stack.enter_context(recordings_of(outputs.record, config))
                 shows.append(recordings.show)
             ages = {camera.name: camera.max_frame_age for camera in config.cameras}
             note = drill.noted(outputs.note)
@@ -215,26 +216,6 @@ def run(
 def files_read(config: Config) -> list[Path]:
     """Those of the sources that are files."""
     return [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
-
-
-def _recorded(config: Config) -> list[str]:
-    """The cameras that are recorded. Raises ``BadInput`` where a recording is wanted of none."""
-    names = [camera.name for camera in config.cameras if camera.record]
-    if not names:
-        raise BadInput(
-            "a recording is wanted, and every camera has record: false; set it to true, or leave --record out"
-        )
-    return names
-
-
-def _recordings(path: Path, config: Config) -> Recordings:
-    """At the configured rate; every frame of a file at the file's own."""
-    names, fps, first = _recorded(config), config.record.fps, config.cameras[0]
-    if first.every_frame and may_be_opened_twice(first.source):
-        file = open_camera(first.source, name=first.name, every_frame=True)
-        file.close()
-        fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
-    return Recordings(path, names, fps, every_frame=first.every_frame)
 
 
 def _broken_ends(cameras: Sequence[NewestFrame]) -> list[str]:

@@ -19,13 +19,14 @@ from typing import Annotated, Any
 
 import typer
 
+from models.evidence import CropEvidence
 from models.policy import Decision
 from realtime.assembly import detector_of
-from realtime.commands.drill import Drill, read_wearable
+from realtime.drill import Drill, read_wearable
 from realtime.metrics import verdict_name
 from realtime.session import Outputs, run
 from realtime.settings.config import Config, load_config
-from realtime.types import FacesInFrame
+from realtime.types import FaceCrop, FacesInFrame
 from realtime.verdicts.verdict import Verdict
 from tools.common.provenance import command_line, commit_of_this_tree
 
@@ -52,7 +53,7 @@ def main(
     changes = {"bundle": bundle, "gallery": gallery, "engine": engine}
     given = {key: value for key, value in changes.items() if value is not None}
     settings = settings.model_copy(update={"recognition": settings.recognition.model_copy(update=given)})
-    drill = Drill(rgba, partial(detector_of, settings.detection))
+    drill = Drill(partial(detector_of, settings.detection), rgba)
     figures: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": command_line("tools.drill"),
@@ -60,8 +61,8 @@ def main(
         "clip": clip.name,
         "wearer": wearer,
         "target": target,
-        "bare": counted(settings, Drill(rgba, partial(detector_of, settings.detection)), wearer, target, seconds),
-        "worn": counted(settings, drill, wearer, target, seconds, worn=True, record=record),
+        "bare": counted(settings, None, wearer, target, seconds),
+        "worn": counted(settings, drill, wearer, target, seconds, record=record),
     }
     cli.write_json(json_file, figures)
     for name in ("bare", "worn"):
@@ -72,36 +73,33 @@ def main(
 
 def counted(
     settings: Config,
-    drill: Drill,
+    drill: Drill | None,
     wearer: str,
     target: str,
     seconds: float | None,
     *,
-    worn: bool = False,
     record: Path | None = None,
 ) -> dict[str, Any]:
     """What is said of one run; shares of each kind for the wearer's name, the target's, an alarm, nobody."""
-    said: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {"undefended": Counter(), "defended": Counter(), "verdicts": Counter()}
     frames: set[int] = set()
 
     def on_verdicts(found: FacesInFrame, verdicts: Mapping[int, Verdict]) -> None:
         frames.add(found.frame.index)
         for verdict in verdicts.values():
-            said[verdict_name(_as_decision(verdict))] += 1
+            counts["verdicts"][verdict_name(_as_decision(verdict))] += 1
 
-    outputs = Outputs(record, False, seconds, on_decision=[drill.count], on_verdicts=[on_verdicts])
-    summary = run(settings, outputs, capture=drill.capture) if worn else run(settings, outputs)
-    act = drill.act()
-    counts: dict[str, dict[str, int]] = {
-        "undefended": dict(act["undefended"]),
-        "defended": dict(act["defended"]),
-        "verdicts": dict(said),
-    }
+    def on_decision(crop: FaceCrop, evidence: CropEvidence, undefended: Decision, defended: Decision) -> None:
+        counts["undefended"][verdict_name(undefended)] += 1
+        counts["defended"][verdict_name(defended)] += 1
+
+    outputs = Outputs(record, False, seconds, on_decision=[on_decision], on_verdicts=[on_verdicts])
+    summary = run(settings, outputs, drill=drill)
     return {
         "frames": len(frames),
         "engine": summary["engine"],
         **{kind: grouped(count, wearer, target) for kind, count in counts.items()},
-        "names": counts,
+        "names": {kind: dict(count.most_common()) for kind, count in counts.items()},
     }
 
 
