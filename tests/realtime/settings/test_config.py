@@ -128,7 +128,7 @@ def test_secrets_reach_the_parts_that_need_them_and_no_representation(tmp_path):
     settings = service_settings(config)
     assert settings.page.token == "hunter2-hunter2-hunter2"
     webhook, mqtt = (settings.deliveries[name] for name in ("webhook", "mqtt"))
-    assert (webhook._secret, mqtt._password) == ("hunter2", "hunter2")
+    assert (webhook._secret, mqtt._new_client()._password) == ("hunter2", b"hunter2")
 
 
 def test_credentials_come_from_the_environment(tmp_path, monkeypatch):
