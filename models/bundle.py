@@ -106,8 +106,8 @@ class Bundle:
         return self.info.labels if self.gallery is None else self.gallery.labels
 
     @property
-    def accepted_int8(self) -> list[str]:
-        """The 8-bit engines of which the bundle holds a measurement that they cost no accuracy."""
+    def accepted_engines(self) -> list[str]:
+        """The engines in 8 bits or half precision of which the bundle holds a measurement that this costs nothing."""
         record = self.info.calibration.get("int8")
         found = record.get("accepted") if isinstance(record, dict) else None
         return [str(name) for name in found] if isinstance(found, list) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle
 from models.crop.zones import ViewSelection, Zone, every_view
-from models.engines import Engine, make_engine
+from models.engines import AUTO, Engine, engines_for, make_engine
 from models.engines.base import OneAtATime
 from models.errors import BadInput
 from models.evidence import CropEvidence, Evidence
@@ -52,12 +53,15 @@ class Recogniser:
         zones: hidden one at a time in views of their own; replaceable, empty for the published method.
     """
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine, explaining: Engine | None = None) -> None:
+        """``explaining``: an engine for saliency that decides nothing, where it is another than for decisions."""
         self.bundle = bundle
         self.policy: Policy = bundle.info.policy.policy
         self.mask_parameters: MaskParameters = bundle.info.defence.parameters
         self.zones: tuple[Zone, ...] = bundle.info.policy.zones
-        self._engine: Engine = OneAtATime(engine)
+        turn = threading.Lock()
+        self._engine: Engine = OneAtATime(engine, turn)
+        self._explaining: Engine = self._engine if explaining is None else OneAtATime(explaining, turn)
         self._head: ClosedSet | GalleryHead = head_of(bundle)
 
     @property
@@ -98,7 +102,9 @@ class Recogniser:
     @property
     def engine(self) -> str:
         """What really runs."""
-        return self._engine.name
+        if self._explaining is self._engine:
+            return self._engine.name
+        return f"{self._engine.name}; saliency: {self._explaining.name}"
 
     @property
     def fill_rgb(self) -> tuple[int, int, int]:
@@ -175,7 +181,11 @@ class Recogniser:
             return self._defend_alarms(crops, looked, stages)
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops))
-        outputs, saliency = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
+        if zones and self._explaining is not self._engine:
+            outputs = self._engine.outputs(crops, selection)
+            _, saliency = self._explaining.outputs_and_saliency(crops, head.rows, percentile)
+        else:
+            outputs, saliency = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
         stages.end("saliency")
         raw, views = head.probabilities(outputs[: len(crops)]), _views(head, selection, outputs[len(crops) :])
         mask, masked_crops, defended = self._masked(head, crops, saliency, raw, stages)
@@ -187,7 +197,7 @@ class Recogniser:
         Gives ``found`` with saliency, mask, masked crop and the probabilities after it; what was decided on stays.
         """
         head, crops, stages = self._head, self._checked(crop[None]), _Stages(None)
-        _, saliency = self._engine.outputs_and_saliency(crops, head.rows, self.mask_parameters.percentile)
+        _, saliency = self._explaining.outputs_and_saliency(crops, head.rows, self.mask_parameters.percentile)
         mask, masked_crops, defended = self._masked(head, crops, saliency, found.raw[None], stages)
         if head.labels != found.labels:  # others are enrolled by now: names follow the evidence, not the gallery
             defended = found.raw[None]
@@ -206,7 +216,7 @@ class Recogniser:
         alarms = [i for i, one in enumerate(found) if decide(one.seen, self.policy).state == "suspected_attack"]
         if alarms:
             percentile = self.mask_parameters.percentile
-            _, saliency[alarms] = self._engine.outputs_and_saliency(crops[alarms], head.rows, percentile)
+            _, saliency[alarms] = self._explaining.outputs_and_saliency(crops[alarms], head.rows, percentile)
             stages.end("saliency")
             mask[alarms], masked_crops[alarms], defended[alarms] = self._masked(
                 head, crops[alarms], saliency[alarms], raw[alarms], stages
@@ -218,7 +228,7 @@ class Recogniser:
         crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
         self.defend(crop, quick=True)
         if self.zones:  # without them that was the whole defence
-            self._engine.outputs_and_saliency(crop, self._head.rows, self.mask_parameters.percentile)
+            self._explaining.outputs_and_saliency(crop, self._head.rows, self.mask_parameters.percentile)
 
     def view(self, crops: Bytes) -> Floats:
         """(N, S, S, 3) uint8 -> (N, V, K): probabilities with one zone hidden each, of any number of crops."""
@@ -274,5 +284,19 @@ def load_recogniser(
     Raises:
         BadInput: the bundle is missing or damaged, or there is no such engine.
     """
-    opened = load_bundle(bundle)
-    return Recogniser(opened, make_engine(engine, opened, threads=threads, strict=strict))
+    return recogniser_for(load_bundle(bundle), engine, threads=threads, strict=strict)
+
+
+def recogniser_for(bundle: Bundle, engine: str, *, threads: int | None = None, strict: bool = False) -> Recogniser:
+    """``load_recogniser`` for a bundle that is open already.
+
+    Raises:
+        BadInput: there is no such engine, or it cannot run here.
+    """
+    if engine != AUTO:
+        return Recogniser(bundle, make_engine(engine, bundle, threads=threads, strict=strict))
+    choice = engines_for(bundle, threads=threads)
+    deciding = make_engine(choice.deciding, bundle, threads=threads, strict=strict)
+    if choice.explaining == choice.deciding:
+        return Recogniser(bundle, deciding)
+    return Recogniser(bundle, deciding, make_engine(choice.explaining, bundle, threads=threads, strict=strict))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import BadInput
+from realtime.cluster import commands as cluster_cli
 from realtime.commands import config as config_cli
 from realtime.commands.options import (
     LONGEST,
@@ -47,6 +48,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Face recogni
 app.add_typer(events_cli.app, name="events")
 app.add_typer(config_cli.app, name="config")
 app.add_typer(people_cli.app, name="people")
+app.add_typer(cluster_cli.app, name="cluster")
 
 DEMO_RECORDING = Path("spectaclear-demo.mp4")
 ACT_SECONDS = 8.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,13 @@ from pydantic import SecretStr
 
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
+from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import may_be_opened_twice, open_camera
+from realtime.cameras.states import CameraStatus
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.motion import MotionGate
 from realtime.faces.realign import Realigner
+from realtime.metrics import Meter
 from realtime.outputs.events.types import EventSettings, FindFaces
 from realtime.outputs.recording.recordings import Recordings
 from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
@@ -25,6 +29,7 @@ from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
 from realtime.people.place import bundle_of, gallery_file, use_people
+from realtime.recogniser import FaceRecogniser
 from realtime.settings.config import CameraConfig, Config, DetectionConfig
 from realtime.system.threads import thread_budget
 
@@ -105,6 +110,35 @@ def finder_of(config: Config, detector: FaceDetector, size: int, camera: CameraC
         realigner=realigner_of(config),
         areas=camera.areas,
     )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the line from camera to verdict is made of.
+
+    ``finders`` are by camera, ``batch`` is most faces per pass, ``at_once`` how many passes are asked for at a time.
+    """
+
+    recogniser: FaceRecogniser
+    meter: Meter
+    cameras: Sequence[NewestFrame]
+    finders: Mapping[str, FaceFinder]
+    batch: int
+    at_once: int = 1
+
+    def statuses(self) -> list[CameraStatus]:
+        """How every camera is."""
+        return [camera.status() for camera in self.cameras]
+
+
+def parts_of(config: Config, recogniser: Recogniser, cameras: Sequence[NewestFrame]) -> Parts:
+    """The parts of a run in one process, warmed up; the cameras are not yet started."""
+    meter = Meter(recogniser.engine)
+    detector = detector_of(config.detection)
+    finders = {camera.name: finder_of(config, detector, recogniser.input_size, camera) for camera in config.cameras}
+    meter.stages(warm_up(recogniser, detector))
+    batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
+    return Parts(recogniser, meter, cameras, finders, batch)
 
 
 def warm_up(recogniser: Recogniser, detector: FaceDetector) -> dict[str, float]:

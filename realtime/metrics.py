@@ -128,6 +128,7 @@ class Meter:
         self._lock = threading.Lock()
         self._captured = self._displayed = self._decisions = self._full_decisions = self._light_decisions = 0
         self._dropped: dict[str, Counter[str]] = {}
+        self._unanswered: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._ages = Histogram()
         self._verdict_ages = Histogram()
@@ -180,6 +181,11 @@ class Meter:
             self._light_decisions += light
             self._verdicts[_bounded(verdict_name(decision), self._verdicts, limit=4096)] += 1
 
+    def unanswered(self, why: str, crops: int = 1) -> None:
+        """A recogniser elsewhere gave no answer about so many crops."""
+        with self._lock:
+            self._unanswered[_bounded(why, self._unanswered)] += crops
+
     def searched(self, faces: int) -> None:
         """A frame was searched for faces, and so many were followed in it."""
         with self._lock:
@@ -205,7 +211,8 @@ class Meter:
         return (len(recent) - 1) / (now - recent[0]) if len(recent) > 1 and now > recent[0] else 0.0
 
     def counts(self) -> dict[str, Any]:
-        """The plain counters: captured, displayed, dropped by camera and cause, decisions, verdicts by name."""
+        """The plain counters: captured, displayed, dropped by camera and cause, decisions, verdicts by name,
+        crops that a recogniser elsewhere did not answer about, by reason."""
         with self._lock:
             return {
                 "captured": self._captured,
@@ -213,6 +220,7 @@ class Meter:
                 "dropped": {camera: dict(reasons) for camera, reasons in self._dropped.items()},
                 "decisions": self._decisions,
                 "verdicts": dict(self._verdicts),
+                "unanswered": dict(self._unanswered),
             }
 
     def summary(self, now: float | None = None) -> Summary:

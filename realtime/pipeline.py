@@ -12,23 +12,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
 
 from models.arrays import Bytes
-from models.evidence import CropEvidence
-from models.policy import Decision, decide, decide_undefended
-from models.recogniser import Recogniser
 from realtime.board import Board
 from realtime.cameras.frame_reader import FrameReader
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.states import CameraError, CameraStatus, Cause
+from realtime.decisions import OnDecision, decide_crops
 from realtime.faces.find import FaceFinder
-from realtime.metrics import Meter, verdict_name
+from realtime.metrics import Meter
+from realtime.recogniser import FaceRecogniser
 from realtime.schedule import Schedule, key_of
 from realtime.system.service import Heart
-from realtime.types import FaceCrop, FacesInFrame, Frame
+from realtime.types import FacesInFrame, Frame
 from realtime.verdicts.agreement import VerdictRules
 from realtime.verdicts.verdict import Verdict
 
@@ -43,8 +40,6 @@ _NAP = 0.004  # seconds between two looks at several cameras of which none has n
 Draw = Callable[[Frame, FacesInFrame | None, dict[int, Verdict], CameraStatus], Bytes]
 #: takes (frame, picture to show)
 Show = Callable[[Frame, Bytes], None]
-#: is told of every decision: (crop, evidence, undefended decision, defended decision)
-OnDecision = Callable[[FaceCrop, CropEvidence, Decision, Decision], None]
 #: is told of the verdicts after every pass over a camera: (faces, verdicts by track)
 OnVerdicts = Callable[[FacesInFrame, dict[int, Verdict]], None]
 
@@ -58,13 +53,14 @@ class Pipeline:
         draw, show: see above; called in the camera's own display thread.
         batch: most crops per pass of the recogniser.
         heart: beats while its threads get on.
+        at_once: how many passes are asked for at a time; more than one where the recogniser is elsewhere.
     """
 
     def __init__(
         self,
         cameras: Sequence[NewestFrame],
-        finders: dict[str, FaceFinder],
-        recogniser: Recogniser,
+        finders: Mapping[str, FaceFinder],
+        recogniser: FaceRecogniser,
         *,
         rules: VerdictRules,
         meter: Meter,
@@ -74,12 +70,14 @@ class Pipeline:
         on_verdicts: Sequence[OnVerdicts] = (),
         batch: int = 2,
         heart: Heart | None = None,
+        at_once: int = 1,
     ) -> None:
         self.cameras = list(cameras)
         self.board = Board([camera.name for camera in cameras], rules, recogniser.policy)
         self.meter = meter
         self._finders, self._recogniser = finders, recogniser
         self._schedule = Schedule(batch, within=rules.max_age)
+        self._at_once, self._noting = at_once, threading.Lock()
         self._draw, self._show = draw, show
         self._on_decision, self._on_verdicts = on_decision, on_verdicts
         self._heart = Heart() if heart is None else heart
@@ -91,6 +89,7 @@ class Pipeline:
         """Start every thread and return."""
         displays = [(camera, camera.reader("display")) for camera in self.cameras]
         work: list[tuple[str, Callable[[], None]]] = [("faces", self._find_faces), ("decisions", self._decide)]
+        work += [(f"decisions {number}", self._decide) for number in range(2, self._at_once + 1)]
         for camera, reader in displays:
             work.append((f"display {camera.name}", lambda c=camera, r=reader: self._display(c, r)))  # type: ignore[misc]
         for name, target in work:
@@ -167,13 +166,18 @@ class Pipeline:
                 continue
             while not self._stopping.is_set():
                 self._heart.beat()
-                crops = self.board.crops()  # the newest, also while a backlog is worked off
-                self._schedule.keep_only(key_of(crop) for crop in crops)
-                chosen = self._schedule.pick(crops, time.monotonic(), self.board.changed)
+                with self._noting:
+                    crops = self.board.crops()  # the newest, also while a backlog is worked off
+                    self._schedule.keep_only(key_of(crop) for crop in crops)
+                    chosen = self._schedule.pick(crops, time.monotonic(), self.board.changed)
                 if not chosen:
                     break
-                decide_crops(self._recogniser, chosen, self.board, self.meter, self._on_decision, self._schedule)
-                self._tell_verdicts({crop.frame.camera for crop in chosen})
+                decide_crops(
+                    *(self._recogniser, chosen, self.board, self.meter, self._on_decision, self._schedule),
+                    noting=self._noting,
+                )
+                with self._noting:
+                    self._tell_verdicts({crop.frame.camera for crop in chosen})
 
     def _tell_verdicts(self, cameras: set[str]) -> None:
         for camera in cameras if self._on_verdicts else ():
@@ -224,39 +228,10 @@ class Pipeline:
             self.meter.frame_dropped(frame.camera, "overtaken", missed)
 
 
-def decide_crops(
-    recogniser: Recogniser,
-    crops: Sequence[FaceCrop],
-    board: Board,
-    meter: Meter,
-    listeners: Sequence[OnDecision] = (),
-    schedule: Schedule | None = None,
-    now: float | None = None,
-) -> None:
-    """Decide on crops in one batch and note the results; without a schedule every view is looked at each time.
-
-    ``now``: when they are decided, on the frames' clock; None: when the work is done.
-    """
-    stage_ms: dict[str, float] = {}
-    views = len(recogniser.zones)
-    looked = None if schedule is None else np.stack([schedule.views(crop, views) for crop in crops])
-    pixels = np.stack([crop.pixels for crop in crops])
-    evidence = recogniser.defend(pixels, quick=True, looked=looked, stage_ms=stage_ms)
-    meter.stages({stage: value / len(crops) for stage, value in stage_ms.items()})
-    for crop, one in zip(crops, evidence, strict=True):
-        decision = decide(one.seen, recogniser.policy)
-        changed = board.put_decision(crop, decision, one, crop.frame.now() if now is None else now)
-        meter.decided(decision, full=one.explained, light=not one.looked.all())
-        if schedule is not None:
-            schedule.note(crop, verdict_name(decision), one, changed=changed)
-        for listener in listeners:
-            listener(crop, one, decide_undefended(one, recogniser.policy), decision)
-
-
 def run_every_frame(
     camera: NewestFrame,
     finder: FaceFinder,
-    recogniser: Recogniser,
+    recogniser: FaceRecogniser,
     *,
     rules: VerdictRules,
     meter: Meter,

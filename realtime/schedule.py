@@ -56,7 +56,7 @@ class _Turns:
 
 
 class Schedule:
-    """Remembers when each track had its turn. Used by one thread.
+    """Remembers when each track had its turn. Used by one thread at a time.
 
     Args:
         batch: most crops per pass of the recogniser.
@@ -123,6 +123,12 @@ class Schedule:
             best = int(evidence.raw.argmax())
             for view in np.flatnonzero(evidence.looked):
                 turns.looks[int(view)] = (turns.decided, float(evidence.views[view, best]))
+
+    def unanswered(self, crop: FaceCrop) -> None:
+        """Nothing came of the crop's turn: its face is as urgent as when it was seen first."""
+        turns = self._of(crop)
+        if turns is not None:
+            turns.at, turns.agreeing = turns.seen_at - SOON, 0
 
     def _of(self, crop: FaceCrop) -> _Turns | None:
         turns = self._turns.get(key_of(crop))

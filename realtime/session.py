@@ -7,49 +7,46 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from models.arrays import Bytes
 from models.errors import BadInput
 from realtime.assembly import (
-    batch_of,
+    Parts,
     desk_of,
     detector_of,
-    finder_of,
+    parts_of,
     recogniser_of,
     recorded,
     recordings_of,
     service_settings,
-    warm_up,
 )
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, may_be_opened_twice, open_camera
 from realtime.cameras.states import CameraError, CameraStatus, Cause
+from realtime.decisions import OnDecision
 from realtime.drill import Drill
-from realtime.metrics import Meter, Summary
+from realtime.metrics import Summary
 from realtime.outputs.drawing.mosaic import Mosaic
-from realtime.outputs.drawing.overlay import LIVE, Overlay, Status
-from realtime.outputs.harmless import harmless, or_else
-from realtime.outputs.recording.recordings import Recordings, recording_files
+from realtime.outputs.recording.recordings import recording_files
 from realtime.outputs.seen_so_far import seen_so_far
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
 from realtime.people.follow import GalleryFollower
 from realtime.people.place import gallery_file
-from realtime.pipeline import Draw, OnDecision, OnVerdicts, Pipeline, Show, run_every_frame
+from realtime.pipeline import OnVerdicts, Pipeline, Show, run_every_frame
 from realtime.settings.config import CameraConfig, Config
 from realtime.system.command_line import console, refuse_overwriting
 from realtime.system.memory import give_back_memory
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.redact import redact
-from realtime.system.service import Heart, told
+from realtime.system.service import told as telling_of
 from realtime.system.signals import terminated_by_signal
 from realtime.system.threads import calm_opencv
-from realtime.types import FacesInFrame, Frame
-from realtime.verdicts.verdict import Verdict
+from realtime.telling import Told, pipeline_of, told_of
+from realtime.types import Frame
 
 log = logging.getLogger(__name__)
 
@@ -107,110 +104,95 @@ def run(
     calm_opencv()
     allow_many_open_files()
     recogniser = recogniser_of(config)
-    meter = Meter(recogniser.engine)
     drill = drill or Drill(partial(detector_of, config.detection))
     capture = capture or partial(capture_from, worn=drill.worn)
-    cameras = [capture(camera) for camera in config.cameras]
-    detector = detector_of(config.detection)
-    finders = {camera.name: finder_of(config, detector, recogniser.input_size, camera) for camera in config.cameras}
-    meter.stages(warm_up(recogniser, detector))
-    batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
+    parts = parts_of(config, recogniser, [capture(camera) for camera in config.cameras])
     give_back_memory()
-    rules = config.verdict
-    recordings: Recordings | None = None
-    failures: list[str] = []
-    asked, heart = threading.Event(), Heart()
     with terminated_by_signal() as when_asked:
         with ExitStack() as stack:
-
-            def statuses() -> list[CameraStatus]:
-                return [camera.status() for camera in cameras]
-
             stack.enter_context(GalleryFollower(recogniser, gallery_file(config.recognition)))
-            screen = Mosaic(statuses)
+            screen = Mosaic(parts.statuses)
+            desk = desk_of(config, recogniser)
             services = stack.enter_context(
-                Services(
-                    service_settings(config), statuses, meter, recogniser.explain, desk_of(config, recogniser), drill
-                )
+                Services(service_settings(config), parts.statuses, parts.meter, recogniser.explain, desk, drill)
             )
-            shows: list[Show] = [screen.put, services.show, *outputs.shows]
             if services.page is not None:
                 console.print(f"live page: {services.page.url}")
-            on_decision, on_verdicts = [*outputs.on_decision, drill.count], list(outputs.on_verdicts)
-            if services.feed is not None:
-                on_decision.append(services.feed.on_decision)
-                on_verdicts.append(services.feed.on_verdicts)
+            recordings = None
             if outputs.record is not None:
                 recordings = stack.enter_context(recordings_of(outputs.record, config))
-                shows.append(recordings.show)
-            ages = {camera.name: camera.max_frame_age for camera in config.cameras}
-            note = drill.noted(outputs.note)
-            draw = drawer(Overlay(**config.overlay.model_dump()), recogniser.engine, meter, ages, note)
-
-            def show(frame: Frame, picture: Bytes) -> None:
-                heart.beat()
-                for one in shows:
-                    one(frame, picture)
-
-            shows = [harmless(one) for one in shows]
-            on_decision, on_verdicts = [harmless(one) for one in on_decision], [harmless(one) for one in on_verdicts]
-            stack.enter_context(told(heart))
+            told = told_of(
+                config,
+                parts,
+                services,
+                shows=[*outputs.shows, screen.put, *([recordings.show] if recordings is not None else [])],
+                on_decision=[*outputs.on_decision, drill.count],
+                on_verdicts=outputs.on_verdicts,
+                note=drill.noted(outputs.note),
+            )
+            stack.enter_context(telling_of(told.heart))
+            asked = threading.Event()
             if config.cameras[0].every_frame:
-                when_asked(asked.set, cameras[0].stop_soon)
-                outputs.running(cameras[0].stop_soon)
-                shows.append(stack.enter_context(seen_so_far()))
-                try:
-                    run_every_frame(
-                        cameras[0],
-                        finders[cameras[0].name],
-                        recogniser,
-                        rules=rules,
-                        meter=meter,
-                        draw=draw,
-                        show=show,
-                        on_decision=on_decision,
-                        on_verdicts=on_verdicts,
-                        seconds=outputs.seconds,
-                    )
-                except BadInput as error:
-                    failures.append(str(error))
-                ends = statuses()
+                when_asked(asked.set, parts.cameras[0].stop_soon)
+                outputs.running(parts.cameras[0].stop_soon)
+                failures = _every_frame(config, parts, told, outputs)
+                ends = parts.statuses()
             else:
-                pipeline = Pipeline(
-                    cameras,
-                    finders,
-                    recogniser,
-                    rules=rules,
-                    meter=meter,
-                    draw=draw,
-                    show=show,
-                    on_decision=on_decision,
-                    on_verdicts=on_verdicts,
-                    batch=batch,
-                    heart=heart,
-                )
+                pipeline = pipeline_of(config, parts, told)
                 stack.callback(pipeline.stop)
                 when_asked(asked.set, pipeline.stop_soon)
                 outputs.running(pipeline.stop_soon)
-                pipeline.start()
-                if len(cameras) == 1:
-                    cameras[0].wait_for_news(outputs.seconds)  # the time to open it is not taken from the run's
-                _until_over(pipeline, screen, outputs)
-                ends = statuses()
-                failures += _broken_ends(cameras)
-                if not failures and not asked.is_set():
-                    failures += _nothing_seen(ends)
-                pipeline.stop()
+                failures, ends = _live(pipeline, screen, outputs, asked.is_set)
             services.finish(asked.is_set)
         failures += recordings.failures() if recordings is not None else []
         failures += services.events.failures() if services.events is not None else []
-        summary = meter.summary()
+        summary = parts.meter.summary()
         summary["cameras"] = [status.figures() for status in ends]
         ended = Ended(summary, recordings.finished() if recordings is not None else [], failures)
         outputs.report(ended)
     if failures:
         raise BadInput("; ".join(failures))
     return ended.summary
+
+
+def _every_frame(config: Config, parts: Parts, told: Told, outputs: Outputs) -> list[str]:
+    """Work on every frame of the one file; gives a line where it breaks off."""
+    (camera,) = parts.cameras
+    with seen_so_far() as seen:
+        told = replace(told, shows=[*told.shows, seen])
+        try:
+            run_every_frame(
+                camera,
+                parts.finders[camera.name],
+                parts.recogniser,
+                rules=config.verdict,
+                meter=parts.meter,
+                draw=told.draw,
+                show=told.show,
+                on_decision=told.on_decision,
+                on_verdicts=told.on_verdicts,
+                seconds=outputs.seconds,
+            )
+        except BadInput as error:
+            return [str(error)]
+    return []
+
+
+def _live(
+    pipeline: Pipeline, screen: Mosaic, outputs: Outputs, asked: Callable[[], bool]
+) -> tuple[list[str], list[CameraStatus]]:
+    """Follow the cameras until it is over; gives a line for what went wrong, and how the cameras were at the end."""
+    cameras = pipeline.cameras
+    pipeline.start()
+    if len(cameras) == 1:
+        cameras[0].wait_for_news(outputs.seconds)  # the time to open it is not taken from the run's
+    _until_over(pipeline, screen, outputs)
+    ends = [camera.status() for camera in cameras]
+    failures = _broken_ends(cameras)
+    if not failures and not asked():
+        failures += _nothing_seen(ends)
+    pipeline.stop()
+    return failures, ends
 
 
 def files_read(config: Config) -> list[Path]:
@@ -273,29 +255,6 @@ def _until_over(pipeline: Pipeline, screen: Mosaic, outputs: Outputs) -> None:
                     return
                 if pipeline.wait(0):
                     return
-
-
-def drawer(
-    overlay: Overlay, engine: str, meter: Meter, max_ages: dict[str, float], note: Callable[[Frame], str]
-) -> Draw:
-    """Draws a frame with what is known of it; ``max_ages`` are seconds by camera."""
-
-    def draw(frame: Frame, found: FacesInFrame | None, verdicts: dict[int, Verdict], camera: CameraStatus) -> Bytes:
-        status = Status(
-            camera=camera.name,
-            state=camera.state.value if frame.file_time is None else LIVE,  # a file worked on is neither late nor lost
-            engine=engine,
-            fps=meter.fps() if len(max_ages) == 1 else camera.fps,  # the meter's is of all cameras together
-            captured_at=frame.moment,
-            wall_time=frame.wall_time,
-            max_frame_age=max_ages[frame.camera],
-            note=note(frame),
-            now=frame.now(),
-        )
-        tracks = [crop.track for crop in found.crops] if found is not None else []
-        return overlay.draw(frame.bgr, tracks, verdicts, status)
-
-    return or_else(draw, lambda frame, *_: frame.bgr.copy())
 
 
 def window_wanted(*, headless: bool) -> bool:

@@ -34,6 +34,7 @@ class What(StrEnum):
     soak = "soak"
     profile = "profile"
     time = "time"
+    cluster = "cluster"
     people = "people"
 
 
@@ -68,13 +69,12 @@ def benchmark(  # noqa: PLR0913 - a command's options
     faces: Annotated[list[int] | None, typer.Option(min=1, max=32, help="In the scene, may be repeated.")] = None,
     cameras: Annotated[list[int] | None, typer.Option(min=1, max=16, help="May be repeated.")] = None,
     seconds: Annotated[float, typer.Option(min=0.5, help="Of each live run, after its warm-up.")] = 20.0,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak.")] = 10.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of the soak; cluster: of the kills.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds; figures are their medians. Cluster: kills.")] = 10,
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
-    yunet: Annotated[Path | None, typer.Option(help="Detect: OpenCV's YuNet file, to compare with.")] = None,
-    people: Annotated[
-        Path | None, typer.Option(help="Time: a folder of pictures per known person; people: of one person.")
-    ] = None,
+    yunet: Annotated[Path | None, typer.Option(help="OpenCV's YuNet file, to compare with.")] = None,
+    sface: Annotated[Path | None, typer.Option(help="Against: OpenCV's SFace file; with --yunet a peer.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Time: pictures per known person; people: of one person.")] = None,
     strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
     only: Annotated[str, typer.Option(help="Time: clips whose name holds this.")] = "",
@@ -90,7 +90,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     calm_opencv()
     asked = Asked(
         *(source, config, bundle, engine or (), size or (), batch or (), zone or (), faces or (), cameras or ()),
-        *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, plain),
+        *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, sface, plain),
         *(people, strangers, [one.value for one in mode or Mode], only, decision_ms),
     )
     results, outcome = measured(kind, asked)

@@ -38,13 +38,13 @@ class OneAtATime:
     """An engine that several threads may call: each waits until the pass of another is over.
 
     Torch's hooks, OpenVINO's requests and the buffers on a GPU are not made for two passes at once, and on a
-    processor two passes would take the cores from each other.
+    processor two passes would take the cores from each other. Engines with the same ``turn`` wait for each other.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turn: threading.Lock) -> None:
         self.name = engine.name
         self._engine = engine
-        self._turn = threading.Lock()
+        self._turn = turn
 
     def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
         with self._turn:

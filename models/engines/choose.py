@@ -1,4 +1,4 @@
-"""``engine: auto``: the fastest engine here, measured once per machine, bundle and versions.
+"""``engine: auto``: the fastest engines here, tried once per machine, bundle and versions, in another process.
 
 Which engines take part is said in ``models.engines.registry``.
 """
@@ -9,94 +9,177 @@ import json
 import logging
 import os
 import platform
-import statistics
-import time
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Protocol
-
-import numpy as np
+from pathlib import Path
+from typing import Any, TypedDict, cast
 
 from models.bundle import Bundle
-from models.crop.zones import every_view
-from models.engines import graphs
-from models.engines.base import Engine
-from models.errors import BadInput
+from models.engines import graphs, processor
 from models.graphs.cache import cached
-
-
-class MakeEngine(Protocol):
-    """``models.engines.registry.make_engine``."""
-
-    def __call__(self, name: str, bundle: Bundle, *, threads: int | None = None) -> Engine: ...
-
 
 log = logging.getLogger(__name__)
 
-_REPEATS = 5
+#: How a trial is started, after the interpreter; ``-P``: nothing of the working directory is imported.
+TRIAL = ("-P", "-m", "models.engines.trial")
+_LONGEST = 180.0  # seconds of a trial: the first one builds the graphs
+_FROM_OUTSIDE = (signal.SIGINT, signal.SIGTERM)
 _CLEARLY = 0.9  # another engine must need less than this share of the default's time
 
 
-def fastest_engine(
-    bundle: Bundle, default: str, others: Sequence[str], make: MakeEngine, *, threads: int | None = None
-) -> str:
-    """The name of an engine; measured at the first start (about two seconds), then read from the cache.
+@dataclass(frozen=True)
+class Choice:
+    """``deciding``: the engine of everything that is decided on; ``explaining``: of saliency that decides nothing."""
 
-    Where there are no ``others`` nothing is measured.
+    deciding: str
+    explaining: str
+
+
+class Tried(TypedDict, total=False):
+    """Seconds of the default engine and of the one that was tried, for the parts that worked; why no further one did.
+
+    ``views``: a crop and its views with a zone hidden; ``saliency``: a crop with its saliency.
     """
-    if not others:
-        return default
+
+    views: tuple[float, float]
+    saliency: tuple[float, float]
+    failed: str
+
+
+class _NotTried(Exception):
+    """No process ran to its end or its own death: that says nothing about the engines, and is not remembered."""
+
+
+def fastest_engines(
+    bundle: Bundle, default: str, deciding: Sequence[str], explaining: Sequence[str], *, threads: int | None = None
+) -> Choice:
+    """Tried at the first start, for some seconds, then read from the cache; without others nothing is tried.
+
+    Args:
+        bundle: what they run; where it has no zones, saliency decides.
+        default: taken unless another is clearly faster.
+        deciding: the others that may decide.
+        explaining: the others that may look at saliency that decides nothing.
+        threads: of the engines.
+    """
+    names = list(dict.fromkeys((*deciding, *explaining)))
+    tried = _remembered(bundle, default, names, threads) if names else {}
+    parts = ("views",) if bundle.info.policy.zones else ("views", "saliency")
+    decides = _best(default, {name: share(tried, name, *parts) for name in deciding})
+    explains = _best(default, {name: share(tried, name, "saliency") for name in explaining})
+    costs = {name: 1.0 if name == default else share(tried, name, "saliency") for name in (decides, explains)}
+    # Two engines hold the weights twice: only where that pays.
+    return Choice(decides, explains if costs[explains] < _CLEARLY * costs[decides] else decides)
+
+
+def share(tried: Mapping[str, Tried], name: str, *parts: str) -> float:
+    """Of the default's time for these parts; infinite where one of them did not work."""
+    seconds: dict[str, Any] = {**tried.get(name, {})}
+    if any(part not in seconds for part in parts):
+        return float("inf")
+    return float(sum(seconds[part][1] for part in parts) / sum(seconds[part][0] for part in parts))
+
+
+def _best(default: str, shares: dict[str, float]) -> str:
+    best = min(shares, key=shares.__getitem__, default=default)
+    return best if shares.get(best, 1.0) < _CLEARLY else default
+
+
+def _remembered(bundle: Bundle, default: str, names: Sequence[str], threads: int | None) -> dict[str, Tried]:
     key = {
         "bundle": bundle.checksum,
         "zones": bundle.info.policy.zones,
+        "ranges": bundle.info.calibration.get("int8"),
         "code": graphs.code(),
-        "engines": list(others),
+        "engines": [default, *names],
         "threads": threads,
+        **fingerprint(),
+    }
+    try:
+        content = cached("trial", key, lambda: json.dumps(_tried(bundle, default, names, threads)).encode())
+        found: dict[str, Tried] = json.loads(content)
+    except _NotTried as error:
+        log.warning("engine auto: nothing could be tried, %s runs: %s", default, error)
+        return {}
+    return found
+
+
+def fingerprint() -> dict[str, object]:
+    """What an engine's speed, and whether it works at all, depend on: the processor and the libraries."""
+    packages = ("onnxruntime", "onnxruntime-gpu", "openvino", "torch")
+    return {
         "cores": os.cpu_count(),
         "machine": platform.machine(),
-        "processor": _processor(),
-        "versions": {name: _version(name) for name in ("onnxruntime", "onnxruntime-gpu", "openvino")},
+        "processor": processor.name(),
+        "versions": {name: _version(name) for name in packages},
     }
-    names = [default, *others]
-    measured = cached("engine", key, lambda: json.dumps(_measure(bundle, names, make, threads)).encode())
-    seconds: dict[str, float] = json.loads(measured)
-    fastest = min(seconds, key=seconds.__getitem__)
-    return fastest if seconds[fastest] < _CLEARLY * seconds[default] else default
 
 
-def _measure(bundle: Bundle, names: Sequence[str], make: MakeEngine, threads: int | None) -> dict[str, float]:
-    """Median seconds of a defended pass and of a classification of one crop with its zone views, in turn.
+def _tried(bundle: Bundle, default: str, names: Sequence[str], threads: int | None) -> dict[str, Tried]:
+    """All of them, in one process after another: a new one wherever an engine ended the last."""
+    log.info("engine auto: tries %s, once on this machine", ", ".join(names))
+    found: dict[str, Tried] = {}
+    while left := [name for name in names if name not in found]:
+        asked = {"bundle": str(bundle.folder.resolve()), "default": default, "names": left, "threads": threads}
+        printed, failed = _in_child(asked)
+        now = ""
+        for line in printed.splitlines():
+            if not line.startswith("{"):  # libraries may print too
+                continue
+            told = json.loads(line)
+            now = told.pop("begun", now)
+            found[now] = cast(Tried, found.get(now, {}) | told)
+        if failed or not now:
+            now, failed = now or left[0], failed or "its trial says nothing"
+            found[now] = {**found.get(now, {}), "failed": failed}
+            log.warning("engine auto: %s is left out: %s", now, failed)
+    log.info("engine auto: %s", found)
+    return found
 
-    An engine that does not work here is left out, except the first, the default.
+
+def _in_child(asked: Mapping[str, object]) -> tuple[str, str]:
+    """What a trial printed, and why it ended if not well.
+
+    Raises:
+        _NotTried: it cannot be started, or somebody ended it.
     """
-    engines: dict[str, Engine] = {names[0]: make(names[0], bundle, threads=threads)}
-    for name in names[1:]:
-        try:
-            engines[name] = make(name, bundle, threads=threads)
-        except BadInput as error:
-            log.info("engine auto: %s is left out: %s", name, error)
-    size = bundle.info.input_size
-    crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-    selection, rows = every_view(bundle.info.policy.zones, 1), graphs.some_rows(bundle)
-    seconds: dict[str, list[float]] = {name: [] for name in engines}
-    for repeat in range(_REPEATS + 1):
-        for name, engine in engines.items():
-            started = time.perf_counter()
-            engine.outputs_and_saliency(crop, rows, bundle.info.defence.percentile)
-            engine.outputs(crop, selection)
-            if repeat:  # the first run allocates
-                seconds[name].append(time.perf_counter() - started)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    log.info("engine auto: %s", ", ".join(f"{name} {value * 1e3:.0f} ms" for name, value in medians.items()))
-    return medians
-
-
-def _processor() -> str:
+    house = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, (house, os.environ.get("PYTHONPATH"))))
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        return platform.processor()
+        ended = subprocess.run(
+            [sys.executable, *TRIAL],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST,
+            env={**os.environ, "PYTHONPATH": paths},
+            check=False,
+        )
+        if -ended.returncode in _FROM_OUTSIDE:
+            raise _NotTried("its process was ended")
+        return ended.stdout, _why(ended.returncode, ended.stderr)
+    except subprocess.TimeoutExpired as error:
+        printed = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout or ""
+        return printed.rpartition("\n")[0], f"it was not done after {_LONGEST:.0f} s"
+    except OSError as error:
+        raise _NotTried(str(error)) from error
+
+
+def _why(code: int, stderr: str) -> str:
+    """Why a process ended that did not end well; empty: it did."""
+    if code == 0:
+        return ""
+    if code < 0:
+        try:
+            return f"it ends its process ({signal.Signals(-code).name})"
+        except ValueError:
+            return f"it ends its process (signal {-code})"
+    last = stderr.strip().splitlines()[-1:] or ["it says nothing"]
+    return f"its process ends with {code}: {last[0]}"
 
 
 def _version(package: str) -> str:

@@ -13,23 +13,25 @@ from models.arrays import Floats
 from models.bundle import Bundle
 from models.crop.zones import Zone, outlines_of
 from models.digest import digest_of
+from models.engines.processor import sums_are_wide
 from models.errors import BadInput
 from models.graphs import builder as onnx_graph
 from models.graphs import defended as defended_graph
-from models.graphs import guided_steps, int8_crops
+from models.graphs import guided_steps, half, int8_crops
 from models.graphs import int8 as int8_graph
 from models.graphs import views as view_graph
 from models.graphs.cache import cached, code_version
 from models.graphs.defended import Style
 from models.network import architecture
 
-Precision = Literal["float32", "int8"]
+#: In half precision an engine runs the graph of float32.
+Precision = Literal["float32", "bfloat16", "float16", "int8"]
 
 
 def defended_pass(
     bundle: Bundle, style: Style, precision: Precision, zones: Sequence[Zone] = (), *, cosines: bool = False
 ) -> bytes:
-    """The defended pass; ``style`` and ``zones`` (views that share its first blocks) are for float32 only.
+    """The defended pass; ``style`` and ``zones`` (views that share its first blocks) are not for 8 bits.
 
     ``cosines``: the saliency is that of the best cosine with the input ``gallery``, not of the largest output.
     """
@@ -44,10 +46,15 @@ def defended_pass(
     return cached("defended", {**_key(bundle, zones), "style": style, "cosines": cosines}, build)
 
 
-def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ()) -> bytes:
-    """The classifier: the bundle's own file, its 8-bit form, or with ``zones`` that with views (float32 only)."""
+def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = (), *, emulated: bool = False) -> bytes:
+    """The classifier: the bundle's own file, its 8-bit form, or with ``zones`` that with views (not in 8 bits).
+
+    ``emulated``: rounded as by a processor that computes in bfloat16, for one that cannot.
+    """
     if precision == "int8":
         return _int8(bundle, defended=False)
+    if precision == "bfloat16" and emulated:
+        return cached("bfloat16", _key(bundle), lambda: _serialised(half.bfloat16_graph(_classifier(bundle))))
     if not zones:
         return bundle.classifier_path.read_bytes()
 
@@ -60,18 +67,20 @@ def classifier(bundle: Bundle, precision: Precision, zones: Sequence[Zone] = ())
 def int8_ranges(bundle: Bundle) -> dict[str, float]:
     """Those that ``tools.precision`` stored in the bundle, otherwise measured on ``int8_crops.portrait_crops``.
 
+    Ranges that the network was trained with (``learnt``) hold in the place of others.
+
     Raises:
         BadInput: the bundle's record is no mapping of names to numbers.
     """
-    stored = bundle.info.calibration.get("int8")
-    if stored is not None:
-        try:
-            return {str(name): float(value) for name, value in stored["ranges"].items()}
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
-            raise BadInput(
-                f"bundle {bundle.folder}: calibration.int8.ranges is no mapping of names to numbers"
-            ) from error
+    record = bundle.info.calibration.get("int8", {})
+    try:
+        learnt, stored = ({str(k): float(v) for k, v in record.get(key, {}).items()} for key in ("learnt", "ranges"))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadInput(f"bundle {bundle.folder}: calibration.int8.ranges is no mapping of names to numbers") from error
+    return {**(stored or _measured_ranges(bundle)), **learnt}
 
+
+def _measured_ranges(bundle: Bundle) -> dict[str, float]:
     rows = some_rows(bundle)
 
     def build() -> bytes:
@@ -105,14 +114,21 @@ def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
 
     def build() -> bytes:
         spec = bundle.info.trunk.spec
-        return _serialised(int8_graph.int8_graph(_classifier(bundle), spec, ranges, defended=defended, cosines=cosines))
+        graph = _classifier(bundle)
+        return _serialised(
+            int8_graph.int8_graph(graph, spec, ranges, defended=defended, cosines=cosines, levels=levels)
+        )
 
-    return cached("int8", {**_key(bundle), "ranges": ranges, "defended": defended, "cosines": cosines}, build)
+    levels = int8_graph.WIDE_SUMS if sums_are_wide() else int8_graph.NARROW_SUMS
+    key = {"ranges": ranges, "defended": defended, "cosines": cosines, "levels": levels}
+    return cached("int8", {**_key(bundle), **key}, build)
 
 
 def code() -> str:
     """Changes with the source of whatever makes the graphs."""
-    return code_version(architecture, defended_graph, guided_steps, int8_crops, int8_graph, onnx_graph, view_graph)
+    return code_version(
+        architecture, defended_graph, guided_steps, half, int8_crops, int8_graph, onnx_graph, view_graph
+    )
 
 
 def _classifier(bundle: Bundle) -> onnx.ModelProto:

@@ -21,6 +21,8 @@ _CPU = "CPUExecutionProvider"
 class OnnxRuntimeEngine:
     """See ``models.engines.base.Engine``. The graph of the defended pass is loaded when it is first needed.
 
+    bfloat16 is emulated, and only for what is decided on: saliency is float32's.
+
     In float32 on the CPU views with a zone hidden are part of either graph, which is loaded anew when other zones
     are looked at; elsewhere the views are crops like others.
     """
@@ -38,7 +40,9 @@ class OnnxRuntimeEngine:
         self._fill_rgb = bundle.info.trunk.spec.fill_rgb
         self._precision = precision
         self._settings: dict[str, Any] = {"threads": threads, "device": device, "strict": strict}
-        self._classifier = _Runner(open_session(classifier(bundle, precision), **self._settings))
+        self._settings["half"] = precision == "float16"
+        graph = classifier(bundle, precision, emulated=True)
+        self._classifier = _Runner(open_session(graph, **self._settings))
         self._defended: _Runner | None = None
         self._shares = self._classifier.provider == _CPU and precision == "float32"
         if self._shares:
@@ -68,7 +72,8 @@ class OnnxRuntimeEngine:
         if runner is None or (selection and selection.zones != runner.zones):
             style: Style = "blocked" if self._classifier.provider == _CPU else "plain"
             zones = selection.zones if selection else ()
-            graph = defended_pass(self._bundle, style, self._precision, zones, cosines=rows is not None)
+            precision: Precision = "int8" if self._precision == "int8" else "float32"
+            graph = defended_pass(self._bundle, style, precision, zones, cosines=rows is not None)
             runner = self._defended = _Runner(open_session(graph, **self._settings), zones)
         inputs: dict[str, Any] = {"kept": np.array([kept_values(crops.shape[1], percentile)], np.int64)}
         if rows is not None:

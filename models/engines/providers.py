@@ -58,7 +58,9 @@ def wanted_providers(device: Device) -> list[str]:
     return [name for name in wanted if name in available and name != _PROVIDER["cpu"]] + [_PROVIDER["cpu"]]
 
 
-def open_session(graph: bytes, *, device: Device = "auto", threads: int | None = None, strict: bool = False) -> Any:
+def open_session(
+    graph: bytes, *, device: Device = "auto", threads: int | None = None, strict: bool = False, half: bool = False
+) -> Any:
     """An ``onnxruntime.InferenceSession``.
 
     Args:
@@ -66,6 +68,7 @@ def open_session(graph: bytes, *, device: Device = "auto", threads: int | None =
         device: which provider to prefer.
         threads: of the CPU kernels; None lets ONNX Runtime take every core.
         strict: refuse to run anywhere else than on ``device``.
+        half: TensorRT may compute in float16.
 
     Raises:
         BadInput: strict, and another provider runs; or the model cannot be loaded.
@@ -80,7 +83,9 @@ def open_session(graph: bytes, *, device: Device = "auto", threads: int | None =
         with contextlib.nullcontext() if wanted[0] == _PROVIDER["cpu"] else _without_complaints():
             if wanted[0] != _PROVIDER["cpu"] and hasattr(onnxruntime, "preload_dlls"):  # since 1.21
                 onnxruntime.preload_dlls()  # the CUDA libraries that come as wheels
-            session = onnxruntime.InferenceSession(graph, options, providers=[_with_options(name) for name in wanted])
+            session = onnxruntime.InferenceSession(
+                graph, options, providers=[_with_options(name, half) for name in wanted]
+            )
     except Exception as error:  # its exceptions share no base class
         raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {first_line(error)}") from error
     _give_memory_back()
@@ -118,12 +123,16 @@ def _give_memory_back() -> None:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _with_options(provider: str) -> str | tuple[str, dict[str, str]]:
+def _with_options(provider: str, half: bool) -> str | tuple[str, dict[str, str]]:
     if provider == _PROVIDER["cuda"]:  # TF32 keeps 10 bits: saliency would differ from the reference
         return provider, {"use_tf32": "0"}
     if provider == _PROVIDER["tensorrt"]:
         folder = str(cache_folder() / "tensorrt")
-        return provider, {"trt_engine_cache_enable": "1", "trt_engine_cache_path": folder}
+        return provider, {
+            "trt_engine_cache_enable": "1",
+            "trt_engine_cache_path": folder,
+            "trt_fp16_enable": str(int(half)),
+        }
     return provider
 
 

@@ -1,6 +1,6 @@
 """The classifier and the defended pass in 8-bit integers, as one ONNX graph for ONNX Runtime and OpenVINO.
 
-Convolutions take uint8 activations and weights of 7 bits with a scale per output channel; the head and the last
+Convolutions take uint8 activations and weights of 8 bits, or 7, with a scale per output channel; the head and the last
 step to the pixels stay in float32. The guided backward pass suits integers well: what passes a guided ReLU is
 never negative, so quantising to uint8 *is* the ReLU, and gates and pooling compare bytes. Every image's
 gradient is scaled to a largest value of 1 before the first convolution (saliency is scaled per image
@@ -42,9 +42,9 @@ Ranges = Mapping[str, float]
 _QUANTILE = 99.99
 _SAMPLED = 7  # every seventh value is enough for a quantile of a map
 _TINY = 1e-20
-#: 7 bits: CPUs without VNNI add two products of a uint8 and an int8 in 16 bits, and 2 * 255 * 63 is the most that
-#: fits. With 127 they saturate silently.
-_WEIGHT_LEVELS = 63
+#: Largest weight. 7 bits: processors without VNNI add two products of a uint8 and an int8 in 16 bits, and 2 * 255 * 63
+#: is the most that fits; with 127 they saturate silently. Others take the weights as bundles hold them.
+NARROW_SUMS, WIDE_SUMS = 63, 127
 
 
 def measure_ranges(
@@ -90,9 +90,17 @@ def measure_ranges(
 
 
 def int8_graph(
-    classifier: onnx.ModelProto, spec: InputSpec, ranges: Ranges, *, defended: bool = True, cosines: bool = False
+    classifier: onnx.ModelProto,
+    spec: InputSpec,
+    ranges: Ranges,
+    *,
+    defended: bool = True,
+    cosines: bool = False,
+    levels: int = NARROW_SUMS,
 ) -> onnx.ModelProto:
     """The classifier (``defended=False``) or the defended pass, with inputs and outputs as in ``defended_graph``.
+
+    ``levels``: largest weight, ``NARROW_SUMS`` or ``WIDE_SUMS``.
 
     Raises:
         BadInput: the ranges are those of another network.
@@ -104,7 +112,7 @@ def int8_graph(
         missing += [_gradient(layer) for layer in _gated(layers[:-4]) if _gradient(layer) not in ranges]
     if missing:
         raise BadInput(f"the int8 ranges lack {missing[0]}; measure them again with python -m tools.precision")
-    net = _Int8(layers, weights, ranges)
+    net = _Int8(layers, weights, ranges, levels)
     net.forward(spec)
     side, classes = net.side, weights[layers[-1].weight].shape[0]
     inputs = [helper.make_tensor_value_info("crops", TensorProto.UINT8, ["N", side, side, 3])]
@@ -139,8 +147,11 @@ def _passed(layer: Layer) -> str:
 class _Int8:
     """Writes the graph; tensors named ``....8`` are bytes, the others float32."""
 
-    def __init__(self, layers: Sequence[Layer], weights: Mapping[str, npt.NDArray[np.float32]], ranges: Ranges) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], weights: Mapping[str, npt.NDArray[np.float32]], ranges: Ranges, levels: int
+    ) -> None:
         self.graph = GraphBuilder()
+        self.levels = levels
         self.layers = layers
         self.weights = weights
         self.ranges = ranges
@@ -235,7 +246,7 @@ class _Int8:
         return self.graph.op("DequantizeLinear", [quantised, *_scale_of(name)], f"{name}.float")
 
     def _weight(self, name: str, values: npt.NDArray[np.float32]) -> str:
-        integers, scale = quantise(values, levels=_WEIGHT_LEVELS)
+        integers, scale = quantise(values, levels=self.levels)
         constants = [
             self.graph.constant(f"{name}.int8", integers, np.int8),
             self.graph.constant(f"{name}.scale", scale.ravel()),

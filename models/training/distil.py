@@ -4,13 +4,13 @@ The teachers saw the *whole* face; the trunk sees it shifted, turned, relit, blu
 of Huber et al. 2021, "Mask-invariant face recognition through template-level knowledge distillation"). Two losses: one
 minus the cosine to the teachers' vector, and the divergence between the teachers' and the trunk's similarities to a
 bank of other faces (Tejankar et al. 2021, "ISD"). Batch normalisation is inserted in the trained blocks while
-training and folded back at the end: the result is a plain VGG16 whose head gives an embedding.
+training and folded back at the end: the result is a plain VGG16 whose head gives an embedding. The last crops can be
+seen with everything rounded to 8 bits (``models.training.rounding``), the normalisation folded in before.
 """
 
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -24,11 +24,13 @@ from torch import nn
 from models.arrays import Bytes, Floats
 from models.crop.zones import COVER, Zone
 from models.digest import digest_of
-from models.network.vgg16 import VGG16, block_start
+from models.network.vgg16 import VGG16
 from models.training import augment
 from models.training.checkpoint import read_checkpoint, write_checkpoint
 from models.training.device import CPU
 from models.training.half_precision import bfloat16
+from models.training.normalised import DistilNet
+from models.training.rounding import RoundedNet
 
 Record = dict[str, float]
 
@@ -40,7 +42,7 @@ class DistilSettings:
     ``hidden`` of the crops have a part hidden: half of these one of ``zones``, the others a rectangle of 3 to 45 % of
     the crop anywhere. ``bank`` other faces at a time are what similarities are compared on, at ``temperature``. The
     blocks before ``first_block`` stay as they are. A share ``small_share`` of them is seen at
-    ``small_size``.
+    ``small_size``. The last share ``rounded`` of the crops is seen in 8 bits, at ``rounded_rate`` of the learning rate.
     """
 
     crops: int
@@ -58,6 +60,8 @@ class DistilSettings:
     small_share: float = 0.5
     weight_decay: float = 5e-4
     held_out: float = 0.02
+    rounded: float = 0.0
+    rounded_rate: float = 0.05
     record_every: int = 8192
     half_precision: bool = False
     seed: int = 0
@@ -70,6 +74,7 @@ def distil(
     settings: DistilSettings,
     checkpoint: Path,
     device: torch.device = CPU,
+    ranges: dict[str, float] | None = None,
 ) -> Iterator[Record]:
     """Train ``model`` in place; yields a record of progress now and then, and one at the end.
 
@@ -78,6 +83,7 @@ def distil(
         crops: (N, T, T, 3) uint8 RGB, canonical pose, any side T.
         teacher: (N, D) the teachers' vectors of the whole faces.
         checkpoint: written at every record; an existing one of the same run is resumed.
+        ranges: filled at the end with the learnt ranges of the 8-bit graphs, where the last crops were seen rounded.
 
     Raises:
         ValueError: the widths differ, there are too few crops, or the checkpoint is of another run.
@@ -94,63 +100,8 @@ def distil(
             run.save(checkpoint)
             yield run.record()
     run.net.fold_into(model)
-
-
-class DistilNet(nn.Module):
-    """A VGG16 with batch normalisation after each convolution of the trained blocks and after its hidden layer."""
-
-    def __init__(self, model: VGG16, first_block: int) -> None:
-        super().__init__()
-        start = block_start(first_block)
-        self.normalise = copy.deepcopy(model.normalise)
-        self.frozen = copy.deepcopy(model.trunk[:start]).requires_grad_(False)
-        self.trained = _with_normalisation(copy.deepcopy(model.trunk[start:]))
-        self.head = _with_normalisation(copy.deepcopy(model.head))
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""
-        with torch.no_grad():
-            low = self.frozen(self.normalise(pixels))
-        found: torch.Tensor = self.head(self.trained(low))
-        return found
-
-    @torch.no_grad()
-    def start_from_data(self, pixels: torch.Tensor) -> None:
-        """Set each inserted layer to the identity on ``pixels``, so that the function does not change."""
-        x = self.frozen(self.normalise(pixels))
-        for layer in [*self.trained, *self.head]:
-            if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
-                dims = [0, 2, 3] if x.dim() == 4 else [0]
-                mean, variance = x.mean(dims), x.var(dims, unbiased=False)
-                assert layer.running_mean is not None
-                assert layer.running_var is not None
-                layer.running_mean.copy_(mean)
-                layer.running_var.copy_(variance)
-                layer.weight.copy_((variance + layer.eps).sqrt())
-                layer.bias.copy_(mean)
-            else:
-                x = layer(x)
-
-    @torch.no_grad()
-    def fold_into(self, model: VGG16) -> None:
-        """Write what was trained, normalisation folded in, back into ``model``, on the CPU and for use."""
-        ours = [layer for layer in [*self.trained, *self.head] if isinstance(layer, nn.Conv2d | nn.Linear)]
-        norms = {id(before): after for before, after in _pairs([*self.trained, *self.head])}
-        theirs = [layer for layer in [*model.trunk, *model.head] if isinstance(layer, nn.Conv2d | nn.Linear)]
-        for layer, target in zip(ours, theirs[-len(ours) :], strict=True):
-            weight, bias = layer.weight, layer.bias
-            assert bias is not None
-            assert target.bias is not None
-            norm = norms.get(id(layer))
-            if norm is not None:
-                assert norm.running_mean is not None
-                assert norm.running_var is not None
-                factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-                weight = weight * factor.view(-1, *[1] * (weight.dim() - 1))
-                bias = (bias - norm.running_mean) * factor + norm.bias
-            target.weight.copy_(weight)
-            target.bias.copy_(bias)
-        model.eval()
+    if ranges is not None and isinstance(run.net, RoundedNet):
+        ranges.update(run.net.ranges())
 
 
 class _Run:
@@ -170,17 +121,33 @@ class _Run:
         if held < 1 or len(crops) - held < settings.batch:
             raise ValueError(f"{len(crops)} crops are too few to train on batches of {settings.batch}: give more")
         self.held, self.train = order[:held], order[held:]
-        self.net = DistilNet(model, settings.first_block).to(device)
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": list(self.net.trained.parameters()), "lr": settings.learning_rate * settings.trunk_share},
-                {"params": list(self.net.head.parameters()), "lr": settings.learning_rate},
-            ],
-            weight_decay=settings.weight_decay,
-        )
-        self.rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.model = copy.deepcopy(model)
+        self.net: DistilNet | RoundedNet = DistilNet(model, settings.first_block).to(device)
+        self._begin_optimising(1.0)
         self.elapsed, self.seen = 0.0, 0
         self.cosine = self.divergence = 0.0
+
+    def _begin_optimising(self, share: float) -> None:
+        rate, net = self.settings.learning_rate * share, self.net
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": list(net.trained.parameters()), "lr": rate * self.settings.trunk_share},
+                {"params": list(net.head.parameters()), "lr": rate},
+            ],
+            weight_decay=self.settings.weight_decay,
+        )
+        self.rates = [group["lr"] for group in self.optimiser.param_groups]
+
+    @property
+    def _rounds_from(self) -> float:
+        """The crops after which all is rounded."""
+        return self.settings.crops * (1 - self.settings.rounded)
+
+    def _round(self) -> None:
+        """Fold the normalisation in, and go on with the network that rounds."""
+        self.net.fold_into(self.model)
+        self.net = RoundedNet(self.model, self.settings.first_block).to(self.device)
+        self._begin_optimising(self.settings.rounded_rate)
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, or begin."""
@@ -191,6 +158,8 @@ class _Run:
         state = read_checkpoint(checkpoint, device=self.device)
         if state is None or state.get("faces") != self.faces or state.get("settings") != self._kept_settings():
             raise ValueError(f"{checkpoint} is damaged or of another run; remove it to start afresh")
+        if state["rounds"]:
+            self._round()
         self.net.load_state_dict(state["net"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.elapsed, self.seen = state["elapsed"], state["seen"]
@@ -202,6 +171,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "elapsed": self.elapsed,
             "seen": self.seen,
+            "rounds": isinstance(self.net, RoundedNet),
             "faces": self.faces,
             "settings": self._kept_settings(),
         }
@@ -210,9 +180,15 @@ class _Run:
     def step(self) -> None:
         """One batch."""
         settings = self.settings
+        if settings.rounded and self.seen >= self._rounds_from and isinstance(self.net, DistilNet):
+            self._round()
+            self.net.start_from_data(self._changed(self.train[:256], self.size))
         share = self.seen / settings.crops
+        of_stage = share / (1 - settings.rounded)
+        if isinstance(self.net, RoundedNet):
+            of_stage = (self.seen - self._rounds_from) / (settings.crops - self._rounds_from)
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * _rate(share)
+            group["lr"] = rate * _rate(of_stage)
         side = settings.small_size if share < settings.small_share else self.size
         rows = torch.randint(len(self.train), (settings.batch,), generator=self.generator, device=self.device)
         chosen = self.train[rows]
@@ -283,24 +259,3 @@ class _Run:
 def _rate(share: float) -> float:
     """Learning-rate factor after ``share`` of the time: 3 % linear warm-up, then a cosine to nearly zero."""
     return share / 0.03 if share < 0.03 else max(0.5 * (1 + math.cos(math.pi * min(1.0, share))), 0.01)
-
-
-def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn.BatchNorm1d]]:
-    """Each layer that a normalisation follows, with it."""
-    following = itertools.pairwise(layers)
-    return [(before, after) for before, after in following if isinstance(after, nn.BatchNorm2d | nn.BatchNorm1d)]
-
-
-def _with_normalisation(layers: nn.Sequential) -> nn.Sequential:
-    """A normalisation after each convolution and each linear layer but the last of a head; nothing is dropped out."""
-    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    found: list[nn.Module] = []
-    for layer in layers:
-        if isinstance(layer, nn.Dropout):
-            continue
-        found.append(layer)
-        if isinstance(layer, nn.Conv2d):
-            found.append(nn.BatchNorm2d(layer.out_channels, momentum=0.02))
-        elif isinstance(layer, nn.Linear) and layer is not linear[-1]:
-            found.append(nn.BatchNorm1d(layer.out_features, momentum=0.02))
-    return nn.Sequential(*found)

@@ -40,6 +40,7 @@ TORCHVISION_INPUT = InputSpec(
 VGGFACE_INPUT = InputSpec(mean=(93.5940, 104.7624, 129.1863), channel_order="BGR")
 _MOST_BYTES = 1 << 30  # a whole VGG16 in float32, with its head, takes 530 MiB
 _TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+_RANGE = "range."
 _NETWORK_NAMES = (*(f"trunk.{index}" for index in _TORCHVISION_INDICES), "fc6", "fc7")
 
 
@@ -88,8 +89,10 @@ def read_trunk(path: str | Path) -> Trunk:
     raise BadInput(f"trunk {path}: unknown kind {path.suffix!r}; known are .npz and .pth")
 
 
-def write_network(path: Path, model: VGG16) -> None:
+def write_network(path: Path, model: VGG16, ranges: Mapping[str, float] | None = None) -> None:
     """Write a whole network as ``read_network`` reads it: each weight 8 bits with a scale per row, biases as they are.
+
+    ``ranges``: those of the 8-bit graphs, where they were learnt with it (``learnt_ranges`` reads them).
 
     Raises:
         OSError: it cannot be written; an earlier file stays.
@@ -97,7 +100,7 @@ def write_network(path: Path, model: VGG16) -> None:
     """
     if model.spec != CAFFE_INPUT:
         raise BadInput(f"{path}: only networks with the mean and order of the .npz files are written")
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, npt.NDArray[Any]] = {f"{_RANGE}{name}": np.array(one) for name, one in (ranges or {}).items()}
     for name, layer in zip(_NETWORK_NAMES, layers_of(model).values(), strict=True):
         assert layer.bias is not None
         arrays[f"{name}.bias"] = layer.bias.detach().cpu().numpy()
@@ -128,7 +131,7 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     arrays = {
         name: values.astype(np.float32) * _scale(found, name, values)
         for name, values in found.items()
-        if not name.endswith(".scale")
+        if not name.endswith(".scale") and not name.startswith(_RANGE)
     }
     try:
         width, hidden = arrays["fc7.weight"].shape
@@ -146,6 +149,14 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     if not all(np.isfinite(values).all() for values in weights.values()):
         raise BadInput(f"network {path}: holds what is no number")
     return model.eval(), path.name
+
+
+def learnt_ranges(path: Path) -> dict[str, float]:
+    """The ranges that ``write_network`` kept with a network; none of a bundle, whose own record holds them."""
+    if path.is_dir() or not path.suffix:
+        return {}
+    found = {name.removeprefix(_RANGE): one for name, one in _arrays_of(path).items() if name.startswith(_RANGE)}
+    return {name: float(one) for name, one in found.items() if one.shape == () and np.isfinite(one) and one > 0}
 
 
 def _scale(found: Mapping[str, npt.NDArray[np.generic]], name: str, values: npt.NDArray[np.generic]) -> Any:

@@ -10,7 +10,6 @@ from collections import Counter
 from contextlib import suppress
 from typing import Literal
 
-import av
 import av.error
 import av.logging
 from av.container import InputContainer
@@ -19,6 +18,7 @@ from realtime.cameras.address import Address, parse_address
 from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.challenge import asks_for_sha256, first_bytes, holds_jpeg, is_page
 from realtime.cameras.decode import KEY_FRAME_WAIT, OnlyDamage, PictureDecoder
+from realtime.cameras.hardware import open_container
 from realtime.cameras.media_errors import NO_HOST, NO_VIDEO, SHA256, SINGLE_PICTURE, WEB_PAGE, Trouble, explain
 from realtime.cameras.pace import Pace
 from realtime.cameras.packets import LivePackets, listen_to_libav
@@ -57,10 +57,12 @@ class NetworkStream:
         transport: Transport = "tcp",
         max_frame_age: float = 1.0,
         patience: float = KEY_FRAME_WAIT + 2.0,
+        hardware: bool = False,
     ) -> None:
         self.address = source if isinstance(source, Address) else parse_address(source)
         self.name = name or self.address.shown
         self._index = 0
+        self._hardware = hardware
         self._timeouts = (open_timeout, read_timeout)
         self._max_age, self._patience = max_frame_age, patience
         self._start(self._open(transport))
@@ -152,7 +154,8 @@ class NetworkStream:
 
     def _opened(self, options: dict[str, str], format: str | None = None) -> InputContainer:
         url = self.address.url
-        return av.open(url, format=format, options=options, timeout=self._timeouts, metadata_errors="replace")
+        how = {"format": format, "options": options, "timeout": self._timeouts, "metadata_errors": "replace"}
+        return open_container(url, hardware=self._hardware, **how)
 
     def _looked_at(self, trouble: Trouble, options: dict[str, str]) -> InputContainer:
         """Where the container's format is not known: JPEGs in whatever wrapping, or a better word of what it is."""
@@ -190,6 +193,7 @@ def _open(config: CameraConfig) -> NetworkStream:
         read_timeout=config.read_timeout,
         transport=config.transport,
         max_frame_age=config.max_frame_age,
+        hardware=config.hardware_decode,
     )
 
 

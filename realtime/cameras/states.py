@@ -88,7 +88,7 @@ class CameraStatus:
     ``captured`` frames reached the newest-frame buffer; ``dropped`` counts, by reason, pictures that the
     camera sent and that were not let through (corrupt, grey, repeated); ``frame_age`` and ``since`` (in this
     state) are seconds; ``fps`` is the rate of the last seconds. ``message`` holds no credentials, ``advice`` is how
-    to mend it.
+    to mend it. ``node``: the one of a cluster that runs it.
     """
 
     name: str
@@ -103,6 +103,7 @@ class CameraStatus:
     dropped: dict[str, int] = field(default_factory=dict)
     connections: int = 0
     abandoned: int = 0
+    node: str = ""
 
     @property
     def reconnects(self) -> int:

@@ -22,14 +22,11 @@ from models.recogniser import Recogniser
 from realtime.assembly import detector_of, realigner_of, recogniser_of
 from realtime.faces.quality import refusal
 from realtime.faces.realign import cut_face
-from realtime.outputs.drawing.overlay import Overlay, Status
 from realtime.people.photo import SUFFIXES, read_photo
 from realtime.people.pictures import find_faces, find_turned
 from realtime.settings.config import Config
 from realtime.system.command_line import write_whole
-from realtime.types import DetectedFace, TrackedFace
-from realtime.verdicts.agreement import VerdictRules
-from realtime.verdicts.verdict import VerdictKeeper
+from realtime.types import DetectedFace
 
 _AT_ONCE = 8  # faces decided on: each takes some 40 MB, and a picture of a crowd would take gigabytes
 
@@ -73,7 +70,7 @@ class Identifier:
         picture = read_photo(path)
         decided = self.decided(picture, str(path))
         if save is not None:
-            _save(save, picture, decided, self.recogniser, Overlay(**self._config.overlay.model_dump()))
+            _save(save, picture, decided, self.recogniser, self._config)
         found = [_as_dict(one) for one in decided]
         return {"photo": str(path), "engine": self.recogniser.engine, "faces": found}
 
@@ -186,9 +183,15 @@ def _save(
     picture: Bytes,
     decided: Sequence[Decided],
     recogniser: Recogniser,
-    overlay: Overlay,
+    config: Config,
 ) -> None:
     """The picture as the live view would show it, each face judged by its one decision."""
+    from realtime.outputs.drawing.overlay import Overlay, Status  # takes a second: only who wants a picture pays
+    from realtime.types import TrackedFace
+    from realtime.verdicts.agreement import VerdictRules
+    from realtime.verdicts.verdict import VerdictKeeper
+
+    overlay = Overlay(**config.overlay.model_dump())
     now = time.monotonic()
     keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0), recogniser.policy)
     for number, one in enumerate(decided):

@@ -18,6 +18,7 @@ from models.crop.pose import template
 
 Matrix = npt.NDArray[np.float64]
 
+_SAME_PLACE = 1e-9  # of the coordinates: landmarks nearer to each other are one point
 _MOST_SUBPIXELS = 16  # a face 16 times larger than its crop needs a buffer of (16 S)^2 pixels, more is waste
 
 __all__ = ["crop_face", "cut", "inverse", "scale_of", "similarity", "template", "warp"]
@@ -39,23 +40,16 @@ def similarity(landmarks: npt.NDArray[Any], size: int) -> Matrix:
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise ValueError(f"wanted five finite landmarks (5, 2), got shape {points.shape}")
-    matrix = _umeyama(points, template(size).astype(np.float64))
-    if not np.isfinite(matrix).all():
+    # In the complex plane a similarity is z' = a z + b, and least squares give Umeyama's answer without a decomposition
+    # (``skimage.transform.SimilarityTransform`` gives the same, and takes a second to import).
+    found, wanted = points @ (1, 1j), template(size).astype(np.float64) @ (1, 1j)
+    apart = found - found.mean()
+    spread = float((np.abs(apart) ** 2).sum())
+    if spread <= (_SAME_PLACE * max(1.0, float(np.abs(points).max()))) ** 2:
         raise ValueError("the landmarks lie in one place: no similarity transform fits them")
-    return matrix
-
-
-def _umeyama(source: Matrix, target: Matrix) -> Matrix:
-    """(N, 2) to (N, 2): the similarity (2, 3) with the least squares, Umeyama 1991, equations 34 to 43.
-
-    scikit-image has the same, and takes a second to import, which every command would pay.
-    """
-    middle, goal = source.mean(axis=0), target.mean(axis=0)
-    left, sizes, right = np.linalg.svd((target - goal).T @ (source - middle) / len(source))
-    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right)) or 1.0])
-    with np.errstate(all="ignore"):
-        turned = (sizes @ signs) / source.var(axis=0).sum() * (left * signs) @ right
-        return np.column_stack([turned, goal - turned @ middle])
+    a = complex((np.conj(apart) * (wanted - wanted.mean())).sum()) / spread
+    b = complex(wanted.mean()) - a * complex(found.mean())
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def scale_of(matrix: Matrix) -> float:

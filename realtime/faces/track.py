@@ -21,8 +21,8 @@ import numpy.typing as npt
 import supervision as sv
 from trackers import ByteTrackTracker
 
+from realtime.faces.boxes import overlap
 from realtime.faces.flow import follow
-from realtime.faces.overlap import overlap
 from realtime.types import DetectedFace, Frame, TrackedFace
 
 _FRAME_RATE = 30.0  # ByteTrack's own unit of time; capture times are converted to it

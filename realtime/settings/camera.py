@@ -58,6 +58,7 @@ class CameraConfig(Section):
         default=1.0, ge=0.1, le=60, description="Seconds from which on a frame is not live but stale"
     )
     transport: Literal["tcp", "udp"] = Field(default="tcp", description="RTSP transport; udp loses packets")
+    hardware_decode: bool = Field(default=False, description="Network: an NVIDIA GPU decodes (unmeasured)")
     width: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished width in pixels")
     height: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished height in pixels")
     fps: float | None = Field(default=None, ge=1, le=240, description="Webcams: wished frames per second")

@@ -36,14 +36,16 @@ def make_small_bundle(folder: Path, *, size: int = 32, classes: int = 4, seed: i
     return write_bundle(folder, model, info)
 
 
-def make_small_gallery_bundle(folder: Path, *, size: int = 32, people: int = 4, seed: int = 0) -> Bundle:
+def make_small_gallery_bundle(
+    folder: Path, *, size: int = 32, people: int = 4, seed: int = 0, temperature: float = 0.2
+) -> Bundle:
     """A trunk, a gallery of people whom it has never seen, and a cohort of five others."""
     model = small_network(WIDTH, size, seed)
     info = BundleInfo(
         name="small gallery",
         input_size=size,
         hidden=16,
-        embedding=EmbeddingInfo(width=WIDTH, views=("eyewear", "lower_face"), temperature=0.2),
+        embedding=EmbeddingInfo(width=WIDTH, views=("eyewear", "lower_face"), temperature=temperature),
         trunk=TrunkInfo(source="random", mean=model.spec.mean, channel_order=model.spec.channel_order),
         defence=DefenceInfo(threshold=0.9, iterations=1, min_area=3),
     )

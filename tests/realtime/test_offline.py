@@ -16,7 +16,7 @@ from realtime.metrics import Meter
 from realtime.outputs.drawing.overlay import Overlay
 from realtime.outputs.events.feed import EventFeed
 from realtime.pipeline import run_every_frame
-from realtime.session import drawer
+from realtime.telling import drawer
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
 from realtime.verdicts.agreement import VerdictRules
 

@@ -50,7 +50,9 @@ def test_a_live_run_reports_rates_ages_and_what_it_used(small_bundle: Bundle) ->
     assert row["cpu_percent_of_a_core"] > 0
     assert row["rss_mb"] > 50
     assert row["threads"] == {"inference": 1, "detection": 1}
-    tables.live_table([row])
+    shown = sum(row["displayed_fps"].values()) * row["seconds"]
+    assert sum(row["frame_age_classes"].values()) == pytest.approx(shown, abs=2)
+    tables.live_pictures([row])
     charts.chart_of("live", [row])
     json.dumps(row, allow_nan=False)
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.bundle import Bundle
-from models.engines import make_engine
 from models.policy import Decision, decide
-from models.recogniser import Recogniser
+from models.recogniser import Recogniser, recogniser_for
 from realtime.cameras.demo_scene import DemoScene
 from realtime.faces.detect import FaceDetector, torch_threads
 from realtime.faces.find import FaceFinder
@@ -23,9 +22,11 @@ from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.types import Frame
 from tools.bench.naive import Naive
+from tools.bench.peers import peers
 from tools.bench.scene import frames_of
 from tools.bench.timing import spread
 from tools.bench.untrained import bundle_of_size
+from tools.common.bars import Tick
 
 MIN_FACE = 40  # pixels, for both detectors
 DETECT_EVERY = 3  # as shipped
@@ -44,6 +45,8 @@ class Plan:
     frames: int = 6
     threads: int = 2
     naive_threads: tuple[int, ...] = (1, 2)
+    yunet: Path | None = None
+    sface: Path | None = None
 
 
 class Ours:
@@ -67,12 +70,18 @@ class Ours:
         return [decide(one, self._recogniser.policy) for one in evidence]
 
 
-def measure(bundle: Bundle, plan: Plan, folder: Path) -> list[dict[str, Any]]:
-    """A row per size and way: decisions per second, and for ours the ratio to the better of the natural ways."""
-    return [row for size in plan.sizes for row in _rows_of_size(bundle_of_size(bundle, size, folder / str(size)), plan)]
+def measure(bundle: Bundle, plan: Plan, folder: Path, tick: Tick | None = None) -> list[dict[str, Any]]:
+    """A row per size and way: decisions per second, and for ours the ratio to the better of the natural ways.
+
+    Peers that do not defend themselves have ``undefended``; one that cannot run here has ``left_out``, the reason.
+    """
+    rows = []
+    for size in plan.sizes:
+        rows += _rows_of_size(bundle_of_size(bundle, size, folder / str(size)), plan, tick)
+    return rows
 
 
-def _rows_of_size(bundle: Bundle, plan: Plan) -> list[dict[str, Any]]:
+def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[dict[str, Any]]:
     frames = frames_of(DemoScene(), plan.rounds * plan.frames)
     naive = Naive(bundle, min_face=MIN_FACE)
     ways: dict[str, Way] = {
@@ -80,28 +89,33 @@ def _rows_of_size(bundle: Bundle, plan: Plan) -> list[dict[str, Any]]:
         for threads in plan.naive_threads
     }
     natural = list(ways)
+    others, absent = peers(plan.yunet, plan.sface, frames[0])
+    ways |= others
     for engine in plan.engines:
-        recogniser = Recogniser(bundle, make_engine(engine, bundle, threads=plan.threads))
+        recogniser = recogniser_for(bundle, engine, threads=plan.threads)
         for every in (1, DETECT_EVERY):
             detector = MtcnnOnnxDetector(min_face=MIN_FACE, threads=plan.threads)
             where = "on every frame" if every == 1 else f"on every {every}rd frame"
             ways[f"{engine}, detection {where}"] = Ours(recogniser, detector, detect_every=every)
-    rates = in_rounds(ways, frames, plan)
+    rates = in_rounds(ways, frames, plan, tick)
     best = max(natural, key=lambda name: spread(rates[name])["p50"])
-    return [
+    about = {"size": bundle.info.input_size, "bundle": bundle.info.name, "baseline": best}
+    rows = [
         {
-            "size": bundle.info.input_size,
-            "bundle": bundle.info.name,
+            **about,
             "way": name,
+            "undefended": name in others,
             "decisions_per_second": spread(values),
             "ratio": None if name in natural else spread(np.divide(values, rates[best]).tolist()),
-            "baseline": best,
         }
         for name, values in rates.items()
     ]
+    return rows + [{**about, "way": name, "undefended": True, "left_out": why} for name, why in absent.items()]
 
 
-def in_rounds(ways: dict[str, Way], frames: Sequence[Frame], plan: Plan) -> dict[str, list[float]]:
+def in_rounds(
+    ways: dict[str, Way], frames: Sequence[Frame], plan: Plan, tick: Tick | None = None
+) -> dict[str, list[float]]:
     """Decisions per second by way and round; within a round every way sees the same frames."""
     for way in ways.values():
         for back in (2, 1):  # the first frames allocate, and give a face its track
@@ -112,6 +126,8 @@ def in_rounds(ways: dict[str, Way], frames: Sequence[Frame], plan: Plan) -> dict
             started = time.perf_counter()
             decided = sum(len(way(frame)) for frame in frames[start : start + plan.frames])
             rates[name].append(decided / (time.perf_counter() - started))
+            if tick is not None:
+                tick(name, min(start + plan.frames, len(frames)), len(frames))
     return rates
 
 
@@ -131,5 +147,5 @@ def _before(frame: Frame, count: int) -> Frame:
 
 def best_engine_rate(rows: Sequence[dict[str, Any]], size: int) -> dict[str, Any] | None:
     """The row of ours with the highest ratio at a size."""
-    ours = [row for row in rows if row["size"] == size and row["ratio"] is not None]
+    ours = [row for row in rows if row["size"] == size and not row["undefended"] and row["ratio"] is not None]
     return max(ours, key=lambda row: row["ratio"]["p50"], default=None)

@@ -38,7 +38,8 @@ def decision_chart(rows: Sequence[Row]) -> Figure:
 
 
 def naive_chart(rows: Sequence[Row]) -> Figure:
-    """Decisions per second of every way."""
+    """Decisions per second of every way that ran."""
+    rows = [row for row in rows if "left_out" not in row]
     figure, axes = _bars(len(rows))
     names = [f"{row['way']} ({row['size']})" for row in rows]
     rates = [row["decisions_per_second"]["p50"] for row in rows]

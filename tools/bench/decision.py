@@ -20,7 +20,7 @@ from models.bundle import Bundle
 from models.crop.zones import Zone
 from models.engines import ENGINES, Engine, make_engine
 from models.errors import BadInput
-from models.recogniser import Recogniser
+from models.recogniser import Recogniser, recogniser_for
 from realtime.cameras.demo_scene import DemoScene
 from tools.bench import scene as scenes
 from tools.bench.timing import milliseconds, paired_ratio, spread
@@ -60,19 +60,18 @@ def measure(bundle: Bundle, plan: Plan, folder: Path) -> list[dict[str, Any]]:
 
 def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[dict[str, Any]]:
     baseline = make_engine(BASELINE, bundle, threads=plan.threads)
-    engines: dict[str, Engine] = {}
+    recognisers: dict[str, Recogniser] = {}
     for name in plan.engines or engines_here():
         try:
-            engines[name] = make_engine(name, bundle, threads=plan.threads)
+            recognisers[name] = recogniser_for(bundle, name, threads=plan.threads)
         except BadInput as error:  # one that is not installed is no reason to measure nothing
             yield {"engine": name, "size": bundle.info.input_size, "left_out": str(error)}
     faces = pick_faces(Recogniser(bundle, baseline))
     for batch in plan.batches:
-        for name, engine in engines.items():
+        for name, recogniser in recognisers.items():
             for kind, crops in faces.items():
                 repeated = crops[np.arange(batch) % len(crops)] if len(crops) else crops
-                row = {"engine": name, "runs": engine.name, "size": bundle.info.input_size, "batch": batch}
-                recogniser = Recogniser(bundle, engine)
+                row = {"engine": name, "runs": recogniser.engine, "size": bundle.info.input_size, "batch": batch}
                 recogniser.zones = plan.zones or recogniser.zones
                 row |= {"faces": kind, "bundle": bundle.info.name, "zones": list(recogniser.zones)}
                 if len(crops) == 0:

@@ -16,6 +16,7 @@ from models.bundle import Bundle, load_bundle
 from models.crop.zones import checked_zones
 from models.errors import BadInput
 from tools.bench import tables
+from tools.common.bars import counted_bars
 
 SIZES = (112, 224)
 
@@ -39,6 +40,7 @@ class Asked:
     threads: int | None
     inference: int
     yunet: Path | None
+    sface: Path | None
     plain: bool
     people: Path | None
     strangers: Path | None
@@ -85,8 +87,11 @@ def _naive(asked: Asked, folder: Path) -> Any:
     from tools.bench.decision import engines_here
 
     chosen = tuple(asked.engine or [name for name in engines_here() if name != "torch"])
-    plan = against.Plan(chosen, asked.sizes, rounds=asked.repeats, threads=asked.inference)
-    return against.measure(asked.published, plan, folder)
+    plan = against.Plan(
+        chosen, asked.sizes, asked.repeats, threads=asked.inference, yunet=asked.yunet, sface=asked.sface
+    )
+    with counted_bars() as tick:
+        return against.measure(asked.published, plan, folder, tick)
 
 
 def _decision(asked: Asked, folder: Path) -> Any:
@@ -151,7 +156,8 @@ def _live(asked: Asked, folder: Path) -> Any:
         threads=asked.threads,
         everything=not asked.plain,
     )
-    return live.measure(live.cases_of(asked.faces, asked.cameras, like))
+    with counted_bars() as tick:
+        return live.measure(live.cases_of(asked.faces, asked.cameras, like), tick=tick)
 
 
 def _time(asked: Asked, folder: Path) -> Any:
@@ -187,13 +193,31 @@ def _run_table(results: Any) -> RenderableType:
     return single_run.tables(results)
 
 
+def _cluster(asked: Asked, folder: Path) -> Any:
+    from tools.bench import cluster
+
+    if len(asked.cameras) > 1:
+        raise BadInput("--cameras: a cluster has one number of cameras; give it once")
+    count = asked.cameras[0] if asked.cameras else 8
+    plan = cluster.Plan(asked.seconds, asked.minutes, asked.repeats, count, asked.bundle, asked.one_engine)
+    return cluster.measure(plan)
+
+
+def _cluster_table(results: Any) -> RenderableType:
+    from tools.bench import cluster
+
+    return cluster.table(results)
+
+
 def _uses(*options: str) -> frozenset[str]:
     return frozenset(options)
 
 
 KINDS: Final[dict[str, Kind]] = {
     "run": Kind(_uses("source", "config", "bundle", "engine", "threads", "seconds"), _run, _run_table),
-    "naive": Kind(_uses("against", "bundle", "engine", "size", "repeats", "threads"), _naive, tables.naive_table),
+    "naive": Kind(
+        _uses("against", "bundle", "engine", "size", "repeats", "threads", "yunet", "sface"), _naive, tables.naive_table
+    ),
     "decision": Kind(
         _uses("what", "bundle", "engine", "size", "batch", "zone", "repeats", "threads"),
         _decision,
@@ -212,7 +236,10 @@ KINDS: Final[dict[str, Kind]] = {
     "live": Kind(
         _uses("what", "source", "config", "bundle", "engine", "threads", "faces", "cameras", "seconds", "plain"),
         _live,
-        tables.live_table,
+        tables.live_pictures,
+    ),
+    "cluster": Kind(
+        _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),
     "people": Kind(_uses("what", "people", "repeats", "threads"), _people, tables.people_table),
     "time": Kind(

@@ -26,6 +26,7 @@ from realtime.system.redact import redact
 from realtime.system.threads import thread_budget
 from tools.bench.scene import MOST_FACES, LoopedVideo, write_clip
 from tools.bench.watch import Sampler, Watch
+from tools.common.bars import Tick
 
 DEFAULT_CASES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 4))
 CLIP_SECONDS = 18.0
@@ -75,8 +76,10 @@ def cases_of(faces: Sequence[int], cameras: Sequence[int], like: Case) -> list[C
     return [replace(like, faces=face, cameras=camera) for face, camera in pairs]
 
 
-def measure(cases: Sequence[Case], *, isolated: bool = True) -> list[dict[str, Any]]:
+def measure(cases: Sequence[Case], *, isolated: bool = True, tick: Tick | None = None) -> list[dict[str, Any]]:
     """A row per case."""
+    if tick is not None:
+        tick("live runs", 0, len(cases))
     if not isolated:
         return [run_case(case) for case in cases]
     rows = []
@@ -86,6 +89,8 @@ def measure(cases: Sequence[Case], *, isolated: bool = True) -> list[dict[str, A
                 rows.append(process.submit(run_case, case).result())
             except BrokenProcessPool:
                 raise BadInput(f"the process of {case.faces} faces ended early; is there enough memory?") from None
+        if tick is not None:
+            tick("live runs", len(rows), len(cases))
     return rows
 
 

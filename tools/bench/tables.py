@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -33,13 +34,33 @@ def decision_table(rows: Sequence[Row]) -> Table:
 
 
 def naive_table(rows: Sequence[Row]) -> Table:
-    """Spectaclear against the natural way."""
-    table = _table("Defended decisions per second, offline", ["size", "way"], ["per second", "middle half", "x naive"])
+    """Spectaclear against the natural way, and against peers that do not defend themselves."""
+    words, figures = ["size", "way", ""], ["per second", "middle half", "x naive"]
+    table = _table("Decisions per second, offline", words, figures)
+    most = max((row["decisions_per_second"]["p50"] for row in rows if "left_out" not in row), default=0.0)
     for row in rows:
+        if "left_out" in row:
+            table.add_row(*_texts([row["size"], row["way"], f"not run: {row['left_out']}", "", "", ""]))
+            continue
         rate = row["decisions_per_second"]
         ratio = "" if row["ratio"] is None else _ratio(row["ratio"])
-        values = [row["size"], row["way"], f"{rate['p50']:.2f}", f"{rate['p25']:.2f}-{rate['p75']:.2f}", ratio]
-        table.add_row(*_texts(values))
+        spread = f"{rate['p25']:.2f}-{rate['p75']:.2f}"
+        table.add_row(*_texts([row["size"], row["way"], bar(rate["p50"], most), f"{rate['p50']:.2f}", spread, ratio]))
+    return table
+
+
+def bar(value: float, most: float, width: int = 20) -> str:
+    """A bar of eighths of a character, ``width`` of them for ``most``."""
+    eighths = round(8 * width * max(0.0, min(1.0, value / most))) if most > 0 else 0
+    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
+
+
+def histogram(counts: Mapping[str, int], of: str) -> Table:
+    """A bar for each class of ages."""
+    table = _table(f"How old pictures were when they were shown: {of}", ["milliseconds", ""], ["pictures"])
+    most = max(counts.values(), default=0)
+    for name, count in counts.items():
+        table.add_row(*_texts([name, bar(count, most, 40), count]))
     return table
 
 
@@ -132,6 +153,17 @@ def live_table(rows: Sequence[Row]) -> Table:
         ]
         table.add_row(*_texts([row["faces"], row["cameras"], *figures]))
     return table
+
+
+def live_pictures(rows: Sequence[Row]) -> RenderableType:
+    """The runs' table, a bar for each run's decisions, and how old the pictures of each were."""
+    rates = _table("Decisions a second and face", ["faces", "cameras", ""], ["per second"])
+    most = max((row["decisions_per_second_and_face"] for row in rows), default=0.0)
+    for row in rows:
+        rate = row["decisions_per_second_and_face"]
+        rates.add_row(*_texts([row["faces"], row["cameras"], bar(rate, most, 40), f"{rate:.1f}"]))
+    ages = [histogram(row["frame_age_classes"], f"{row['faces']} faces, {row['cameras']} cameras") for row in rows]
+    return Group(live_table(rows), rates, *ages)
 
 
 def soak_table(result: Row) -> Table:

@@ -24,12 +24,13 @@ from realtime.board import Board
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.states import CameraError, CameraState, CameraStatus
 from realtime.cameras.video_file import VideoFile
+from realtime.decisions import decide_crops
 from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
 from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
-from realtime.pipeline import Pipeline, decide_crops, run_every_frame
+from realtime.pipeline import Pipeline, run_every_frame
 from realtime.schedule import Schedule, key_of
 from realtime.settings.config import CameraConfig, Config, load_config
 from realtime.types import FaceCrop, FacesInFrame, Frame

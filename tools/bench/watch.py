@@ -17,6 +17,19 @@ from models.policy import Decision
 from realtime.metrics import Histogram, Percentiles
 from realtime.types import FaceCrop, Frame
 
+#: Upper ends of the classes of ages that are counted, in milliseconds.
+AGE_CLASSES = (20, 40, 60, 80, 100, 150, 200, 300, 500, 1000)
+
+
+def age_class(milliseconds: float) -> str:
+    """The class in words."""
+    lower = 0
+    for upper in AGE_CLASSES:
+        if milliseconds < upper:
+            return f"{lower}-{upper}"
+        lower = upper
+    return f"{lower} and more"
+
 
 class Watch:
     """Told of every picture shown and every decision; counts those after ``warm_up`` and for ``seconds``.
@@ -36,6 +49,7 @@ class Watch:
         self._shown: Counter[str] = Counter()
         self._captured: Counter[str] = Counter()
         self._ages = Histogram()
+        self._classes = dict.fromkeys((age_class(0), *map(age_class, AGE_CLASSES)), 0)
         self._gaps = Histogram()
         self._decided_at: dict[tuple[str, int], float] = {}
         self._decided = self._full = 0
@@ -54,7 +68,9 @@ class Watch:
             if self._counts(now):
                 self._shown[frame.camera] += 1
                 self._captured[frame.camera] += frame.index - (before if before is not None else frame.index - 1)
-                self._ages.add((now - frame.captured_at) * 1e3)
+                age = (now - frame.captured_at) * 1e3
+                self._ages.add(age)
+                self._classes[age_class(age)] += 1
 
     def decided(self, crop: FaceCrop, evidence: CropEvidence, undefended: Decision, defended: Decision) -> None:
         """A decision was made."""
@@ -92,6 +108,7 @@ class Watch:
                 "captured_fps": {name: round(count / seconds, 2) for name, count in sorted(self._captured.items())},
                 "displayed_fps": {name: round(count / seconds, 2) for name, count in sorted(self._shown.items())},
                 "frame_age_ms": percentiles(self._ages),
+                "frame_age_classes": dict(self._classes),
                 "decisions": self._decided,
                 "full_decisions": self._full,
                 "quick_decisions": self._decided - self._full,

@@ -125,7 +125,8 @@ def html_page(
         body.append("</tbody></table></div>")
     phone = "<meta name=viewport content='width=device-width, initial-scale=1'>"
     head = f"<meta charset=utf-8>{phone}<title>{escape(title)}</title>"
-    return f"<!doctype html><html lang=en><head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body></html>"
+    main = f"<body><main>{''.join(body)}</main></body>"
+    return f"<!doctype html><html lang=en><head>{head}<style>{_STYLE}</style></head>{main}</html>"
 
 
 def _data(content: bytes) -> str:

@@ -54,7 +54,7 @@ def with_innocent_glasses(crops: Bytes, seed: int) -> Bytes:
     return np.stack(worn)
 
 
-def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 300) -> tuple[Bytes, list[str]]:
+def some_of(people: People, recogniser: Recogniser, seed: int, most: int = 1000) -> tuple[Bytes, list[str]]:
     """At most so many crops, drawn, at the recogniser's size, and whose each is."""
     chosen = np.sort(np.random.default_rng([seed, 3]).permutation(len(people))[:most])
     whose = [people.names[label] for label in people.labels[chosen]]

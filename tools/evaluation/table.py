@@ -35,7 +35,8 @@ class Table:
         body = "".join(cells(row, "td") for row in self.rows)
         head = f"<h2>{html.escape(self.title)}</h2><p>{html.escape(self.note)}</p>"
         table = f"<table><thead>{cells(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
-        return f"{head}<div class=wide>{table}</div>"
+        name = html.escape(self.title, quote=True)
+        return f"{head}<div class=wide tabindex=0 role=region aria-label='{name}'>{table}</div>"
 
 
 def shown(figure: Figure) -> str:

@@ -38,6 +38,9 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     hidden: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with a part hidden.")] = (
         DistilSettings.hidden
     ),
+    rounded: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Last share of the crops seen in 8 bits, so that these cost little.")
+    ] = DistilSettings.rounded,
     zone: Annotated[list[str] | None, typer.Option(help=f"Hidden by name: {', '.join(ZONES)}; the cover.")] = None,
     work: Annotated[Path, typer.Option(help="Keeps the checkpoint; a rerun goes on from it.")] = Path("runs/distil"),
     half_precision: Bfloat16 = False,
@@ -57,18 +60,19 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
         batch=batch,
         first_block=first_block,
         hidden=hidden,
+        rounded=rounded,
         zones=checked_zones(zone or COVER),
         half_precision=half_precision,
         seed=seed,
     )
-    records = []
+    records, ranges = [], dict[str, float]()
     try:
         work.mkdir(parents=True, exist_ok=True)
-        for record in distil(model, shown, vectors, settings, work / "distil.pt", torch_device(device)):
+        for record in distil(model, shown, vectors, settings, work / "distil.pt", torch_device(device), ranges):
             records.append(record)
             cli.console.print(", ".join(f"{name} {value:.4g}" for name, value in record.items()), highlight=False)
             cli.write_json(json_file, {"command": command_line("tools.train"), "records": records})
-        write_network(out, model.cpu())
+        write_network(out, model.cpu(), ranges)
     except ValueError as error:
         raise BadInput(str(error)) from error
     except OSError as error:

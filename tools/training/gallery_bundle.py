@@ -28,7 +28,7 @@ from models.gallery.match import Matcher, Scale
 from models.recogniser import load_recogniser
 from models.training.calibration import fitted_crowd, fitted_temperature
 from models.training.recipe import split
-from models.training.trunks import read_network
+from models.training.trunks import learnt_ranges, read_network
 from tools.common import report
 from tools.common.bars import Tick
 from tools.common.provenance import commit_of_this_tree
@@ -143,7 +143,12 @@ def gallery_bundle(
         "cohort": {source.name: len(source.people) for source in job.cohort} | {"drawn": len(others)},
         "strangers_seen": sorted(set(other_names)),
     }
-    calibration = {"temperature": temperature, "source": "given" if job.temperature else "held-out pictures"}
+    calibration: dict[str, Any] = {
+        "temperature": temperature,
+        "source": "given" if job.temperature else "held-out pictures",
+    }
+    if ranges := learnt_ranges(job.network):
+        calibration["int8"] = {"learnt": ranges}
     done = info.model_copy(update={"training": training, "calibration": calibration, "embedding": embedding})
     bundle = write_people(recogniser.bundle, gallery, cohort, done)
     return {"bundle": out.name, "files": _sizes(bundle), "people": len(gallery), "temperature": temperature} | figures

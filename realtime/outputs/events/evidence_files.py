@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from models.arrays import Bytes, Floats
-from realtime.faces.overlap import overlap
+from realtime.faces.boxes import overlap
 from realtime.outputs.events.types import PICTURES, EventSettings, FindFaces, PendingEvent
 
 _KEY = re.compile(r"[0-9a-f]{32}")

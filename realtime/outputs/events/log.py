@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from models.evidence import CropEvidence
 from realtime.outputs.events import evidence_files, retention
 from realtime.outputs.events.follow_up import FollowUp
 from realtime.outputs.events.listeners import Listeners, Subscription
+from realtime.outputs.events.rows import Row
 from realtime.outputs.events.rules import EventRules, pending_of
 from realtime.outputs.events.store import EventStore
 from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
@@ -48,8 +49,7 @@ Explain = Callable[[Bytes, CropEvidence], CropEvidence]
 class EventLog:
     """Everything the rest of the program needs of events.
 
-    ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event,
-    ``tell_ends`` those of them that get another one when it is over.
+    ``deliver_to`` names the targets that get an outbox entry with every event, ``tell_ends`` at its end as well.
     ``explain`` and ``find_faces`` are called in the log's own thread. Without the first, events of quick decisions have
     no saliency and mask; without the second, ``pixelate_others`` hides only faces that are followed.
     Raises ``BadInput`` where the folder cannot be used.
@@ -104,6 +104,16 @@ class EventLog:
                 self._rules.unsaid(frame.camera, found)
         return len(noticed) - len(refused)
 
+    def remember(self, camera: str, name: str, at: float) -> None:
+        """A person appeared before a camera that another log followed until now; see ``EventRules.remember``."""
+        with self._rules_lock:
+            self._rules.remember(camera, name, at)
+
+    def take_in(self, row: Row, pictures: Mapping[str, bytes]) -> None:
+        """Store an event of another log, once, and tell those who listen. Raises ``OSError``, ``sqlite3.Error``."""
+        stored = self.store.take_in(row, pictures, self.deliver_to)
+        self._told([stored] if stored is not None else [])
+
     def subscribe(self, wake: Callable[[], None] | None = None) -> Subscription:
         """Hear of every event from now on (and again when it is acknowledged)."""
         return self._listeners.subscribe(wake)
@@ -137,10 +147,8 @@ class EventLog:
 
     def changed(self, event_ids: Sequence[int]) -> None:
         """Tell listeners of events that somebody has changed (a note, an acknowledgement)."""
-        for event_id in event_ids:
-            event = self.store.get(event_id)
-            if event is not None:
-                self._listeners.tell(event)
+        for event in filter(None, map(self.store.get, event_ids)):
+            self._listeners.tell(event)
 
     def counts(self) -> dict[str, int]:
         """``written``, ``put_off`` (offers that found the queue full), ``failed`` (lost), ``without_pictures``,

@@ -45,6 +45,8 @@ _NAMES = (
 )
 _SET_LATER = {"id", "acknowledged_at", "last_seen", "ended_at", "looks", "note"}
 _COLUMNS_WRITTEN = ({*_NAMES} - _SET_LATER) | {"box", "probabilities", "bytes", "kept_since"}
+#: The columns that are written with an event.
+WRITTEN = tuple(sorted(_COLUMNS_WRITTEN))
 PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
 #: What ``event_of`` reads.
 COLUMNS = f"{', '.join(_NAMES)}, box, probabilities, {PICTURES_OF}"

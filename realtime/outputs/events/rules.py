@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from models.arrays import Bytes
-from realtime.faces.overlap import overlap
+from realtime.faces.boxes import overlap
 from realtime.outputs.events.types import EventSettings, Kind, PendingEvent, Sighting
 from realtime.types import Frame
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE
@@ -47,6 +47,10 @@ class EventRules:
         noticed = [*self._by_track(camera, sightings, now), *self._shared_names(camera, sightings, now)]
         self._sweep(now)
         return [found for found in noticed if found[0] in self.settings.kinds]
+
+    def remember(self, camera: str, name: str, at: float) -> None:
+        """Somebody else told at this moment that the person appeared; monotonic seconds."""
+        self._appeared[camera, name] = max(at, self._appeared.get((camera, name), at))
 
     def unsaid(self, camera: str, found: Noticed) -> None:
         """An event that was noticed last could not be taken: it is to be noticed again with the next frame."""

@@ -26,12 +26,14 @@ from realtime.outputs.events.database import (
     unusable,
     unusable_folder,
 )
-from realtime.outputs.events.rows import SCHEMA, Row, columns_of, conditions, event_of, new_row
+from realtime.outputs.events.rows import SCHEMA, WRITTEN, Row, columns_of, conditions, event_of, new_row
 from realtime.outputs.events.types import PICTURES, Event, EventFilter, PendingEvent
 from realtime.outputs.events.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 _OPENING = 5.0  # seconds for another program to let go of the database
+_PICTURES = "SELECT name FROM pictures WHERE event_id = ? ORDER BY name"
+_PEOPLE = "SELECT name FROM people WHERE event_id = ? ORDER BY name"
 _BUSY_MS = 1000  # the same while running: whoever asks the page waits as well
 
 
@@ -153,6 +155,30 @@ class EventStore:
             if not self.waiting.add(row):
                 raise OSError(f"{len(self.waiting)} events wait already")
             return self.land()
+
+    def rows_after(self, number: int, limit: int) -> list[tuple[int, Row]]:
+        """At most ``limit`` events that came after that one, oldest first, as another store can take them in."""
+        found = []
+        for event_id, *values in self.rows(
+            f"SELECT id, {', '.join(WRITTEN)} FROM events WHERE id > ? ORDER BY id LIMIT ?", (number, limit)
+        ):
+            pictures, people = ([name for (name,) in self.rows(sql, (event_id,))] for sql in (_PICTURES, _PEOPLE))
+            found.append((event_id, Row(dict(zip(WRITTEN, values, strict=True)), pictures, people, ())))
+        return found
+
+    def take_in(self, row: Row, pictures: Mapping[str, bytes], deliver_to: Sequence[str] = ()) -> Event | None:
+        """Store another store's event under the same key; None where it is here already.
+
+        It grows old from now on, by this store's clock. Raises ``OSError`` or ``sqlite3.Error`` where it cannot be
+        stored; then it is as if it had not been tried.
+        """
+        with self.lock:
+            if self.rows("SELECT 1 FROM events WHERE key = ?", (row.key,)):
+                return None
+            evidence_files.erase(self.pictures, row.key)  # of a try that was cut short
+            size = evidence_files.write_folder(self.pictures, row.key, pictures) if pictures else 0
+            values = {**row.values, "bytes": size, "kept_since": self.now()}
+            return self._insert(Row(values, list(pictures), row.people, tuple(deliver_to)))
 
     def land(self) -> list[Event]:
         """Store the rows that wait, as far as that can be done now; gives their events."""

@@ -51,6 +51,11 @@ class Prometheus(Collector):
         """A frame was displayed; for ``LivePictures.on_displayed``."""
         self._ages.labels(camera).observe(max(0.0, age))
 
+    @property
+    def registry(self) -> CollectorRegistry:
+        """For a server of its own."""
+        return self._registry
+
     def text(self) -> bytes:
         """The answer to a scrape."""
         return generate_latest(self._registry)
@@ -106,9 +111,14 @@ class Prometheus(Collector):
         for camera, reasons in counts["dropped"].items():
             for reason, count in reasons.items():
                 overtaken.add_metric([camera, reason], count)
+        unanswered = CounterMetricFamily(
+            "spectaclear_crops_unanswered", "Crops that a recogniser elsewhere did not answer about", labels=["reason"]
+        )
+        for reason, count in counts["unanswered"].items():
+            unanswered.add_metric([reason], count)
         engine = GaugeMetricFamily("spectaclear_engine", "The engine that really runs", labels=["engine"])
         engine.add_metric([self._meter.engine or "none"], 1)
-        yield from (verdicts, overtaken, engine)
+        yield from (verdicts, overtaken, unanswered, engine)
 
     def _of_events(self) -> Iterator[Metric]:
         depth = GaugeMetricFamily("spectaclear_queue_depth", "Things waiting", labels=["queue"])

@@ -111,6 +111,8 @@ class SittingApi:
         frame = self._frame_of(camera)
         if frame is None or time.monotonic() - frame.captured_at > _OLDEST:
             return Skipped(camera, "this camera has no picture of this moment")
+        if frame.drill:
+            return Skipped(camera, "a drill is on at this camera: nobody is learnt from what was drawn")
         return Shot(f"{camera}, picture {frame.index}", frame.bgr, digest_of_pixels(frame.bgr), moving=True)
 
     def _sitting(self, request: Request) -> Sitting:

@@ -171,6 +171,7 @@ def camera_as_dict(camera: CameraStatus) -> dict[str, Any]:
         "fps": round(camera.fps, 1),
         "dropped": sum(camera.dropped.values()),
         "reconnects": camera.reconnects,
+        "node": camera.node or None,
     }
 
 

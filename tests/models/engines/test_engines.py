@@ -1,4 +1,4 @@
-"""Every engine against the torch reference, what importing one costs, and the choice among them."""
+"""Every engine against the torch reference, and what importing one costs."""
 
 import importlib.util
 import subprocess
@@ -14,7 +14,7 @@ from small_bundle import small_gallery
 from models.arrays import Floats
 from models.bundle import Bundle, load_bundle
 from models.crop.zones import Zone, every_view
-from models.engines import Engine, choose, graphs, make_engine, registry
+from models.engines import Engine, graphs, make_engine
 from models.engines import openvino_engine as openvino_module
 from models.engines.torch_engine import TorchEngine
 from models.errors import BadInput
@@ -24,7 +24,7 @@ from models.recogniser import Recogniser
 from models.saliency_mask import scale_saliency
 
 has_openvino = importlib.util.find_spec("openvino") is not None
-openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO is an optional extra")
+openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO has no wheel here")
 
 PREPARED = Path(__file__).parents[4] / "shared" / "data" / "pubfig30"
 
@@ -147,79 +147,8 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(small_bundle: Bundle) 
 
 def test_openvino_that_is_not_installed_is_refused(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(BadInput, match=r"pip install 'spectaclear\[openvino\]'"):
+    with pytest.raises(BadInput, match="pip install openvino"):
         openvino_module.OpenVinoEngine(small_bundle)
-
-
-def choose_for(bundle: Bundle, *others: str, threads: int | None = None) -> str:
-    return choose.fastest_engine(bundle, "onnxruntime", others, make_engine, threads=threads)
-
-
-def test_auto_measures_once_and_remembers(
-    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPECTACLEAR_CACHE", str(tmp_path))
-    measured: list[list[str]] = []
-
-    def measure(bundle: Bundle, names: list[str], *given: object) -> dict[str, float]:
-        measured.append(names)
-        return {"onnxruntime": 1.0, "openvino": 0.5}
-
-    monkeypatch.setattr(choose, "_measure", measure)
-    assert [choose_for(small_bundle, "openvino") for _ in range(2)] == ["openvino", "openvino"]
-    assert measured == [["onnxruntime", "openvino"]]
-    choose_for(small_bundle, "openvino", threads=1)  # another question
-    assert len(measured) == 2
-
-
-def test_auto_stays_with_the_default_unless_another_is_clearly_faster(
-    small_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPECTACLEAR_CACHE", str(tmp_path))
-    monkeypatch.setattr(choose, "_measure", lambda *given: {"onnxruntime": 1.0, "openvino": 0.97})
-    assert choose_for(small_bundle, "openvino") == "onnxruntime"
-
-
-def test_auto_measures_nothing_where_there_is_no_choice(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "_measure", lambda *given: pytest.fail("measured"))
-    assert choose_for(small_bundle) == "onnxruntime"
-
-
-def test_auto_takes_8_bits_only_where_they_were_measured_to_cost_nothing(
-    small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None if name == "openvino" else object())
-    for record, wanted in (
-        ({}, []),
-        ({"int8": {"accepted": ["openvino-int8"]}}, []),
-        ({"int8": {"accepted": ["onnxruntime-int8", "torch"]}}, ["onnxruntime-int8"]),
-    ):
-        bundle = Bundle(small_bundle.folder, small_bundle.info.model_copy(update={"calibration": record}))
-        assert registry.candidates(bundle) == wanted
-    monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: object())
-    assert registry.candidates(small_bundle) == ["openvino"]
-
-
-@openvino_only
-def test_auto_does_without_an_engine_that_does_not_work_here(
-    small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import openvino
-
-    def broken() -> None:
-        raise RuntimeError("no plugin\nand more")
-
-    monkeypatch.setattr(openvino, "Core", broken)
-    with pytest.raises(BadInput, match=r"does not work here: no plugin$"):
-        openvino_module.OpenVinoEngine(small_bundle)
-    assert set(choose._measure(small_bundle, ["onnxruntime", "openvino"], make_engine, 1)) == {"onnxruntime"}
-
-
-@openvino_only
-def test_the_measurement_covers_every_engine(small_bundle: Bundle) -> None:
-    seconds = choose._measure(small_bundle, ["onnxruntime", "openvino"], make_engine, 1)
-    assert set(seconds) == {"onnxruntime", "openvino"}
-    assert all(value > 0 for value in seconds.values())
 
 
 @pytest.mark.slow

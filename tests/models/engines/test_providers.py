@@ -58,6 +58,14 @@ def test_the_provider_that_runs_is_the_first_of_the_session(monkeypatch: pytest.
     assert (CUDA, {"use_tf32": "0"}) in FakeSession.asked
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_tensorrt_computes_in_half_precision_only_where_asked_to(monkeypatch: pytest.MonkeyPatch, half: bool) -> None:
+    monkeypatch.setattr(FakeSession, "working", {TENSORRT, CUDA, CPU})
+    open_session(b"", device="tensorrt", half=half)
+    (options,) = [entry[1] for entry in FakeSession.asked if entry[0] == TENSORRT]
+    assert options["trt_fp16_enable"] == str(int(half))
+
+
 def test_strict_refuses_the_cpu_where_cuda_was_asked_for() -> None:
     with pytest.raises(BadInput, match=f"{CUDA} was asked for, {CPU} runs; install the CUDA"):
         open_session(b"", device="cuda", strict=True)

@@ -8,17 +8,19 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from small_bundle import make_small_bundle
 
-from models.bundle import Bundle, load_bundle, write_description
+from models.bundle import Bundle, load_bundle, write_bundle, write_description
 from models.engines import make_engine
 from models.engines.graphs import int8_ranges
+from models.engines.processor import sums_are_wide
 from models.errors import BadInput
 from models.graphs.defended import kept_values
-from models.graphs.int8 import int8_graph, measure_ranges
+from models.graphs.int8 import NARROW_SUMS, WIDE_SUMS, int8_graph, measure_ranges
 from models.graphs.int8_crops import portrait_crops
 
-OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is an optional extra")
+OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO has no wheel here")
 
 
 @pytest.fixture(scope="module", params=[32, 56])  # 56 has an odd side before its fourth and fifth pooling
@@ -102,3 +104,42 @@ def test_portrait_crops_are_the_same_every_time_and_differ_among_themselves() ->
     crops = portrait_crops(48, 6)
     assert np.array_equal(crops, portrait_crops(48, 6))
     assert len({crop.tobytes() for crop in crops}) == 6
+
+
+@pytest.fixture(scope="module")
+def largest_sums(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A network whose products are all as large as bytes allow: equal positive weights behind a white picture."""
+    bundle = make_small_bundle(tmp_path_factory.mktemp("sums") / "b")
+    model = bundle.torch_model()
+    with torch.no_grad():
+        for layer in model.trunk:
+            if isinstance(layer, torch.nn.Conv2d):
+                layer.weight.fill_(1 / layer.weight[0].numel())
+                layer.bias.zero_()
+    bundle = write_bundle(bundle.folder, model, bundle.info)
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    ranges = measure_ranges(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, white)
+    info = bundle.info.model_copy(update={"calibration": {"int8": {"ranges": ranges}}})
+    return Bundle(bundle.folder, info)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-int8", pytest.param("openvino-int8", marks=OPENVINO)])
+def test_sums_of_products_of_bytes_do_not_saturate_here(largest_sums: Bundle, name: str) -> None:
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    wanted = make_engine("onnxruntime-cpu", largest_sums).outputs(white)
+    found = make_engine(name, largest_sums).outputs(white)
+    np.testing.assert_allclose(found, wanted, rtol=0.03, atol=0.03 * float(np.abs(wanted).max()))
+
+
+@pytest.mark.skipif(sums_are_wide(), reason="this processor adds products of bytes in 32 bits")
+def test_with_weights_of_8_bits_they_would(largest_sums: Bundle) -> None:
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    classifier, ranges = onnx.load(str(largest_sums.classifier_path)), int8_ranges(largest_sums)
+    found = {}
+    for levels in (NARROW_SUMS, WIDE_SUMS):
+        graph = int8_graph(classifier, largest_sums.info.trunk.spec, ranges, defended=False, levels=levels)
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        (found[levels],) = session.run(None, {"crops": white})
+    wanted = make_engine("onnxruntime-cpu", largest_sums).outputs(white)
+    errors = {levels: float(np.abs(logits - wanted).max()) for levels, logits in found.items()}
+    assert errors[WIDE_SUMS] > 3 * errors[NARROW_SUMS]

@@ -8,7 +8,8 @@ import torch
 from small_training import drawn_people, small_model
 
 from models.training.checkpoint import read_checkpoint
-from models.training.distil import DistilNet, DistilSettings, distil
+from models.training.distil import DistilSettings, distil
+from models.training.normalised import DistilNet
 
 WIDTH = 8
 

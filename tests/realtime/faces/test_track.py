@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import supervision as sv
 
-from realtime.faces.overlap import overlap
+from realtime.faces.boxes import overlap
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
 

@@ -1,5 +1,6 @@
 // Everything about one event, in a dialog.
-import { fetchJson, find, make, percent } from "./dom.js";
+import { json, send } from "./ask.js";
+import { fetchJson, find, make, percent, setText } from "./dom.js";
 import { KINDS, picture, steps } from "./evidence.js";
 import { thisIs } from "./people.js";
 
@@ -14,8 +15,10 @@ export async function openDetail(id, { history, acknowledge }) {
     make("div", { class: "detail-pictures" },
       event.pictures.includes("frame") ? frame(event) : make("p", { class: "empty" }, "The frame is not kept."),
       steps(event),
+      everyView(event),
+      event.pictures.includes("clip") ? make("video", { src: `/api/events/${event.id}/clip`, controls: true, muted: true, preload: "none", "aria-label": "A clip around it" }) : null,
       event.pictures.includes("before") && !event.pictures.includes("saliency") ? make("p", { class: "empty" }, "Saliency and mask were not looked at.") : null),
-    make("div", { class: "detail-text" }, facts(event), probabilities(event),
+    make("div", { class: "detail-text" }, facts(event), explained(event), probabilities(event), noted(event),
       find("#people").hidden ? null : thisIs(event),
       make("div", { class: "actions" },
         person ? make("button", { type: "button", onclick: () => { dialog.close(); history(person); } }, `History of ${person}`) : null,
@@ -34,6 +37,40 @@ function frame(event) {
   return make("div", { class: "whole" }, whole, mark);
 }
 
+// Every look that it was decided by, in one picture; larger by itself.
+function everyView(event) {
+  if (!event.pictures.includes("before")) return null;
+  const address = `/api/events/${event.id}/explanation.png`;
+  const image = make("img", { src: address, alt: "Every view of the face and what each says, as one picture", loading: "lazy", decoding: "async" });
+  const link = make("a", { href: address, target: "_blank", rel: "noopener", class: "explained" }, image);
+  image.addEventListener("error", () => link.remove());
+  return link;
+}
+
+// Why it was decided so, in words.
+function explained(event) {
+  if (!event.pictures.includes("before")) return null;
+  const words = make("div", { class: "why" });
+  fetchJson(`/api/events/${event.id}/explanation`).then(({ sentences }) =>
+    words.replaceChildren(make("h3", {}, "Why"), ...sentences.map((one) => make("p", {}, one)))).catch(() => {});
+  return words;
+}
+
+function noted(event) {
+  if (!("note" in event)) return null;
+  const text = make("textarea", { rows: 2, maxlength: 2000 }, event.note || "");
+  const told = make("p", { role: "status", class: "quiet" });
+  return make("form", { class: "noted", onsubmit: async (submitted) => {
+    submitted.preventDefault();
+    try {
+      await send(`/api/events/${event.id}/note`, json({ note: text.value }));
+      setText(told, "The note is kept.");
+    } catch (error) {
+      setText(told, error.message);
+    }
+  } }, make("label", {}, "Note ", text), make("button", {}, "Keep the note"), told);
+}
+
 function facts(event) {
   const rows = {
     Kind: KINDS[event.kind],
@@ -46,8 +83,10 @@ function facts(event) {
     Confidence: percent(event.confidence),
     Reason: event.reason,
     "Dissenting view": event.dissent,
+    "Went on until": event.ended ? new Date(event.ended).toLocaleString() : null,
+    "In the file at": event.clip_at === null || event.clip_at === undefined ? null : `${event.clip_at.toFixed(1)} s`,
   };
-  return make("dl", {}, ...Object.entries(rows).filter(([, value]) => value !== null && value !== "" && value !== undefined)
+  return make("dl", { class: "facts" }, ...Object.entries(rows).filter(([, value]) => value !== null && value !== "" && value !== undefined)
     .flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, String(value))]));
 }
 

@@ -28,7 +28,7 @@ function panel(name, item, whole) {
   const box = make("div", { class: "drill", hidden: true, role: "group", "aria-label": `Drill at ${name}` },
     make("p", {}, make("strong", {}, "Drill"), " Glasses are drawn onto every face here. Nothing of it is kept as an event. ", left),
     make("dl", {}, make("div", {}, make("dt", {}, "Without the defence"), without), make("div", {}, make("dt", {}, "With the defence"), within)), end);
-  find(".caption", item).append(begin);
+  find(".tools", item).append(begin);
   item.append(box, wrong);
   const found = { begin, box, without, within, left, wrong, whole };
   return found;

@@ -1,7 +1,10 @@
 // The list of events: what is stored, and what happens now; filters, a person's history, acknowledging.
-import { fetchJson, find, icon, make, percent, timeOf } from "./dom.js";
+import { alarm } from "./alarms.js";
+import { json, send } from "./ask.js";
+import { fetchJson, find, icon, make, percent, setText, timeOf } from "./dom.js";
 import { openDetail } from "./detail.js";
 import { KINDS, picture, steps } from "./evidence.js";
+import { matches, offer, remember, restore, wanted } from "./filters.js";
 
 const MOST = 200; // cards kept in the page
 const shown = new Map();
@@ -9,23 +12,25 @@ const form = find("#filters");
 let stream = null;
 
 export function start() {
-  form.addEventListener("change", reload);
-  form.addEventListener("reset", () => setTimeout(reload));
+  restore();
+  form.addEventListener("change", filtered);
+  form.addEventListener("reset", () => setTimeout(filtered));
   form.addEventListener("submit", (event) => event.preventDefault());
   find("#older").addEventListener("click", () => load(oldest()));
-  find("#history button").addEventListener("click", () => { form.person.value = ""; reload(); });
+  find("#history button").addEventListener("click", () => { form.person.value = ""; filtered(); });
+  find("#acknowledge-all").addEventListener("click", acknowledgeAll);
   document.addEventListener("history", (event) => history(event.detail));
   listen();
   reload();
 }
 
-export function offerCameras(names) {
-  offer(form.camera, names);
+function filtered() {
+  remember();
+  return reload();
 }
 
-function offer(select, values) {
-  const missing = values.filter((value) => ![...select.options].some((option) => option.value === value));
-  select.append(...missing.map((value) => make("option", { value }, value)));
+export function offerCameras(names) {
+  offer(form.camera, names);
 }
 
 function listen() {
@@ -45,28 +50,10 @@ function arrived(event) {
   }
   place(event, !known);
   if (!known && !event.acknowledged) {
+    alarm(event);
     find("#announcer").textContent = `${KINDS[event.kind]} at ${event.camera}: ${event.text}`;
     offer(form.person, [event.identity, event.claimed, event.likely].filter(Boolean));
   }
-}
-
-function wanted() {
-  const data = new FormData(form);
-  const query = new URLSearchParams();
-  for (const kind of data.getAll("kind")) query.append("kind", kind);
-  for (const name of ["camera", "person", "acknowledged"]) if (data.get(name)) query.set(name, data.get(name));
-  if (data.get("period")) query.set("since", String(Date.now() / 1000 - Number(data.get("period"))));
-  return query;
-}
-
-function matches(event) {
-  const query = wanted();
-  const kinds = query.getAll("kind");
-  const people = [event.identity, event.claimed, event.likely];
-  return (!kinds.length || kinds.includes(event.kind))
-    && (!query.get("camera") || query.get("camera") === event.camera)
-    && (!query.get("person") || people.includes(query.get("person")))
-    && (!query.get("acknowledged") || (query.get("acknowledged") === "yes") === event.acknowledged);
 }
 
 async function reload() {
@@ -117,12 +104,14 @@ function empty() {
 function card(event, fresh) {
   const attack = event.kind === "suspected_attack";
   const when = make("time", { datetime: event.time, title: new Date(event.time).toLocaleString() }, timeOf(event.time));
+  const note = event.note ? make("p", { class: "note" }, event.note) : null;
   const item = make("li", { class: `event${fresh ? " fresh" : ""}`, data: { kind: event.kind, id: event.id, acknowledged: event.acknowledged } },
     make("div", { class: "event-head" }, make("span", { class: "tag" }, icon(event.kind), ` ${KINDS[event.kind]}`), when),
     make("div", { class: "event-body" },
       attack || !event.pictures.includes("before") ? null : picture(event, "before", "face"),
       make("div", {}, sentence(event), make("p", { class: "meta" }, [event.camera, confidence(event)].filter(Boolean).join(" · ")))),
     attack ? steps(event) : null,
+    note,
     actions(event));
   return item;
 }
@@ -158,10 +147,34 @@ export async function acknowledge(id) {
   arrived(await fetchJson(`/api/events/${id}/acknowledge`, { method: "POST" }));
 }
 
+// All that the filter lets through and that was there by now, also what is not loaded here.
+async function acknowledgeAll() {
+  const place = find("#acknowledged");
+  try {
+    const { ids } = await send(`/api/events/acknowledge?${wanted()}`, { method: "POST" });
+    place.replaceChildren(make("span", {}, ids.length ? `${ids.length} acknowledged. ` : "Nothing was open. "),
+      ids.length ? make("button", { type: "button", onclick: () => takeBack(ids) }, "Undo") : "");
+    await reload();
+  } catch (error) {
+    setText(place, error.message);
+  }
+}
+
+async function takeBack(ids) {
+  const place = find("#acknowledged");
+  try {
+    const { ids: back } = await send("/api/events/unacknowledge", json({ ids }));
+    setText(place, `${back.length} open again.`);
+    await reload();
+  } catch (error) {
+    setText(place, error.message);
+  }
+}
+
 export function history(person) {
   offer(form.person, [person]);
   form.person.value = person;
-  reload();
+  filtered();
   find("#events").focus({ preventScroll: true });
 }
 

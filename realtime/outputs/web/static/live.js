@@ -1,4 +1,5 @@
 // Pictures and states of all cameras over one connection. Each message: 4 bytes length, JSON, then `bytes` of JPEG.
+import { open as openZones } from "./zones.js";
 import { find, icon, make, seconds, sentence, setText } from "./dom.js";
 
 const STATES = { live: "Live", connecting: "Connecting", stale: "Stale", lost: "Lost", refused: "Refused" };
@@ -70,9 +71,10 @@ function card(name) {
   const rate = make("span", { class: "rate" });
   const veil = make("div", { class: "veil" });
   const large = make("button", { type: "button", class: "plain large", "aria-pressed": "false" }, "Enlarge");
+  const zones = make("button", { type: "button", class: "plain", "aria-label": `Zones of ${name}`, onclick: () => openZones(name, canvas) }, "Zones");
   const item = make("li", { class: "camera", data: { camera: name } },
     make("div", { class: "screen" }, canvas, veil),
-    make("div", { class: "caption" }, make("h3", {}, name), state, age, rate, large));
+    make("div", { class: "caption" }, make("h3", {}, name), state, age, rate, make("span", { class: "tools" }, zones, large)));
   large.addEventListener("click", () => {
     const on = !item.classList.contains("enlarged");
     for (const other of cards.values()) {
@@ -139,7 +141,8 @@ function show(one, state, age, silent) {
   }
   const live = state === "live";
   setText(one.age, age === null ? "no picture yet" : live ? `${age.toFixed(2)} s old` : `${seconds(age)} old`);
-  setText(one.rate, live ? `${one.status.fps.toFixed(1)} fps` : "");
+  const node = one.status.node ? ` on ${one.status.node}` : "";
+  setText(one.rate, (live ? `${one.status.fps.toFixed(1)} fps` : "") + node);
   const why = silent ? "This page has lost its connection." : live ? "" : one.status.message;
   const text = live ? "" : [STATES[state] || state, age === null ? "" : `This picture is ${seconds(age)} old`, why,
     silent ? "" : sentence(one.status.advice)].filter(Boolean).join("\n");

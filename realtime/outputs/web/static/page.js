@@ -1,11 +1,16 @@
 import { find, setText } from "./dom.js";
+import * as alarms from "./alarms.js";
 import * as drill from "./drill.js";
 import * as events from "./events.js";
 import * as live from "./live.js";
 import * as people from "./people.js";
+import * as zones from "./zones.js";
 
 let started = false;
 let peopled = false;
+
+zones.start();
+alarms.start();
 
 live.start(({ cameras, engine, events: recorded, login, people: changeable, drill: drilled }) => {
   find("#no-cameras").hidden = cameras.length > 0;

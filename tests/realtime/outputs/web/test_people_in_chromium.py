@@ -6,6 +6,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from browsing import View, until
 from made_up_bundle import made_up_bundle
 from made_up_desk import MadeUp, MarkedDetector, jpeg, marked
 from made_up_page import MovingCameras
@@ -69,52 +70,6 @@ def view(chrome, page):
     yield View(chrome)
     assert chrome.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     assert [one["message"] for one in chrome.get_log("browser") if "refused" in one["message"].lower()] == []
-
-
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
-class View:
-    """What a user does on the page."""
-
-    def __init__(self, chrome):
-        self.chrome = chrome
-
-    def find(self, selector):
-        return self.chrome.find_element(By.CSS_SELECTOR, selector)
-
-    def text(self, selector):
-        return self.chrome.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
-
-    def press(self, selector):
-        self.chrome.execute_script("arguments[0].click()", self.find(selector))
-
-    def names(self):
-        return self.chrome.execute_script(
-            "return [...document.querySelectorAll('.person b')].map((b) => b.textContent)"
-        )
-
-    def say_who(self, name):
-        self.find("#add-person [name=name]").send_keys(name)
-        self.press("#add-person [name=consent]")
-
-    def answer(self, name):
-        field = self.find("dialog.question input")
-        field.clear()
-        field.send_keys(name)
-        self.press("dialog.question button[value=yes]")
-
-    def add_files(self, name, *files):
-        self.say_who(name)
-        self.find("#add-person [name=pictures]").send_keys("\n".join(map(str, files)))
-        until(lambda: self.chrome.execute_script("return document.querySelectorAll('#sitting-faces img').length"))
-        until(lambda: not self.text("#sitting-say").startswith("Looking"))
-        self.press("#sitting-add")
-        until(lambda: name in self.names())
 
 
 @pytest.mark.parametrize("source", ["webcam", "camera"])

@@ -101,6 +101,9 @@ def test_a_running_camera_is_looked_through_unless_its_picture_is_old(sat, begun
     pictures.show(Frame("garden", 2, picture, now - 5, time.time()), picture)
     answer = call(sat, "POST", f"{begun}/look", {"camera": "garden"})[1]
     assert answer["picture"]["reason"] == "this camera has no picture of this moment"
+    pictures.show(Frame("garden", 3, picture, time.monotonic(), time.time(), drill=True), picture)
+    answer = call(sat, "POST", f"{begun}/look", {"camera": "garden"})[1]
+    assert "a drill is on" in answer["picture"]["reason"]
     answer = call(sat, "POST", f"{begun}/look", {"camera": "attic"})[1]
     assert answer["picture"]["number"] is None
 

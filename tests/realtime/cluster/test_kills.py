@@ -1,0 +1,47 @@
+"""A real cluster of three nodes on this machine: whatever is killed, the cameras go on and no event is lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from models.bundle import Bundle
+from tools.bench.local_cluster import LIMITS, LocalCluster
+
+pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+
+SLOW_MACHINE = 4.0  # times the limit: other tests run at the same time; the benchmark holds the limit itself
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, small_bundle: Bundle) -> Iterator[LocalCluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    settings = {
+        "recognition": {"bundle": str(small_bundle.folder), "engine": "onnxruntime", "batch": 2, "threads": 1},
+        "defence": {"zones": ["eyewear"]},
+        "cluster": {"cameras_per_group": 1, "cores_per_replica": 0.5},
+    }
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        LocalCluster(folder, {"front": "demo", "gate": "demo"}, settings) as running,
+    ):
+        patch.setenv("SPECTACLEAR_DATA", str(folder))
+        yield running
+
+
+@pytest.mark.parametrize("kind", ["worker", "replica", "node", "head"])
+def test_after_a_kill_every_camera_goes_on(cluster: LocalCluster, kind: str) -> None:
+    if kind == "head" and shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed, and the head's state is kept in it")
+    again = cluster.kill(kind)
+    cluster.until(again, SLOW_MACHINE * LIMITS[kind], f"not every camera went on after the {kind} was killed")
+
+
+def test_no_event_was_lost_and_none_is_there_twice(cluster: LocalCluster) -> None:
+    cluster.until(lambda: len(cluster.collected()) > 0, 60, "no event came")
+    cluster.until(lambda: set(cluster.stored_on_nodes()) <= set(cluster.collected()), 60, "not all was collected")
+    collected = cluster.collected()
+    assert len(collected) == len(set(collected))
+    assert set(collected) >= set(cluster.stored_on_nodes())

@@ -1,0 +1,175 @@
+"""A cluster of two nodes on this machine's cores against one process on the same, and what kills do to it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+
+from models.errors import BadInput
+from realtime.settings.config import CameraConfig, Config, RecognitionConfig
+from realtime.system.threads import usable_cores
+from tools.bench.local_cluster import KINDS, LIMITS, LocalCluster
+
+_WARM_UP = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``seconds`` of each measurement of rates, ``kills`` spread over ``minutes``, each camera shows one face."""
+
+    seconds: float = 20.0
+    minutes: float = 10.0
+    kills: int = 20
+    cameras: int = 8
+    bundle: str | None = None
+    engine: str | None = None
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """Rates and ages in one process and in the cluster, and every kill with the time until all cameras were live."""
+    with tempfile.TemporaryDirectory(prefix="spectaclear-cluster-") as folder:
+        cores = usable_cores()
+        alone = _alone(plan)
+        recognition = {"engine": plan.engine or "auto", "threads": max(1, cores // 2), "batch": 2}
+        if plan.bundle is not None:
+            recognition["bundle"] = plan.bundle
+        per_node = -(-plan.cameras // 2)
+        settings = {
+            "recognition": recognition,
+            "cluster": {"cameras_per_group": min(64, per_node), "replicas": 2, "cores_per_replica": max(1, cores // 2)},
+        }
+        names = {f"cam{number + 1}": "demo" for number in range(plan.cameras)}
+        with LocalCluster(Path(folder), names, settings, cores=max(1, cores // 2)) as cluster:
+            time.sleep(_WARM_UP)
+            spread = _rates(cluster, plan.seconds)
+            store = [_object_store()]
+            killed = _kills(cluster, plan, store)
+            cluster.until(lambda: set(cluster.stored_on_nodes()) == set(cluster.collected()), 60.0, "not all collected")
+            kept, collected = cluster.stored_on_nodes(), cluster.collected()
+    return {
+        "cores": cores,
+        "cameras": plan.cameras,
+        "one_process": alone,
+        "cluster": spread,
+        "overhead": _overhead(alone["decisions_per_second"], spread["decisions_per_second"]),
+        "kills": killed,
+        "fail_over_s": {kind: _times([one for one in killed if one["kind"] == kind]) for kind in KINDS},
+        "events": {
+            "on_nodes": len(kept),
+            "collected": len(collected),
+            "lost": len(set(kept) - set(collected)),
+            "twice": len(collected) - len(set(collected)),
+        },
+        "object_store_mb": {"first": store[0], "last": store[-1], "most": max(store)},
+    }
+
+
+def _alone(plan: Plan) -> dict[str, Any]:
+    from realtime.session import Outputs, run
+
+    cameras = [CameraConfig(name=f"cam{number + 1}", source="demo") for number in range(plan.cameras)]
+    recognition = RecognitionConfig(bundle=plan.bundle, engine=plan.engine or "auto", batch=2)
+    with tempfile.TemporaryDirectory(prefix="spectaclear-alone-") as folder:
+        plain = Config()
+        events = plain.events.model_copy(update={"folder": folder})
+        config = plain.model_copy(update={"cameras": cameras, "recognition": recognition, "events": events})
+        summary = run(config, Outputs(seconds=_WARM_UP + plan.seconds))
+    return {
+        "decisions_per_second": summary["decisions_per_second"],
+        "verdict_age_ms": summary["verdict_age_ms"],
+        "engine": summary["engine"],
+    }
+
+
+def _rates(cluster: LocalCluster, seconds: float) -> dict[str, Any]:
+    def decided() -> tuple[float, int, Sequence[Any]]:
+        reports = [one for one in cluster.overview().reports if one.counts is not None]
+        return time.monotonic(), sum(one.counts["decisions"] for one in reports), reports
+
+    began, before, _ = decided()
+    time.sleep(seconds)
+    ended, after, reports = decided()
+    ages = [one.counts["summary"]["verdict_age_ms"] for one in reports]
+    unanswered: dict[str, int] = {}
+    for one in reports:
+        for reason, count in one.counts["unanswered"].items():
+            unanswered[reason] = unanswered.get(reason, 0) + count
+    return {
+        "decisions_per_second": round((after - before) / (ended - began), 2),
+        # of the group that is worst off: percentiles of several cannot be added
+        "verdict_age_ms": {name: max((age[name] or 0.0 for age in ages), default=None) for name in ("p50", "p95")},
+        "engine": next((one.engine for one in reports), ""),
+        "unanswered": unanswered,
+    }
+
+
+def _kills(cluster: LocalCluster, plan: Plan, store: list[float]) -> list[dict[str, Any]]:
+    pause = 60 * plan.minutes / max(1, plan.kills)
+    found = []
+    for number in range(plan.kills):
+        began, kind = time.monotonic(), KINDS[number % len(KINDS)]
+        again = cluster.kill(kind)
+        killed = time.monotonic()
+        try:
+            took: float | None = round(cluster.until(again, 6 * LIMITS[kind], kind) + killed - began, 2)
+        except BadInput:
+            took = None
+        found.append({"kind": kind, "seconds": took, "limit": LIMITS[kind]})
+        cluster.restore()
+        store.append(_object_store())
+        time.sleep(max(0.0, began + pause - time.monotonic()))
+    return found
+
+
+def _object_store() -> float:
+    """Megabytes used in all nodes' object stores."""
+    import ray
+
+    whole, free = ray.cluster_resources(), ray.available_resources()
+    return round((whole.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0)) / 1e6, 1)
+
+
+def _times(kills: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    times = sorted(one["seconds"] for one in kills if one["seconds"] is not None)
+    failed = len(kills) - len(times)
+    return {
+        "n": len(kills),
+        "p50": median(times) if times else None,
+        "worst": max(times, default=None),
+        "never": failed,
+    }
+
+
+def _overhead(alone: float, spread: float) -> float | None:
+    return round(1 - spread / alone, 4) if alone else None
+
+
+def table(results: dict[str, Any]) -> Table:
+    """For the terminal."""
+    found = Table("", "one process", "two nodes", title=f"{results['cameras']} cameras on {results['cores']} cores")
+    rows = [("decisions per second", ("decisions_per_second",))]
+    rows += [(f"verdict age {name}, ms", ("verdict_age_ms", name)) for name in ("p50", "p95")]
+    for words, keys in rows:
+        cells = []
+        for side in ("one_process", "cluster"):
+            value = results[side]
+            for key in keys:
+                value = value[key]
+            cells.append("" if value is None else f"{value:.1f}")
+        found.add_row(words, *cells)
+    for kind, times in results["fail_over_s"].items():
+        said = "" if times["p50"] is None else f"p50 {times['p50']:.1f} s, worst {times['worst']:.1f} s"
+        found.add_row(
+            f"{kind} killed, {times['n']} times",
+            "",
+            f"{said}{', never: ' + str(times['never']) if times['never'] else ''}",
+        )
+    found.add_row("events lost, twice", "", f"{results['events']['lost']}, {results['events']['twice']}")
+    return found
