@@ -18,7 +18,7 @@ from realtime.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from realtime.metrics import Summary
-    from realtime.pipeline import OnDecision
+    from realtime.decisions import OnDecision
 
 
 def explain(

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="spectaclear-people-") as folder:
         for round_ in range(1 + plan.repeats):  # the first one builds what is kept between commands
             file = Path(folder) / f"{round_}.npz"
-            start = crowd(recogniser, plan.people)
-            GalleryStore(file).change(lambda before, start=start: start, start=lambda start=start: start)
+            start = partial(crowd, recogniser, plan.people)
+            GalleryStore(file).change(lambda before: before, start=start)
             watch = _TakeUp(recogniser, file)
             whole = _seconds_of(plan.pictures, file)
             until = watch.seconds()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.arrays import Bytes
+from models.arrays import Bytes, Floats
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from realtime.faces.align import crop_face
@@ -63,7 +63,7 @@ def enrolled_pair(
     return pair, Worn(lambda _, rgba: [wear(bgr, landmarks, rgba) for _, bgr, landmarks in found], cut)
 
 
-def _faces(photographs: Path, detector: FaceDetector) -> list[tuple[str, Bytes, Bytes]]:
+def _faces(photographs: Path, detector: FaceDetector) -> list[tuple[str, Bytes, Floats]]:
     files = [photographs]
     if photographs.is_dir():
         files = sorted(path for path in photographs.iterdir() if path.suffix.lower() in SUFFIXES)

@@ -121,7 +121,7 @@ def test_secrets_reach_the_parts_that_need_them_and_no_representation(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text(
         "events: {folder: e}\nweb: {enabled: true, token: hunter2-hunter2-hunter2}\n"
-        "webhook: {url: 'http://h/', secret: hunter2}\nmqtt: {host: h, password: hunter2}\n"
+        "webhook: {url: 'http://h/', secret: hunter2}\nmqtt: {host: h, user: a, password: hunter2}\n"
     )
     config = load_config(path)
     assert "hunter2" not in repr(config)
