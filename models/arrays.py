@@ -12,6 +12,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from models.files import open_regular
+
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -46,12 +48,13 @@ def load_arrays(path: Path, *, most: int | None = None, only: Container[str] = _
         only: read these only.
 
     Raises:
+        BadInput: it is a pipe, a device or a folder.
         ValueError: it is no such file, damaged, holds objects, or more than ``most``.
         OSError: it cannot be read.
     """
     found: dict[str, npt.NDArray[Any]] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             wanted = [info for info in archive.infolist() if info.filename.removesuffix(".npy") in only]
             if most is not None and sum(info.file_size for info in wanted) > most:
                 raise ValueError(f"its arrays take more than {most >> 20} MiB")

@@ -15,20 +15,32 @@ from models.errors import BadInput
 _LONGEST_NAME = 255  # bytes, of ext4, xfs, btrfs, APFS; NTFS counts characters
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The content of an ordinary file of at most ``most`` bytes; a link to one is followed.
+def open_regular(path: Path) -> BinaryIO:
+    """An ordinary file, opened to be read; a link to one is followed.
 
     A pipe, a socket or a device is never waited for: it is refused by what it is, before anything is read.
+
+    Raises:
+        BadInput: it is no ordinary file.
+        OSError: it is missing, or cannot be read.
+    """
+    # Not blocking: opening a pipe that nobody writes to would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise BadInput(f"{path}: is {_kind(mode)}, no ordinary file; give a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The content of an ordinary file (see ``open_regular``) of at most ``most`` bytes.
 
     Raises:
         BadInput: it is missing, no ordinary file, larger, or cannot be read.
     """
     try:
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise BadInput(f"{path}: is {_kind(mode)}, no ordinary file; give a file")
+        with open_regular(path) as file:
             content = file.read(most + 1)  # it may grow while it is read
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder, no ordinary file; give a file") from None

@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from models.arrays import Bytes
-from realtime.cameras.h264 import FrameNumbers
+from realtime.cameras.h264 import FrameNumbers, goes_on
 from realtime.cameras.packets import Arrival, listen_to_libav, read_all, tells_of_damage
 from realtime.cameras.upright import Upright, main_video
 
@@ -86,12 +86,17 @@ class PictureDecoder:
         self._context.copy_opaque = True
         self._damaged_at: float | None = None
         self._last: Packet[Any] | None = None
+        self._pieces = b""  # of a key picture
         self.codec = self._context.name
         self._upright = Upright(self._stream)
         self._stamps = _Stamps()
-        self._numbers = FrameNumbers() if self._context.name == "h264" else None
-        if self._numbers is not None and self._context.extradata:
-            self._numbers.is_gap_before(self._context.extradata)  # the parameter sets
+        parameters = self._context.extradata or b""
+        has_start_codes = self._context.name == "h264" and not parameters.startswith(
+            b"\x01"
+        )  # as MP4 and Matroska have
+        self._numbers = FrameNumbers() if has_start_codes else None
+        if self._numbers is not None:
+            self._numbers.is_gap_before(parameters)
         rate = self._stream.average_rate or self._stream.guessed_rate
         self.fps = float(rate) if rate else None
 
@@ -114,8 +119,8 @@ class PictureDecoder:
                 raise OnlyDamage
 
     def _decoded(self, arrival: Arrival) -> list[VideoFrame]:
-        packet = arrival.packet
-        damaged = arrival.damaged or self._is_gap_before(packet)
+        damaged = arrival.damaged or self._is_gap_before(arrival.packet)
+        packet = self._with_its_pieces(arrival.packet)
         packet.opaque = arrival
         self._context.skip_frame = "NONREF" if arrival.behind else "DEFAULT"
         with av.logging.Capture(local=True) as log:
@@ -133,6 +138,23 @@ class PictureDecoder:
 
     def _is_gap_before(self, packet: Packet[Any]) -> bool:
         return self._numbers is not None and packet.size > 0 and self._numbers.is_gap_before(bytes(packet))
+
+    def _with_its_pieces(self, packet: Packet[Any]) -> Packet[Any]:
+        """A key picture's later piece as one with the former ones.
+
+        GStreamer's ``config-interval=-1`` repeats the parameters before each slice, where libav takes a new picture to
+        begin; half a key picture alone is damaged, and so is all that follows.
+        """
+        if self._numbers is None or not (packet.is_keyframe or self._pieces):
+            return packet
+        content = bytes(packet)
+        if not (self._pieces and goes_on(content)):
+            self._pieces = content if packet.is_keyframe else b""
+            return packet
+        self._pieces += content
+        whole = Packet(self._pieces)
+        whole.stream, whole.pts, whole.dts, whole.time_base = packet.stream, packet.pts, packet.dts, packet.time_base
+        return whole
 
     def _is_repeated(self, packet: Packet[Any]) -> bool:
         """Whether a frozen camera sends the last one again; clocks that stand still bear new pictures."""

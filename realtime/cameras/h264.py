@@ -13,6 +13,17 @@ _START = b"\x00\x00\x01"
 _HEADER = 64  # bytes that hold all of a header that is read here
 
 
+def goes_on(unit: bytes) -> bool:
+    """Whether an access unit in Annex B form begins in the middle of a picture: with a later slice than the first."""
+    at = unit.find(_START)
+    while 0 <= at < len(unit) - len(_START) - 1:
+        start = at + len(_START)
+        if unit[start] & 31 in (_SLICE, _IDR_SLICE):
+            return not unit[start + 1] & 0x80  # the first macroblock's number is not 0
+        at = unit.find(_START, start)
+    return False
+
+
 class FrameNumbers:
     """Follows ``frame_num`` through the access units of one stream, in decoding order."""
 

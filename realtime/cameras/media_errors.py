@@ -32,6 +32,11 @@ _BY_TYPE: tuple[tuple[type[BaseException], Cause, str], ...] = (
 )
 NO_HOST = "cannot be reached (no such host, or the connection broke)"
 NO_VIDEO = (Cause.DECODE_ERROR, "offers no video, only sound", "choose a stream of this camera that has video")
+NO_INTERFACE = (
+    Cause.UNREACHABLE,
+    "cannot be reached (no such address or network interface)",
+    "check the address; one that begins with fe80: wants its interface as well, as in [fe80::1%eth0]",
+)
 SINGLE_PICTURE = (
     Cause.DECODE_ERROR,
     "is a single picture, not a stream",

@@ -11,10 +11,11 @@ More than a track is remembered: who comes after a gap is not taken for who was 
 
 
 class Pace:
-    """``last_stamp`` is the highest time that the recording itself gave, in seconds."""
+    """``last_stamp`` is the highest time that the recording gave, in seconds from its first where that is below 0."""
 
     def __init__(self, fps: float | None) -> None:
         self.last_stamp = 0.0
+        self._begins = 0.0
         self._usual = 1 / (fps or 25.0)
         self._count = 0
         self._time = 0.0  # of the last picture
@@ -27,12 +28,13 @@ class Pace:
             stamp = self._count * self._usual
         if self._stamp is None:
             self._time = stamp
+            self._begins = min(stamp, 0.0)
         else:
             step = stamp - self._stamp
             self._time += min(step, _LONGEST_GAP) if step > 0 else self._usual
         self._count += 1
         self._stamp = stamp
-        self.last_stamp = max(self.last_stamp, stamp)
+        self.last_stamp = max(self.last_stamp, stamp - self._begins)
         return self._time
 
     def wait_until(self, at: float) -> None:

@@ -5,6 +5,7 @@ Not through OpenCV: its FFmpeg back end hides decoder errors, and a dead camera 
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,7 +20,16 @@ from realtime.cameras.camera import CameraKind, frame_now
 from realtime.cameras.challenge import asks_for_sha256, first_bytes, holds_jpeg, is_page
 from realtime.cameras.decode import KEY_FRAME_WAIT, OnlyDamage, PictureDecoder
 from realtime.cameras.hardware import open_container
-from realtime.cameras.media_errors import NO_HOST, NO_VIDEO, SHA256, SINGLE_PICTURE, WEB_PAGE, Trouble, explain
+from realtime.cameras.media_errors import (
+    NO_HOST,
+    NO_INTERFACE,
+    NO_VIDEO,
+    SHA256,
+    SINGLE_PICTURE,
+    WEB_PAGE,
+    Trouble,
+    explain,
+)
 from realtime.cameras.pace import Pace
 from realtime.cameras.packets import LivePackets, listen_to_libav
 from realtime.cameras.states import CameraError, Cause
@@ -33,6 +43,7 @@ Transport = Literal["tcp", "udp"]
 # instead of 1.0 s until the first picture). Not "fflags nobuffer": it throws away what was read while looking for the
 # streams, the first key frame with it.
 _LOW_DELAY = {"flags": "low_delay", "max_delay": "500000", "analyzeduration": "1000000", "fpsprobesize": "0"}
+_SIZE_SAYS_NOTHING = {"hls", "dash", "mpjpeg", "mjpeg"}  # of lists of parts; and what cameras make up for endless JPEGs
 _NOT_DECODED = Trouble(Cause.DECODE_ERROR, "sends no video that can be decoded")
 
 
@@ -146,6 +157,8 @@ class NetworkStream:
             except (av.error.FFmpegError, ValueError) as error:
                 waited = time.monotonic() - started
                 trouble = explain(error, waited=waited, timeout=self._timeouts[0], log=log)
+                if getattr(error, "errno", None) == errno.EINVAL:  # of connect()
+                    trouble = Trouble(*NO_INTERFACE)
                 return self._looked_at(trouble, options)
         if _is_single_picture(container):
             container.close()
@@ -178,7 +191,11 @@ class NetworkStream:
 
 
 def _is_recording(address: Address, container: InputContainer) -> bool:
-    return address.scheme.startswith("http") and bool(container.duration)
+    """Whether it has an end: it says how long it lasts, or how many bytes it is."""
+    if not address.scheme.startswith("http"):
+        return False
+    measured = container.format.name not in _SIZE_SAYS_NOTHING and container.size > 0
+    return measured or bool(container.duration)
 
 
 def _is_single_picture(container: InputContainer) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 
 from realtime.faces.areas import Areas
 from realtime.faces.detect import FaceDetector
+from realtime.faces.limits import QualityLimits
 from realtime.faces.motion import MotionGate, Region, grown, touches
-from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.quality import refusal
 from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace

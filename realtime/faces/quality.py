@@ -16,11 +16,10 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from models.arrays import Bytes
 from realtime.faces.align import inverse, scale_of, similarity
-from realtime.settings.section import Section
+from realtime.faces.limits import QualityLimits
 
 TOO_SMALL: Final = "too small"
 CUT_OFF: Final = "cut off"
@@ -34,22 +33,6 @@ _MIDDLE_ROWS = slice(_SHARPNESS_SIDE * 3 // 16, _SHARPNESS_SIDE * 13 // 16)
 _MIDDLE_COLUMNS = slice(_SHARPNESS_SIDE // 4, _SHARPNESS_SIDE * 3 // 4)
 _SECOND_DIFFERENCE = np.array([[1, -2, 1]], dtype=np.float32)
 _REFERENCE_SIDE = 224
-
-
-class QualityLimits(Section):
-    """Faces that are not good enough are unknown with the reason, never guessed.
-
-    ``min_side``: side of the canonical crop's square in pixels of the frame (about 1.4 x the width of MTCNN's box).
-    ``min_inside``: share of that square that lies within the frame.
-    ``max_side_offset``: how far the nose tip may stand from the middle between the eyes, along the line
-    through them, in eye distances (0 = frontal; 0.4 is a head turned by about 36 degrees).
-    ``min_sharpness``: see ``sharpness``.
-    """
-
-    min_side: float = Field(default=56.0, ge=0, le=2000, description="Side of the face's square in the frame, pixels")
-    min_inside: float = Field(default=0.85, ge=0, le=1, description="Share of the face's square within the frame")
-    max_side_offset: float = Field(default=0.40, ge=0, le=5, description="How far the head may be turned (0 frontal)")
-    min_sharpness: float = Field(default=0.12, ge=0, le=1, description="Below this a face is blurred")
 
 
 def refusal(

@@ -6,7 +6,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,10 +15,12 @@ from models.bundle_info import PEOPLE_BUNDLE
 from models.errors import BadInput
 from realtime.people.people import People
 from realtime.people.place import data_folder, gallery_file
-from realtime.people.sources import Skipped
 from realtime.people.words import lines_of
 from realtime.settings.config import Config, load_config
 from realtime.settings.paths import EMBEDDED
+
+if TYPE_CHECKING:
+    from realtime.people.sources import Skipped
 from realtime.system.command_line import console
 
 

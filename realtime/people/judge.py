@@ -11,7 +11,8 @@ import cv2
 from models.arrays import Bytes
 from realtime.faces.covered import covered
 from realtime.faces.detect import FaceDetector
-from realtime.faces.quality import QualityLimits, refusal, sharpness, tilt, turn
+from realtime.faces.limits import QualityLimits
+from realtime.faces.quality import refusal, sharpness, tilt, turn
 from realtime.faces.realign import Realigner, cut_face
 from realtime.people.pictures import choose_face, find_faces, find_turned
 from realtime.people.sources import Shot, Skipped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,8 +13,10 @@ from models.arrays import Bytes
 from models.errors import BadInput
 from models.files import inside, read_regular, whole_file
 from models.gallery.gallery import Gallery, Person
-from realtime.people.judge import GoodFace
 from realtime.people.photo import MAX_BYTES, read_photo
+
+if TYPE_CHECKING:
+    from realtime.people.judge import GoodFace
 
 
 class KeptPictures:

@@ -17,7 +17,8 @@ from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Decision, decide
 from realtime.faces.detect import FaceDetector
-from realtime.faces.quality import QualityLimits, refusal, sharpness
+from realtime.faces.limits import QualityLimits
+from realtime.faces.quality import refusal, sharpness
 from realtime.faces.realign import Realigner, cut_face
 from realtime.people.enrol import look_at
 from realtime.people.export import described

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from models.gallery.names import checked_name
 from models.gallery.report import Report, report_on
 from models.gallery.store import GalleryStore
 from models.policy import Policy
-from realtime.people.judge import GoodFace
 from realtime.people.kept import KeptPictures
 from realtime.people.trial import Trial, tried_out
+
+if TYPE_CHECKING:
+    from realtime.people.judge import GoodFace
 
 #: (N, S, S, 3) uint8 RGB crops -> (N, 1 + V, D): ``Recogniser.embed``
 Embed = Callable[..., Floats]

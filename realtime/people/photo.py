@@ -11,7 +11,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from models.arrays import Bytes
 from models.errors import BadInput
@@ -27,6 +28,8 @@ SUFFIXES: Final = frozenset(
 )
 _BY_OPENCV: Final = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
 _BY_PILLOW: Final = ("GIF", "JPEG2000", "HEIF", "AVIF")
+_TIFF: Final = (b"II*\0", b"MM\0*")
+_WIDTH, _HEIGHT, _SAMPLE_FORMAT, _FLOATS = 256, 257, 339, 3  # tags of TIFF 6.0
 _BEHIND: Final = (128, 128, 128)  # behind what is transparent
 _KINDS: Final = "give a JPEG, PNG, WebP, HEIC, AVIF, JPEG 2000, GIF, TIFF or BMP file"
 
@@ -63,11 +66,17 @@ def decode_photo(content: bytes, name: str) -> Bytes:
                 found = _by_opencv(content) if _is_for_opencv(picture) else _by_pillow(picture, name)
     except BadInput:
         raise
+    except UnidentifiedImageError:
+        if not content.startswith(_TIFF):
+            raise BadInput(f"{name} is not a picture that can be read; {_KINDS}") from None
+        found = _float_tiff(content, name)
     except Image.DecompressionBombError:
         raise _too_many_pixels(name) from None
     except Exception as error:  # readers let many kinds through for damaged files
         raise BadInput(f"{name} is not a picture that can be read; {_KINDS}") from error
     if found is None or found.size == 0 or found.shape[0] * found.shape[1] > MAX_PIXELS:
+        if content.startswith(_TIFF):
+            raise _odd_tiff(name)
         raise BadInput(f"{name} is not a picture that can be read; {_KINDS}")
     return found
 
@@ -84,6 +93,26 @@ def _is_for_opencv(picture: Image.Image) -> bool:
 def _by_opencv(content: bytes) -> Bytes | None:
     picture: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if picture is None else _in_eight_bits(picture)
+
+
+def _float_tiff(content: bytes, name: str) -> Bytes | None:
+    """Colours or greys as numbers of 32 or 64 bits, which Pillow does not know; other odd TIFFs are refused by name."""
+    try:
+        stream = io.BytesIO(content)
+        directory = ImageFileDirectory_v2(stream.read(8))
+        stream.seek(directory.next)
+        directory.load(stream)
+        width, height, kinds = directory[_WIDTH], directory[_HEIGHT], directory.get(_SAMPLE_FORMAT, (1,))
+    except Exception:  # Pillow lets many kinds through for damaged files
+        raise _odd_tiff(name) from None
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(name)
+    if set(kinds) != {_FLOATS} or len(kinds) not in (1, 3):
+        raise _odd_tiff(name)
+    picture: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        return None
+    return _in_eight_bits(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
 
 
 def _in_eight_bits(picture: npt.NDArray[Any]) -> Bytes:
@@ -118,3 +147,7 @@ def _know_heif() -> None:
 
 def _too_many_pixels(name: str) -> BadInput:
     return BadInput(f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; give a smaller picture")
+
+
+def _odd_tiff(name: str) -> BadInput:
+    return BadInput(f"{name} is a TIFF of a kind that is not read; save it as a TIFF or PNG of 8 or 16 bits")

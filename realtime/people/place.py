@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from models.bundle_info import PEOPLE_BUNDLE
 from models.errors import BadInput
 from models.gallery.store import GalleryStore
-from models.recogniser import Recogniser
 from realtime.settings.config import RecognitionConfig
 from realtime.settings.paths import EMBEDDED
+
+if TYPE_CHECKING:
+    from models.recogniser import Recogniser
 
 _FOLDER_VARIABLE = "SPECTACLEAR_DATA"
 _FILE = "people.npz"

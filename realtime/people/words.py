@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +12,9 @@ from rich.text import Text
 from models.gallery.gallery import Gallery
 from models.gallery.report import Duplicate, Lookalike, Report
 from realtime.people.people import Added
-from realtime.people.sources import Skipped
+
+if TYPE_CHECKING:
+    from realtime.people.sources import Skipped
 
 FEW = 3  # pictures; with fewer a person is often unknown
 

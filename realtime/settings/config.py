@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr, create_model, model_valid
 from models.crop.zones import ZONES, Zone, in_order
 from models.errors import BadInput
 from models.saliency_mask import Fill, Iterations, Kernel, MinArea, Percentile, Threshold
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.outputs.delivery.delivery import DeliverySection
 from realtime.outputs.delivery.registry import DELIVERIES
 from realtime.settings.camera import CameraConfig as CameraConfig

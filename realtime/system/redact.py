@@ -33,8 +33,9 @@ _ORDINARY_WORD = re.compile(r"[a-z]{,11}|[0-9]{,7}")  # a password "live" or "10
 _URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+://)(?P<rest>\S+)")
 _WORD = re.compile(r"\S+")
 _ENCODED_URL = re.compile(r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z0-9+.-]+%3A%2F%2F)(?P<rest>[^\s&]+)", re.IGNORECASE)
-_SECRET_NAME = r"[\w.-]*(?:pass|pwd|pas|token|secret|auth|api[_-]?key|key|sig|user|usr|login|credential)[\w.-]*"
-_SECRET_VALUE = re.compile(rf"(?P<name>[?&;/](?:{_SECRET_NAME}|u|p)=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
+_SECRET_WORD = r"pas|pwd|token|secret|auth|key|sig|user|usr|login|credential|session|ticket|hash"
+_SECRET_NAME = rf"(?:[\w.-]*(?:{_SECRET_WORD})[\w.-]*|u|p|pw|psw|_?sid)"
+_SECRET_VALUE = re.compile(rf"(?P<name>[?&;/#]{_SECRET_NAME}=)(?P<value>[^&\s\"'<>]*)", re.IGNORECASE)
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)"
 #: What is left of ``user:password@host`` that was cut before its ``@``: no port follows the colon, and no IPv6 address.
 _CUT_USER_INFO = re.compile(r"(?!(?:[0-9A-Fa-f]*:){2})([^\s:/?#\[\]]+):(?!\d{1,5}(?!\w))\W*\w")

@@ -23,8 +23,8 @@ ENGINES = ["torch", "onnxruntime", "onnxruntime-int8"]
 
 
 @pytest.fixture(params=["torch", "onnxruntime"])
-def recogniser(request: pytest.FixtureRequest, small_gallery_bundle: Bundle) -> Recogniser:
-    found = models.load_recogniser(small_gallery_bundle.folder, request.param, threads=1)
+def recogniser(request: pytest.FixtureRequest, narrow_gallery_bundle: Bundle) -> Recogniser:
+    found = models.load_recogniser(narrow_gallery_bundle.folder, request.param, threads=1)
     found.zones = ("eyewear", "lower_face")
     return found
 
@@ -123,10 +123,10 @@ def test_an_explanation_keeps_the_names_of_its_evidence_when_others_are_enrolled
     np.testing.assert_array_equal(explained.defended, found.raw)
 
 
-def test_people_may_change_while_others_are_deciding(small_gallery_bundle: Bundle, crops: np.ndarray) -> None:
-    recogniser = models.load_recogniser(small_gallery_bundle.folder, "onnxruntime-cpu", threads=1)
+def test_people_may_change_while_others_are_deciding(narrow_gallery_bundle: Bundle, crops: np.ndarray) -> None:
+    recogniser = models.load_recogniser(narrow_gallery_bundle.folder, "onnxruntime-cpu", threads=1)
     recogniser.zones = ("eyewear",)
-    galleries = [small_gallery(small_gallery_bundle, list("abcdef")[:count]) for count in (1, 6, 3)]
+    galleries = [small_gallery(narrow_gallery_bundle, list("abcdef")[:count]) for count in (1, 6, 3)]
     done, wrong = threading.Event(), []
 
     def decide() -> None:
@@ -155,19 +155,19 @@ def test_a_view_that_the_gallery_lacks_is_one_clear_line(recogniser: Recogniser,
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_file_of_people_runs_on_the_bundle_that_a_note_beside_it_names(
-    small_gallery_bundle: Bundle, tmp_path: Path, engine: str
+    narrow_gallery_bundle: Bundle, tmp_path: Path, engine: str
 ) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
-    (mine / "gallery.npz").write_bytes(encode(small_gallery(small_gallery_bundle, ["Ann", "Bob"])))
+    (mine / "gallery.npz").write_bytes(encode(small_gallery(narrow_gallery_bundle, ["Ann", "Bob"])))
     with pytest.raises(BadInput, match=r"with a trunk \([0-9a-f]{12}\) that is not here; .*trunk\.txt") as error:
         load_bundle(mine)
     assert "\n" not in str(error.value)
-    (mine / "trunk.txt").write_text(f"{small_gallery_bundle.folder}\n")
+    (mine / "trunk.txt").write_text(f"{narrow_gallery_bundle.folder}\n")
     for place in (mine, mine / "gallery.npz"):
         recogniser = models.load_recogniser(place, engine, threads=1)
         assert recogniser.labels == ("Ann", "Bob")
-        assert recogniser.bundle.checksum == small_gallery_bundle.checksum
+        assert recogniser.bundle.checksum == narrow_gallery_bundle.checksum
     assert recogniser.classify(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 2)
 
 
@@ -179,31 +179,31 @@ def test_a_file_of_people_runs_on_the_bundle_that_a_note_beside_it_names(
     ],
 )
 def test_people_of_another_trunk_or_cover_are_refused(
-    small_gallery_bundle: Bundle, tmp_path: Path, change: dict[str, str], message: str
+    narrow_gallery_bundle: Bundle, tmp_path: Path, change: dict[str, str], message: str
 ) -> None:
-    gallery = replace(small_gallery(small_gallery_bundle, ["Ann"]), **change)
+    gallery = replace(small_gallery(narrow_gallery_bundle, ["Ann"]), **change)
     with pytest.raises(BadInput, match=message):
-        models.load_recogniser(small_gallery_bundle.folder, "torch").use_gallery(gallery)
+        models.load_recogniser(narrow_gallery_bundle.folder, "torch").use_gallery(gallery)
     (tmp_path / "people.npz").write_bytes(encode(gallery))
-    (tmp_path / "trunk.txt").write_text(str(small_gallery_bundle.folder))
+    (tmp_path / "trunk.txt").write_text(str(narrow_gallery_bundle.folder))
     with pytest.raises(BadInput, match=message):
         load_bundle(tmp_path / "people.npz")
 
 
-def test_a_closed_set_takes_no_gallery_and_embeds_nothing(small_bundle: Bundle, small_gallery_bundle: Bundle) -> None:
-    recogniser = models.load_recogniser(small_bundle.folder, "torch")
+def test_a_closed_set_takes_no_gallery_and_embeds_nothing(narrow_bundle: Bundle, narrow_gallery_bundle: Bundle) -> None:
+    recogniser = models.load_recogniser(narrow_bundle.folder, "torch")
     assert recogniser.gallery is None
     with pytest.raises(BadInput, match="closed set"):
-        recogniser.use_gallery(small_gallery(small_gallery_bundle, ["Ann"]))
+        recogniser.use_gallery(small_gallery(narrow_gallery_bundle, ["Ann"]))
     with pytest.raises(BadInput, match="closed set"):
         recogniser.embed(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", ["gallery.npz", "cohort.npz"])
 def test_a_changed_byte_in_the_people_of_a_bundle_is_refused_and_the_file_named(
-    small_gallery_bundle: Bundle, tmp_path: Path, name: str
+    narrow_gallery_bundle: Bundle, tmp_path: Path, name: str
 ) -> None:
-    folder = Path(shutil.copytree(small_gallery_bundle.folder, tmp_path / "copy"))
+    folder = Path(shutil.copytree(narrow_gallery_bundle.folder, tmp_path / "copy"))
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
@@ -223,8 +223,8 @@ def test_people_and_cohort_are_read_as_they_were_written(tmp_path: Path) -> None
     np.testing.assert_array_equal(again.cohort, cohort)
 
 
-def test_a_description_is_of_a_closed_set_or_of_a_gallery(small_gallery_bundle: Bundle) -> None:
-    content = small_gallery_bundle.info.model_dump()
+def test_a_description_is_of_a_closed_set_or_of_a_gallery(narrow_gallery_bundle: Bundle) -> None:
+    content = narrow_gallery_bundle.info.model_dump()
     for changes, message in (
         ({"labels": ("Ann", "Bob")}, "labels and an embedding"),
         ({"embedding": None}, "at least two people"),

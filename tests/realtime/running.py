@@ -1,8 +1,10 @@
-"""A run as a user starts it, in a process of its own, watched through its page."""
+"""A run as a user starts it, in a process of its own, watched through its page; and processes that start at once."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import multiprocessing.forkserver
 import os
 import re
 import signal
@@ -10,12 +12,50 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+IMPORTED = ["realtime.__main__", "realtime.session", "realtime.commands.identify", "realtime.commands.check"]
+
+
+def forking() -> ForkServerContext:
+    """Makes processes out of one that has imported everything: they need no seconds for that."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        multiprocessing.forkserver.ensure_running()
+    return context
+
+
+def forked(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """What a command line gives, in a process that ``forking`` makes; nothing may have been printed to it through rich,
+    which measures the terminal as it is imported."""
+    out, err = cwd / "stdout.txt", cwd / "stderr.txt"
+    process = forking().Process(target=_command, args=([str(argument) for argument in arguments], cwd, out, err))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None, "it did not end"
+    texts = out.read_text(), err.read_text()
+    out.unlink()
+    err.unlink()
+    return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
+
+
+def _command(arguments: list[str], cwd: Path, out: Path, err: Path) -> None:
+    from realtime.__main__ import main
+
+    os.chdir(cwd)
+    for number, file in ((1, out), (2, err)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
+    sys.argv = ["spectaclear", *arguments]
+    main()
 
 
 class Running:
@@ -57,7 +97,7 @@ class Running:
             assert pipe is not None
             pipe.close()
 
-    def wait(self, timeout: float = 60) -> int:
+    def wait(self, timeout: float = 120) -> int:
         """The exit code."""
         code = self.process.wait(timeout)
         for reader in self._readers:
@@ -71,7 +111,7 @@ class Running:
         self.wait(30)
         return time.monotonic() - asked
 
-    def page(self, timeout: float = 60) -> str:
+    def page(self, timeout: float = 120) -> str:
         """The page's address, as soon as it is printed."""
         end = time.monotonic() + timeout
         while time.monotonic() < end and self.process.poll() is None:

@@ -10,9 +10,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from running import forked
 from skimage.data import astronaut
 from typer.testing import CliRunner
 
+from models.bundle import Bundle
 from realtime.__main__ import app
 from realtime.cameras.open import _kinds
 from realtime.commands.demo import Demo
@@ -67,9 +69,12 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_recognises_is_attacked_and_defends_without_a_screen(tmp_path: Path) -> None:
-    done = spectaclear("demo", "--headless", "--seconds", "6", "--json", "out.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    summary = json.loads((tmp_path / "out.json").read_text())
+    for seconds in ("6", "24"):  # where the processor is somebody else's, not one face is decided on in two seconds
+        done = spectaclear("demo", "--headless", "--seconds", seconds, "--json", "out.json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        summary = json.loads((tmp_path / "out.json").read_text())
+        if all(act["defended"] and act["undefended"] for act in summary["acts"]):
+            break
     bare, attacked, innocent = summary["acts"]
     assert next(iter(bare["defended"])) == "Known(Eileen Collins)"
     assert next(iter(innocent["defended"])) == "Known(Eileen Collins)"
@@ -183,13 +188,13 @@ def test_bad_input_gives_one_line_and_exit_code_2(tmp_path: Path, arguments: lis
     (tmp_path / "text.png").write_text("this is no picture")
     (tmp_path / "typo.yaml").write_text("cammeras: []\n")
     write_clip(tmp_path / "clip.mp4")
-    assert words in one_line(spectaclear(*arguments, cwd=tmp_path))
+    assert words in one_line(forked(*arguments, cwd=tmp_path))
 
 
-def test_credentials_never_appear_in_any_output(tmp_path: Path) -> None:
-    done = spectaclear(
-        "run", "--headless", "--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live", "--seconds", "3", cwd=tmp_path
-    )
+def test_credentials_never_appear_in_any_output(tmp_path: Path, small_bundle: Bundle) -> None:
+    source = ["--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live"]
+    model = ["--bundle", small_bundle.folder, "--engine", "onnxruntime"]
+    done = spectaclear("run", "--headless", *source, *model, "--seconds", "2", cwd=tmp_path)
     assert done.returncode == 2
     assert "refuses connections" in done.stderr.splitlines()[-1]
     for secret in ("p@ss", "w/rd", "rd%21", "rd!"):

@@ -123,13 +123,15 @@ web: {{port: 0}}
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
-def test_a_camera_that_refuses_is_one_line_without_its_password(tmp_path: Path, units, command: str):
+def test_a_camera_that_refuses_is_one_line_without_its_password(
+    tmp_path: Path, units, small_bundle: Bundle, command: str
+):
     with RtspServer(units) as camera:
         camera.password = "another"
         arguments = ["--source", camera.url(f"admin:{PASSWORD}"), "--json", "out.json"]
-        with Running(
-            command, *arguments, *(["--headless", "--seconds", "6"] if command == "run" else []), cwd=tmp_path
-        ) as run:
+        if command == "run":
+            arguments += ["--headless", "--seconds", "3", "--bundle", small_bundle.folder, "--engine", "onnxruntime"]
+        with Running(command, *arguments, cwd=tmp_path) as run:
             assert run.wait() == 2
     assert "refuses the user name or password" in run.err
     assert "Traceback" not in run.err

@@ -17,8 +17,8 @@ from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.states import CameraState, CameraStatus
 from realtime.faces.find import FaceFinder
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, run_every_frame

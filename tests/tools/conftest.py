@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,6 @@ from small_people import make_recogniser, trained_on, write_people
 
 from models.bundle import write_description
 from models.recogniser import Recogniser, load_recogniser
-
-
-@pytest.fixture(scope="module")
-def narrow() -> Iterator[None]:
-    """VGG16 with a quarter of its channels: for tests of what happens around the network, at a tenth of the time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.network.architecture.BLOCKS", ((2, 16), (2, 32), (3, 64), (3, 128), (3, 128)))
-        yield
 
 
 @pytest.fixture(scope="module")

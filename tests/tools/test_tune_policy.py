@@ -4,10 +4,18 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
 from tools.tuning.policy import Rates, Views, _lowest, by_strangers, calibrated, outcome
+
+
+@pytest.fixture
+def coarsely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer thresholds are tried, for what does not hang on their step."""
+    for name, step in (("STEP", 0.03), ("FINE", 0.006), ("LEVEL", 0.01)):
+        monkeypatch.setattr(f"tools.tuning.policy.{name}", step)
 
 
 def views(seed: int, count: int, *, strangers: bool = False) -> Views:
@@ -51,8 +59,8 @@ def test_the_calibrated_policy_keeps_the_stated_rates():
     assert alarms(vetoing(policy.further_confirm + 0.01)) > alone + 0.04
 
 
-def test_stricter_rates_give_higher_thresholds():
-    faces = views(0, 400), views(1, 400), None
+def test_stricter_rates_give_higher_thresholds(coarsely: None):
+    faces = views(0, 150), views(1, 150), None
     loose = calibrated(Policy(), *faces, Rates(impersonated=0.1, misnamed=0.1))
     strict = calibrated(Policy(), *faces, Rates(impersonated=0.01, misnamed=0.01))
     assert strict.zone_confirm > loose.zone_confirm
@@ -65,8 +73,8 @@ def test_near_certainty_a_threshold_is_looked_for_in_quarters_of_a_hundredth():
     assert (scores >= found).mean() <= 0.02 < (scores >= found - 0.0025).mean()
 
 
-def test_who_allows_the_final_name_no_cost_gets_a_lower_threshold_of_dissent():
-    faces = views(0, 400), views(1, 400), None
+def test_who_allows_the_final_name_no_cost_gets_a_lower_threshold_of_dissent(coarsely: None):
+    faces = views(0, 150), views(1, 150), None
     free = calibrated(Policy(), *faces, Rates(alarmed=1, cost=1))
     careful = calibrated(Policy(), *faces, Rates(alarmed=1, cost=0))
     assert careful.zone_dissent < free.zone_dissent < free.zone_confirm
@@ -86,7 +94,7 @@ def test_strangers_decide_where_it_is_said_how_many_may_be_named():
     assert loose["strangers"]["known_wrongly"]["right"] > 0.02 * 400
 
 
-def test_who_allows_more_strangers_a_name_asks_less_of_everybody():
+def test_who_allows_more_strangers_a_name_asks_less_of_everybody(coarsely: None):
     others = views(2, 400, strangers=True)
     strict, loose = (by_strangers(Policy(zone_threshold=0.9), others, share) for share in (0.005, 0.1))
     assert loose.threshold < strict.threshold

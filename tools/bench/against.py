@@ -17,8 +17,8 @@ from models.recogniser import Recogniser, recogniser_for
 from realtime.cameras.demo_scene import DemoScene
 from realtime.faces.detect import FaceDetector, torch_threads
 from realtime.faces.find import FaceFinder
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.types import Frame
 from tools.bench.naive import Naive

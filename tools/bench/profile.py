@@ -20,7 +20,7 @@ import torch
 from models.bundle import Bundle
 from models.engines.graphs import classifier, defended_pass
 from models.graphs.defended import kept_values
-from models.network.architecture import BLOCKS
+from models.network import architecture
 from realtime.faces.detect import torch_threads
 from tools.bench.timing import milliseconds
 from tools.bench.untrained import bundle_of_size
@@ -88,7 +88,7 @@ def op_times(
 def convolution_operations(size: int) -> int:
     """Floating-point operations of the 13 convolutions at a crop of side ``size``; product and sum count as two."""
     total, channels, side = 0, 3, size
-    for count, width in BLOCKS:
+    for count, width in architecture.BLOCKS:
         for _ in range(count):
             total += 2 * 9 * channels * width * side * side
             channels = width

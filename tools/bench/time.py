@@ -27,7 +27,7 @@ from realtime.cameras.video_file import VideoFile
 from realtime.decisions import decide_crops
 from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.metrics import Meter
 from realtime.pipeline import Pipeline, run_every_frame

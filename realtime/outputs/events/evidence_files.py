@@ -223,6 +223,17 @@ def sweep(root: Path, files_by_key: Mapping[str, frozenset[str]]) -> Swept:
     return swept
 
 
+def bring_home(aside: Path, root: Path) -> int:
+    """Move what was written ``aside`` while ``root`` was away to where it belongs; gives of how many events."""
+    if not (aside.is_dir() and root.is_dir()):
+        return 0
+    moved = sum(_move_pictures(folder, folder_of(root, key)) for key, folder in event_folders(aside).items())
+    for folder in (*aside.iterdir(), aside):
+        with contextlib.suppress(OSError):  # something is in it still
+            folder.rmdir()
+    return moved
+
+
 def _pictures_in(folder: Path) -> frozenset[str]:
     return frozenset(name for name, file in PICTURES.items() if (folder / file).is_file())
 
@@ -243,7 +254,7 @@ def _move_pictures(folder: Path, to: Path) -> bool:
         for name in (to.parent, to):
             name.chmod(0o700)
     for file in found:
-        (folder / file).rename(to / file)
+        shutil.move(folder / file, to / file)  # evidence/ may be on another disk
     with contextlib.suppress(OSError):  # somebody else's file is in it
         folder.rmdir()
     return bool(found)

@@ -240,7 +240,9 @@ class EventLog:
             return
         self._told(stored)
         if self.store.waiting:
-            self._complain("another program holds the database, or the disk is full: %s events wait", self._unstored())
+            self._complain(
+                "%s events wait: another program holds the database, it is away, or the disk is full", self._unstored()
+            )
 
     def _told(self, stored: Sequence[Event]) -> None:
         for event in stored:
@@ -271,10 +273,11 @@ class EventLog:
         return pictures
 
     def _land_sometimes(self) -> None:
-        now = time.monotonic()
-        if self.store.waiting and now >= self._next_land:
-            self._told(self.store.land())
-            self._next_land = time.monotonic() + _LAND_EVERY
+        if time.monotonic() < self._next_land:
+            return
+        self.store.bring_home()
+        self._told(self.store.land())
+        self._next_land = time.monotonic() + _LAND_EVERY
 
     def _explained(self, event: PendingEvent) -> PendingEvent:
         """The event with the saliency of its crop looked at, if there is time for it."""

@@ -27,6 +27,7 @@ class Opened(Protocol):
 
     folder: Path
     pictures: Path
+    aside: Path
     waiting: Waiting
 
     def land(self) -> Sequence[object]: ...
@@ -100,12 +101,14 @@ def recover(store: Opened) -> int:
         connection.execute("UPDATE events SET ended_at = coalesce(last_seen, wall_time) WHERE ended_at IS NULL")
     rows = store.rows(f"SELECT key, {PICTURES_OF} FROM events")
     spoken_of = {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
-    pictured = sum(bool(names) for names in spoken_of.values())
+    aside = evidence_files.event_folders(store.aside)
+    pictured = sum(bool(names) for key, names in spoken_of.items() if key not in aside)
     if pictured and not evidence_files.event_folders(store.pictures):  # moved away, or not mounted yet
         raise BadInput(
             f"{store.folder}: events.sqlite speaks of the pictures of {pictured} events, and evidence/ holds none; "
             "put them back, or give another folder"
         )
+    evidence_files.bring_home(store.aside, store.pictures)
     spoken_of |= {row.key: frozenset(row.pictures) for row in store.waiting.rows()}
     swept = evidence_files.sweep(store.pictures, spoken_of)
     for key, names in swept.missing.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -49,6 +50,7 @@ class EventStore:
     def __init__(self, folder: Path, *, owner: bool = True, write: bool = True) -> None:
         self.folder = folder
         self.pictures = folder / "evidence"
+        self.aside = folder / "waiting" / "evidence"  # where pictures go while that is away
         self.lock = threading.RLock()
         self.recovered = 0
         with contextlib.ExitStack() as opened:
@@ -83,6 +85,7 @@ class EventStore:
         opened.callback(self._connection.close)
         recovery.check_version(self._connection, self.folder)
         self._connection.executescript(SCHEMA)
+        self._database = os.stat(database)
         recovery.bring_up_to_date(self._connection)
         self._columns = columns_of(self._connection)
         self.clock = recovery.stored_clock(self._connection)
@@ -90,6 +93,7 @@ class EventStore:
         self.waiting = Waiting(self.folder / "waiting")
         if owner:
             self.recovered = recovery.recover(self)
+            self.waiting.hold_room()
             self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
 
     def close(self) -> None:
@@ -142,14 +146,13 @@ class EventStore:
         """
         key, size = event.key, 0
         try:
-            size = evidence_files.write_folder(self.pictures, key, pictures) if pictures else 0
+            size = self._keep(key, pictures) if pictures else 0
         except OSError as error:
-            away = "" if self.pictures.is_dir() else "; put the folder back"
-            _log.warning("%s: an event is kept without pictures: %s%s", self.pictures, error.strerror or error, away)
+            _log.warning("%s: an event is kept without pictures: %s", self.pictures, error.strerror or error)
             pictures = {}
         with self.lock:
             row = new_row(key, size, event, [*pictures], deliver_to, self.now())
-            if not self.waiting:
+            if not self.waiting and not self._is_gone():
                 with contextlib.suppress(sqlite3.Error):
                     return [self._insert(row)]
             if not self.waiting.add(row):
@@ -184,7 +187,7 @@ class EventStore:
         """Store the rows that wait, as far as that can be done now; gives their events."""
         landed: list[Event] = []
         with self.lock:
-            if not self.waiting:
+            if not self.waiting or self._is_gone():
                 return landed
             try:
                 self._connection.execute("PRAGMA busy_timeout = 0")  # the next try comes soon
@@ -195,6 +198,29 @@ class EventStore:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         return landed
+
+    def bring_home(self) -> None:
+        """Move pictures that were kept aside while ``evidence/`` was away back there, as far as that can be done."""
+        with contextlib.suppress(OSError):
+            if evidence_files.bring_home(self.aside, self.pictures):
+                _log.warning("%s: is back; the pictures that were kept aside are in it", self.pictures)
+
+    def _keep(self, key: str, pictures: Mapping[str, bytes]) -> int:
+        """Write an event's pictures; gives the bytes written."""
+        if self.pictures.is_dir():
+            return evidence_files.write_folder(self.pictures, key, pictures)
+        if not self.aside.is_dir():
+            _log.warning("%s: is away; put it back: pictures are kept in %s until then", self.pictures, self.aside)
+            self.aside.parent.mkdir(mode=0o700, exist_ok=True)
+            self.aside.mkdir(mode=0o700)
+        return evidence_files.write_folder(self.aside, key, pictures)
+
+    def _is_gone(self) -> bool:
+        """Whether the database was taken out of its folder, or another put there: rows would be lost."""
+        try:
+            return not os.path.samestat(os.stat(self.folder / "events.sqlite"), self._database)
+        except OSError:
+            return self.folder.is_dir()
 
     def _insert(self, row: Row) -> Event:
         found = self.rows("SELECT id FROM events WHERE key = ?", (row.key,))  # stored, and then the program was killed
@@ -226,7 +252,8 @@ class EventStore:
         found = self.rows(sql, (event_id, name))
         if not found or name not in PICTURES:
             return None
-        return evidence_files.folder_of(self.pictures, found[0][0]) / PICTURES[name]
+        paths = [evidence_files.folder_of(root, found[0][0]) / PICTURES[name] for root in (self.pictures, self.aside)]
+        return next((path for path in paths if path.exists()), paths[0])
 
     def people(self) -> list[dict[str, Any]]:
         """Everybody an event names, with the number of events and the newest one's time."""
@@ -261,6 +288,7 @@ class EventStore:
     def finish_erasing(self) -> None:
         """Erase the pictures that are to be: noted with their rows' deletion, so that a crash does not keep them."""
         for number, key, name, overwrite in self.rows("SELECT id, key, name, overwrite FROM erasing"):
-            evidence_files.erase(self.pictures, key, name, overwrite=bool(overwrite))
+            for root in (self.pictures, self.aside):
+                evidence_files.erase(root, key, name, overwrite=bool(overwrite))
             with self.transaction() as connection:
                 connection.execute("DELETE FROM erasing WHERE id = ?", (number,))

@@ -1,7 +1,8 @@
 """Events whose rows cannot be stored yet: another program holds the database, or the disk is full.
 
-They wait in ``waiting/``, a file each, and survive the end of the program; where not even that can be written they
-wait in memory. They are stored in their order as soon as it can be done.
+They wait in ``waiting/``, a file each, and survive the end of the program. On a full disk there is room for a few
+hundred of them, held by ``waiting.reserve`` until then; beyond it they wait in memory. They are stored in their
+order as soon as it can be done.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.files import whole_file
+from models.errors import BadInput
+from models.files import open_regular, whole_file
 from realtime.outputs.events.rows import Row, row_of
 
 _log = logging.getLogger(__name__)
 _MOST_IN_MEMORY = 1000  # rows of a few kilobytes
 _MOST = 100_000
+_RESERVE = 1 << 20  # bytes
+_LARGEST = 8 << 20  # bytes of one row
 
 
 @dataclass
@@ -32,6 +36,7 @@ class Waiting:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._reserve = folder.with_suffix(".reserve")
         self._number = 0
         self._entries: deque[_Entry] = deque()
         for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
@@ -56,9 +61,16 @@ class Waiting:
             return False
         self._number += 1
         entry = _Entry(self._folder / f"{self._number:09d}.json", row)
-        _spill(entry)
+        self._spill(entry)
         self._entries.append(entry)
         return True
+
+    def hold_room(self) -> None:
+        """Keep a little of the disk for when it is full."""
+        with contextlib.suppress(OSError):
+            if not self._reserve.exists():
+                with whole_file(self._reserve, permissions=0o600) as file:
+                    file.write(bytes(_RESERVE))
 
     def land(self, store: Callable[[Row], None]) -> None:
         """Store the rows in their order; what ``store`` raises ends it, and the row stays the first."""
@@ -70,13 +82,21 @@ class Waiting:
                 with contextlib.suppress(OSError):
                     entry.file.unlink(missing_ok=True)
             self._entries.popleft()
+        self.hold_room()
 
     def spill(self) -> int:
         """Try once more to write what is in memory; gives how many are still there."""
         for entry in self._entries:
             if entry.row is not None:
-                _spill(entry)
+                self._spill(entry)
         return self.in_memory()
+
+    def _spill(self, entry: _Entry) -> None:
+        _spill(entry)
+        if entry.row is not None and self._reserve.exists():
+            with contextlib.suppress(OSError):
+                self._reserve.unlink()
+                _spill(entry)
 
 
 def _spill(entry: _Entry) -> None:
@@ -94,10 +114,11 @@ def _spill(entry: _Entry) -> None:
 def _read(file: Path) -> Row | None:
     """The row in a file; one that is damaged is left where it is, under another name. Raises ``OSError``."""
     try:
-        return row_of(file.read_text())
+        with open_regular(file) as stream:
+            return row_of(stream.read(_LARGEST).decode())
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (BadInput, ValueError, KeyError, TypeError) as error:
         _log.warning("%s: the event that waits in it cannot be read (%s); it is kept as .damaged", file, error)
         with contextlib.suppress(OSError):
             file.rename(file.with_suffix(".damaged"))

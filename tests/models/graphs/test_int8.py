@@ -20,6 +20,8 @@ from models.graphs.defended import kept_values
 from models.graphs.int8 import NARROW_SUMS, WIDE_SUMS, int8_graph, measure_ranges
 from models.graphs.int8_crops import portrait_crops
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 OPENVINO = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO has no wheel here")
 
 

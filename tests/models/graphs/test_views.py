@@ -21,6 +21,8 @@ from models.graphs.views import rows_reached
 from models.network.architecture import InputSpec
 from models.network.vgg16 import VGG16
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 @pytest.fixture(scope="module", params=[32, 33, 50, 112])  # 33 is odd, 50 after its first pooling: less is shared
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:

@@ -21,7 +21,7 @@ SIZE = (160, 120)
 
 
 def write_video(
-    path, numbers=range(25), *, fps=25, size=SIZE, key_every=10, codec="libx264", options=None, format=None
+    path, numbers=range(25), *, fps=25, size=SIZE, key_every=10, codec="libx264", options=None, format=None, slices=1
 ):
     with av.open(str(path), "w", format=format, options=options or {}) as container:
         stream = container.add_stream(codec, rate=fps)
@@ -32,7 +32,7 @@ def write_video(
             stream.options = {
                 "preset": "veryfast",
                 "tune": "zerolatency",
-                "x264-params": f"scenecut=0:keyint={key_every}",
+                "x264-params": f"scenecut=0:keyint={key_every}:slices={slices}",
             }
         for number in numbers:
             picture = numbered_picture(number, size) if isinstance(number, int) else number

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 
 from realtime.cameras.decode import PictureDecoder, is_decoder_grey
+from realtime.cameras.packets import Arrival
 
 
 class _Stream:
@@ -81,6 +84,44 @@ def test_good_pictures_come_again_from_the_next_key_frame(kit, stream):
     pictures, _ = _decoded(stream, lambda i, content: content[:12] if i == 23 else content)
     numbers = [round(picture.time * 25) for picture in pictures]
     assert numbers == [*range(23), *range(30, 50)]
+
+
+@pytest.mark.parametrize(("key_every", "again"), [(16, 16), (40, 34)])
+def test_after_a_loss_nothing_comes_before_the_key_frame_though_that_is_sixteen_seconds_away(
+    kit, tmp_path, key_every, again
+):
+    """At a picture a second; after thirty seconds without one a stream is taken to have mended itself row by row."""
+    path = kit.write_video(tmp_path / "slow.ts", range(38), fps=1, key_every=key_every)
+    pictures, dropped = _decoded(path, lambda i, content: None if i == 3 else content)
+    assert [kit.number_of(picture.bgr) for picture in pictures] == [0, 1, 2, *range(again, 38)]
+    assert dropped["corrupt"] == again - 4
+
+
+def test_a_key_picture_that_comes_in_pieces_is_put_together(kit, tmp_path):
+    """As from GStreamer with several slices and config-interval=-1: the parameters stand before each slice."""
+    path = kit.write_video(tmp_path / "clip.h264", range(30), slices=2)
+    start = b"\0\0\0\1"
+    with av.open(str(path)) as container:
+        units = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+        parts = []
+        for at, unit in enumerate(units):
+            nals = [nal for nal in re.split(b"\0*\0\0\1", unit) if nal]
+            sets = [nal for nal in nals if nal[0] & 31 in (7, 8)]
+            slices = [nal for nal in nals if nal[0] & 31 == 5]
+            pieces = [start + start.join([*sets, one]) for one in slices] or [unit]
+            parts += [(at, piece) for piece in pieces]
+        assert len(parts) == 33  # three key pictures of two slices each
+
+        def arrivals():
+            for at, piece in parts:
+                packet = av.Packet(piece)
+                packet.stream, packet.pts, packet.time_base = container.streams.video[0], at, Fraction(1, 25)
+                packet.is_keyframe = piece.startswith(start + b"\x67")
+                yield Arrival(packet, at / 25)
+
+        pictures = list(PictureDecoder(container, packets=arrivals()).pictures())
+    assert [kit.number_of(picture.bgr) for picture in pictures] == list(range(30))
+    assert all(np.abs(p.bgr.astype(int) - kit.numbered_picture(n)).mean() < 12 for n, p in enumerate(pictures))
 
 
 def test_a_damaged_jpeg_costs_itself_only(kit, tmp_path):

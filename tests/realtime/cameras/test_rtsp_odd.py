@@ -68,6 +68,13 @@ def test_digest_authentication_by_sha256_is_named(kit):
     assert "by SHA-256, which FFmpeg does not know (401); allow MD5 digest" in str(error.as_bad_input())
 
 
+@pytest.mark.parametrize("host", ["fe80::1", "fe80::1%25nowhere"])
+def test_an_address_that_wants_its_interface_is_told_so(host):
+    error = error_of(f"rtsp://[{host}]/x")
+    assert error.cause is Cause.UNREACHABLE
+    assert "wants its interface as well, as in [fe80::1%eth0]" in str(error.as_bad_input())
+
+
 def test_too_many_requests_are_told_as_such(kit):
     with kit.tcp_server(answers_http("429 Too Many Requests")) as port:
         error = error_of(f"http://127.0.0.1:{port}/x")
@@ -105,11 +112,12 @@ def test_jpegs_in_an_odd_multipart_are_found(kit, before, between):
     assert np.all(np.diff(numbers) > 0)
 
 
-def test_a_recording_over_http_is_played_once_at_its_rate(kit, tmp_path):
-    film = write_video(tmp_path / "film.mkv", [kit.numbered_picture(number) for number in range(25)]).read_bytes()
-    head = f"200 OK\r\nContent-Type: video/x-matroska\r\nContent-Length: {len(film)}"
+@pytest.mark.parametrize("name", ["film.mkv", "film.ts"])  # the latter does not say how long it lasts
+def test_a_recording_over_http_is_played_once_at_its_rate(kit, tmp_path, name):
+    film = write_video(tmp_path / name, [kit.numbered_picture(number) for number in range(25)]).read_bytes()
+    head = f"200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {len(film)}"
     with kit.tcp_server(answers_http(head, film)) as port:
-        camera = NetworkStream(f"http://127.0.0.1:{port}/film.mkv")
+        camera = NetworkStream(f"http://127.0.0.1:{port}/{name}")
         started = time.monotonic()
         frames, error = kit.read_all(camera)
         camera.close()

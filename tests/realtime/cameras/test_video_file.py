@@ -26,6 +26,16 @@ def test_every_frame_of_a_file_is_read_in_order(kit, video):
     assert error.permanent
 
 
+@pytest.mark.parametrize("offset", [95440, 95442.5])  # the clock of a transport stream starts anew at 95443.7
+def test_a_recording_over_whose_end_of_the_clock_times_go_below_nought_is_whole(kit, tmp_path, offset):
+    options = {"output_ts_offset": str(offset), "mpegts_copyts": "1", "muxdelay": "0"}
+    path = kit.write_video(tmp_path / "late.ts", range(50), options=options)
+    frames, error = kit.read_all(VideoFile(path, every_frame=True))
+    assert [kit.number_of(frame.bgr) for frame in frames] == list(range(50))
+    assert frames[0].file_time < 0
+    assert error.cause is Cause.END_OF_FILE
+
+
 def test_pictures_are_those_that_another_decoder_gives(kit, video):
     frames, _ = kit.read_all(VideoFile(video, every_frame=True))
     capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)

@@ -9,7 +9,7 @@ import pytest
 from models.arrays import Bytes
 from models.crop.pose import template
 from realtime.faces.find import FaceFinder
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
 

@@ -6,9 +6,9 @@ import pytest
 from models.arrays import Bytes
 from realtime.cameras.demo_scene import DemoScene
 from realtime.faces.find import FaceFinder
+from realtime.faces.limits import QualityLimits
 from realtime.faces.motion import MotionGate, Region
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
 

@@ -5,57 +5,52 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from running import forking
+from sightings import attack, frame, sighting
 
+from realtime.outputs.events import retention
+from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.store import EventStore
-from realtime.outputs.events.types import PICTURES, EventFilter
+from realtime.outputs.events.types import PICTURES, EventFilter, EventSettings
 
 KILLS = int(os.environ.get("SPECTACLEAR_KILLS", "10"))
-WRITER = """
-import sys, time
-sys.path.insert(0, sys.argv[2])
-from sightings import attack, frame, sighting
-from realtime.outputs.events.types import EventSettings
-from realtime.outputs.events.log import EventLog
-from realtime.outputs.events import retention
-settings = EventSettings(min_free_bytes=0, max_age_days=1e6, max_bytes=1_500_000)
-log = EventLog(sys.argv[1], settings, deliver_to=["webhook"])
-print("open", flush=True)
-for number in range(1_000_000):
-    log.offer(frame(), [attack(track_id=number) if number % 3 else sighting(name="Bob", track_id=number)], 0.0)
-    log.flush()
-    if number == 0:
-        print("stored", flush=True)
-    log.acknowledge(number + 1)
-    if number % 5 == 4:
-        retention.prune(log.store, settings)
-    if number % 11 == 10:
-        retention.forget_person(log.store, "Bob")
-"""
+
+
+def write_until_killed(folder, told):
+    settings = EventSettings(min_free_bytes=0, max_age_days=1e6, max_bytes=1_500_000)
+    log = EventLog(folder, settings, deliver_to=["webhook"])
+    told.send("open")
+    for number in range(1_000_000):
+        log.offer(frame(), [attack(track_id=number) if number % 3 else sighting(name="Bob", track_id=number)], 0.0)
+        log.flush()
+        if number == 0:
+            told.send("stored")
+        log.acknowledge(number + 1)
+        if number % 5 == 4:
+            retention.prune(log.store, settings)
+        if number % 11 == 10:
+            retention.forget_person(log.store, "Bob")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a thing of POSIX systems")
 def test_every_event_has_its_files_and_every_file_its_event_after_kill_9(tmp_path):
     folder = tmp_path / "events"
+    children = forking()
     chance = random.Random(5)
     written = leftovers = 0
     for kill in range(KILLS):
-        child = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent)], stdout=subprocess.PIPE
-        )
-        assert child.stdout.readline() == b"open\n"
+        heard, told = children.Pipe(duplex=False)
+        child = children.Process(target=write_until_killed, args=(folder, told))
+        child.start()
+        assert heard.recv() == "open"
         if kill % 2:  # the others may be killed within the first event
-            assert child.stdout.readline() == b"stored\n"
+            assert heard.recv() == "stored"
         time.sleep(chance.uniform(0.0, 0.4))
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
+        child.kill()
+        child.join()
         store = EventStore(folder)
         leftovers += store.recovered
         assert store.rows("PRAGMA integrity_check") == [("ok",)]

@@ -6,8 +6,8 @@ import pytest
 from skimage.data import astronaut
 
 from models.crop.wearables import innocent
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.faces.wear import wear
 from realtime.people.judge import GoodFace, Judge, sharpest
 from realtime.people.sources import Shot, Skipped

@@ -84,6 +84,22 @@ def test_numbers_from_nought_to_one_are_levels(tmp_path: Path) -> None:
     assert (read_photo(tmp_path / "p.tiff") == 128).all()
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_colours_of_numbers_from_nought_to_one_are_read(kind: type, tmp_path: Path) -> None:
+    colours = HALVES[..., ::-1].astype(kind) / 255
+    cv2.imwrite(str(tmp_path / "p.tiff"), colours)
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tiff"), HALVES[..., ::-1])
+    cv2.imwrite(str(tmp_path / "p.tiff"), colours[..., 0])
+    np.testing.assert_array_equal(read_photo(tmp_path / "p.tiff")[..., 2], HALVES[..., 2])
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(np.int32, 1), (np.int32, 3), (np.uint32, 4), (np.float32, 4)])
+def test_a_tiff_of_an_odd_kind_is_refused_by_its_name(kind: type, channels: int, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "p.tiff"), np.ones((4, 4, channels), kind))
+    with pytest.raises(BadInput, match=r"p\.tiff is a TIFF of a kind that is not read; save it as a TIFF or PNG of 8"):
+        read_photo(tmp_path / "p.tiff")
+
+
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
     (tmp_path / "p.jpg").touch()
     with pytest.raises(BadInput, match=r"p\.jpg is empty"):

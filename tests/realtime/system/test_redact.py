@@ -65,6 +65,8 @@ def test_a_user_without_password_is_hidden_too():
     [
         ("http://host/v?user=joe&pwd=a@b&x=1", "http://host/v?user=***&pwd=***&x=1"),
         ("http://host:80/snap.cgi?loginuse=a&loginpas=b", "http://host:80/snap.cgi?loginuse=***&loginpas=***"),
+        ("http://host/video?_sid=a&pw=b&psw=c", "http://host/video?_sid=***&pw=***&psw=***"),
+        ("http://host/video#ticket=d", "http://host/video#ticket=***"),
         ("https://host/x?access_token=abc.def", "https://host/x?access_token=***"),
         ("/page?token=abc HTTP/1.1", "/page?token=*** HTTP/1.1"),
         ("http://host/snap.cgi?u=admin&p=Hunter2xyz&page=2", "http://host/snap.cgi?u=***&p=***&page=2"),

@@ -10,8 +10,9 @@ import pytest
 from realtime.cameras.demo_scene import FPS, DemoScene
 from realtime.cameras.states import CameraError
 from realtime.faces.align import crop_face
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits, refusal
+from realtime.faces.quality import refusal
 from tools.bench import scene
 
 

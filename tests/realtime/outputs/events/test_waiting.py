@@ -7,6 +7,7 @@ import time
 import pytest
 from sightings import attack, frame, stored
 
+from models.errors import BadInput
 from realtime.outputs.events import waiting as waiting_rows
 from realtime.outputs.events.store import EventStore
 
@@ -86,6 +87,77 @@ def test_where_not_even_waiting_can_be_written_they_wait_in_memory(log, monkeypa
         assert log.store.waiting.in_memory() == 2
     assert log.flush()
     assert tracks(log.store) == [0, 1, 2]
+
+
+def test_on_a_full_disk_there_is_room_held_for_the_rows(log, monkeypatch):
+    reserve, write = log.store.folder / "waiting.reserve", waiting_rows.whole_file
+    assert reserve.stat().st_size == 1 << 20
+
+    def full(path, **options):
+        if reserve.exists():
+            raise OSError(28, "No space left on device")
+        return write(path, **options)
+
+    monkeypatch.setattr(waiting_rows, "whole_file", full)
+    with held(log.store.folder):
+        happen(log, (1, 2))
+        until_waiting(log, 2)
+        assert log.store.waiting.in_memory() == 0
+    monkeypatch.undo()
+    assert log.flush()
+    assert tracks(log.store) == [0, 1, 2]
+    assert reserve.exists()  # for the next time
+
+
+def test_pictures_are_kept_aside_while_their_folder_is_away_and_go_there_when_it_is_back(log, caplog):
+    folder = log.store.folder
+    (folder / "evidence").rename(folder / "away")
+    stored(log, attack(track_id=1))
+    assert len(log.picture(2, "before")) > 60
+    assert not (folder / "evidence").exists()
+    (folder / "away").rename(folder / "evidence")
+    stored(log, attack(track_id=2))
+    log.close()
+    again = EventStore(folder)
+    assert tracks(again) == [0, 1, 2]
+    files = [again.picture_path(event.id, name) for event in again.query() for name in event.pictures]
+    assert len(files) == 15
+    assert all(file.is_file() and file.is_relative_to(folder / "evidence") for file in files)
+    assert not again.aside.exists()
+    again.close()
+    assert "put it back: pictures are kept in" in caplog.text
+
+
+def test_pictures_that_are_aside_at_the_end_go_home_at_the_next_start(log):
+    folder = log.store.folder
+    (folder / "evidence").rename(folder / "away")
+    stored(log, attack(track_id=1))
+    log.close()
+    with pytest.raises(BadInput, match="evidence/ holds none; put them back"):
+        EventStore(folder)
+    (folder / "evidence").rmdir()
+    (folder / "away").rename(folder / "evidence")
+    again = EventStore(folder)
+    assert [len(event.pictures) for event in again.query()] == [5, 5]
+    assert again.picture_path(2, "mask").is_relative_to(folder / "evidence")
+    assert again.remove([2]) == 1
+    again.close()
+
+
+def test_events_wait_while_their_database_is_away(log):
+    folder = log.store.folder
+    files = list(folder.glob("events.sqlite*"))
+    for file in files:
+        file.rename(folder / f"away-{file.name}")
+    happen(log, (1, 2))
+    until_waiting(log, 2)
+    for file in files:
+        (folder / f"away-{file.name}").rename(file)
+    assert log.flush()
+    log.close()
+    again = EventStore(folder)
+    assert tracks(again) == [0, 1, 2]
+    again.close()
 
 
 def test_one_that_was_stored_before_its_file_was_removed_is_not_stored_twice(log):

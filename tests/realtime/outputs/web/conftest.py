@@ -11,8 +11,8 @@ from made_up_page import MovingCameras
 from sightings import attack, frame, sighting
 
 from models.gallery.gallery import Gallery
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import EventSettings
 from realtime.outputs.web import WebPage

@@ -10,7 +10,7 @@ from sightings import attack, frame, sighting
 
 from models.errors import BadInput
 from realtime.drill import Drill
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import EventSettings
 from realtime.outputs.web import WebPage
