@@ -5,7 +5,6 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -13,14 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import SecretStr
 
 from models.errors import BadInput
 from realtime.cluster import commands as cluster_cli
 from realtime.commands import config as config_cli
+from realtime.commands.options import (
+    LONGEST,
+    BundleName,
+    ConfigFile,
+    EngineName,
+    EventsFolder,
+    EveryFrame,
+    GalleryFile,
+    Headless,
+    Host,
+    Jsonl,
+    Port,
+    Record,
+    Seconds,
+    Wear,
+    Web,
+    settings_of,
+    with_services,
+)
 from realtime.outputs.events import commands as events_cli
 from realtime.people import commands as people_cli
-from realtime.settings.config import CameraConfig, Config, load_config
+from realtime.settings.config import CameraConfig, Config
 from realtime.settings.paths import EMBEDDED
 
 if TYPE_CHECKING:
@@ -32,25 +49,6 @@ app.add_typer(events_cli.app, name="events")
 app.add_typer(config_cli.app, name="config")
 app.add_typer(people_cli.app, name="people")
 app.add_typer(cluster_cli.app, name="cluster")
-
-LONGEST = 1e9  # seconds, thirty years
-
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or webcam, cctv, published_method.")]
-Headless = Annotated[bool, typer.Option("--headless", help="Open no window.")]
-Seconds = Annotated[float | None, typer.Option("--seconds", min=0.1, max=LONGEST, help="Stop after so long.")]
-Record = Annotated[Path | None, typer.Option("--record", help="Record what is shown as MP4.")]
-EveryFrame = Annotated[bool, typer.Option("--every-frame", help="Process every frame, however long it takes.")]
-BundleName = Annotated[str | None, typer.Option("--bundle", help="Name or folder of a bundle.")]
-GalleryFile = Annotated[str | None, typer.Option("--gallery", help="The people's file; embedded: the bundle's own.")]
-Web = Annotated[bool, typer.Option("--web", help="Serve the live page (loopback, port 8080; see web in the config).")]
-Host = Annotated[str | None, typer.Option("--host", help="Where the page listens; beyond loopback it needs a token.")]
-Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the live page.")]
-EventsFolder = Annotated[
-    Path | None, typer.Option("--events", help="Keep what matters, with evidence, in this folder.")
-]
-Wear = Annotated[Path | None, typer.Option("--wear", help="Drill: draw this RGBA picture (glasses) onto every face.")]
-Jsonl = Annotated[Path | None, typer.Option("--jsonl", help="Write a line of JSON for every decision.")]
-EngineName = Annotated[str | None, typer.Option("--engine", help="auto, onnxruntime, torch, ...")]
 
 DEMO_RECORDING = Path("spectaclear-demo.mp4")
 ACT_SECONDS = 8.0
@@ -88,9 +86,9 @@ def demo(
     frames = None if seconds is None else round(seconds * FPS)
     played = Demo(length / 3, frames=frames, every_frame=every_frame)
     camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
-    settings = _settings(config, None, bundle, engine, False, cameras=False, gallery=EMBEDDED)
+    settings = settings_of(config, None, bundle, engine, False, cameras=False, gallery=EMBEDDED)
     settings = settings.model_copy(update={"cameras": [camera]})
-    settings = _with_services(settings, web, host, port, events)
+    settings = with_services(settings, web, host, port, events)
 
     def report(ended: Ended) -> None:
         ended.summary["acts"] = played.acts()
@@ -127,8 +125,8 @@ def run_sources(  # noqa: PLR0913 - a command's options
     from realtime.commands.jsonl import DecisionLines
     from realtime.session import Outputs, files_read, run, window_wanted
 
-    settings = _with_services(
-        _settings(config, source, bundle, engine, every_frame, gallery=gallery), web, host, port, events
+    settings = with_services(
+        settings_of(config, source, bundle, engine, every_frame, gallery=gallery), web, host, port, events
     )
     record = record or (Path(settings.record.file) if settings.record.file else None)
     json_file = json_file or (Path(settings.output.json_file) if settings.output.json_file else None)
@@ -173,7 +171,7 @@ def check(
     """Open a camera, or all that are configured; say what each sends, or what is wrong and how to mend it."""
     from realtime.commands.check import check_camera, check_cameras, print_check, print_checks
 
-    settings = _settings(config, source, None, None, False)
+    settings = settings_of(config, source, None, None, False)
     cli.check_writable(json_file)
     if len(settings.cameras) > 1:
         all_found = check_cameras(settings.cameras, seconds=seconds)
@@ -198,7 +196,7 @@ def identify(
     """Name the faces in pictures."""
     from realtime.commands.identify import identify_photo, identify_photos, print_faces
 
-    settings = _settings(config, None, bundle, engine, False, cameras=False, gallery=gallery)
+    settings = settings_of(config, None, bundle, engine, False, cameras=False, gallery=gallery)
     cli.check_writable(json_file)
     cli.refuse_overwriting(photos, save, json_file)
     if len(photos) == 1 and not photos[0].is_dir():
@@ -217,50 +215,29 @@ def identify(
             print_faces(one, cli.console)
 
 
-def _settings(
-    config: str | None,
-    source: str | None,
-    bundle: str | None,
-    engine: str | None,
-    every_frame: bool,
-    *,
-    cameras: bool = True,
-    gallery: str | None = None,
-) -> Config:
-    """The configuration with what was given on the command line; ``cameras``: whether the command opens them."""
-    settings = load_config(config, sources=cameras and source is None)
-    if source is not None:
-        settings = settings.with_source(source, every_frame=every_frame or None)
-    elif every_frame:
-        every = [camera.model_copy(update={"every_frame": True}) for camera in settings.cameras]
-        settings = settings.model_copy(update={"cameras": every})
-    named = (("bundle", bundle), ("engine", engine), ("gallery", gallery))
-    changes = {key: value for key, value in named if value is not None}
-    return settings.model_copy(update={"recognition": settings.recognition.model_copy(update=changes)})
+@app.command()
+def explain(
+    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    png: Annotated[Path | None, typer.Option("--png", help="The picture to write; none: beside you.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="The page to write; none: beside you.")] = None,
+    json_file: cli.JsonFile = None,
+    config: ConfigFile = None,
+    bundle: BundleName = None,
+    gallery: GalleryFile = None,
+    engine: EngineName = None,
+) -> None:
+    """Say why each face of a picture is named, or not: every look at it, and the reason, as a picture and a page."""
+    from realtime.commands.explain import explain_photo, files_of
 
-
-def _with_services(settings: Config, web: bool, host: str | None, port: int | None, folder: Path | None) -> Config:
-    """The options on top of the configuration; a token in the environment is taken where the file gives none.
-
-    Raises ``BadInput`` where an option would be without effect.
-    """
-    for option, given in (("--host", host), ("--port", port)):
-        if given is not None and not (web or settings.web.enabled):
-            raise BadInput(f"{option} {given} is for the live page; add --web")
-    page: dict[str, object] = {"enabled": True} if web else {}
-    for key, value in (("host", host), ("port", port)):
-        if value is not None:
-            page[key] = value
-    token = os.environ.get("SPECTACLEAR_TOKEN")
-    if token and settings.web.token is None:
-        page["token"] = SecretStr(token)
-    events = {} if folder is None else {"folder": str(folder)}
-    return settings.model_copy(
-        update={
-            "web": settings.web.model_copy(update=page),
-            "events": settings.events.model_copy(update=events),
-        }
-    )
+    settings = settings_of(config, None, bundle, engine, False, cameras=False, gallery=gallery)
+    png, html = files_of(photo, png, html)
+    cli.check_writable(png, html, json_file)
+    cli.refuse_overwriting([photo], png, html, json_file)
+    found = explain_photo(photo, settings, png=png, html=html)
+    cli.write_json(json_file, {"photo": str(photo), "faces": [one.as_dict() for one in found]})
+    for one in found:
+        cli.console.print("\n  ".join([one.heading, *one.sentences]))
+    cli.console.print(f"{png}\n{html}")
 
 
 def _report(ended: Ended, json_file: Path | None) -> None:

@@ -16,18 +16,21 @@ from pydantic import SecretStr
 from models import Recogniser, load_recogniser
 from models.errors import BadInput
 from realtime.cameras.newest_frame import NewestFrame
+from realtime.cameras.open import may_be_opened_twice, open_camera
 from realtime.cameras.states import CameraStatus
 from realtime.faces.detect import SMALLEST_WORKING_FACE, FaceDetector
 from realtime.faces.motion import MotionGate
 from realtime.faces.realign import Realigner
 from realtime.metrics import Meter
 from realtime.outputs.events.types import EventSettings, FindFaces
+from realtime.outputs.recording.recordings import Recordings
+from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
 from realtime.people.place import bundle_of, gallery_file, use_people
 from realtime.recogniser import FaceRecogniser
-from realtime.settings.config import Config, DetectionConfig
+from realtime.settings.config import CameraConfig, Config, DetectionConfig
 from realtime.system.threads import thread_budget
 
 if TYPE_CHECKING:
@@ -89,21 +92,23 @@ def realigner_of(config: Config) -> Realigner | None:
     return Realigner() if config.defence.second_look else None
 
 
-def finder_of(config: Config, detector: FaceDetector, size: int) -> FaceFinder:
+def finder_of(config: Config, detector: FaceDetector, size: int, camera: CameraConfig | None = None) -> FaceFinder:
     """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock."""
     from realtime.faces.find import FaceFinder  # the tracker takes a second to import: only who follows faces pays
     from realtime.faces.track import FaceTracker
 
+    camera = config.cameras[0] if camera is None else camera
     offline = config.cameras[0].every_frame
     return FaceFinder(
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
         limits=config.quality,
-        detect_every=1 if offline else config.detection.detect_every,
+        detect_every=1 if offline else camera.detect_every or config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),
+        areas=camera.areas,
     )
 
 
@@ -130,7 +135,7 @@ def parts_of(config: Config, recogniser: Recogniser, cameras: Sequence[NewestFra
     """The parts of a run in one process, warmed up; the cameras are not yet started."""
     meter = Meter(recogniser.engine)
     detector = detector_of(config.detection)
-    finders = {camera.name: finder_of(config, detector, recogniser.input_size) for camera in config.cameras}
+    finders = {camera.name: finder_of(config, detector, recogniser.input_size, camera) for camera in config.cameras}
     meter.stages(warm_up(recogniser, detector))
     batch = 1 if config.cameras[0].every_frame else batch_of(config, recogniser)
     return Parts(recogniser, meter, cameras, finders, batch)
@@ -197,6 +202,26 @@ def desk_of(config: Config, recogniser: Recogniser) -> LiveDesk | None:
     )
 
 
+def recorded(config: Config) -> list[str]:
+    """The cameras that are recorded. Raises ``BadInput`` where a recording is wanted of none."""
+    names = [camera.name for camera in config.cameras if camera.record]
+    if not names:
+        raise BadInput(
+            "a recording is wanted, and every camera has record: false; set it to true, or leave --record out"
+        )
+    return names
+
+
+def recordings_of(path: Path, config: Config) -> Recordings:
+    """At the configured rate; every frame of a file at the file's own."""
+    names, fps, first = recorded(config), config.record.fps, config.cameras[0]
+    if first.every_frame and may_be_opened_twice(first.source):
+        file = open_camera(first.source, name=first.name, every_frame=True)
+        file.close()
+        fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
+    return Recordings(path, names, fps, every_frame=first.every_frame)
+
+
 def service_settings(config: Config) -> ServiceSettings:
     """What the configuration asks for beside the pipeline: events, messages to others, the live page."""
     events, web = config.events, config.web
@@ -208,6 +233,10 @@ def service_settings(config: Config) -> ServiceSettings:
             max_bytes=round(events.max_gigabytes * 1e9),
             min_free_bytes=round(events.min_free_gigabytes * 1e9),
             pixelate_others=events.pixelate_others,
+            again_after=events.repeat_seconds,
+            reappear_after=events.reappear_seconds,
+            settle=events.settle_seconds,
+            clip_seconds=events.clip_seconds,
         ),
         find_faces=_bystander_finder(config) if events.folder is not None and events.pixelate_others else None,
         deliveries={name: section.open() for name, section in config.deliveries().items()},

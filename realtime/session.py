@@ -12,7 +12,16 @@ from functools import partial
 from pathlib import Path
 
 from models.errors import BadInput
-from realtime.assembly import Parts, desk_of, detector_of, parts_of, recogniser_of, service_settings
+from realtime.assembly import (
+    Parts,
+    desk_of,
+    detector_of,
+    parts_of,
+    recogniser_of,
+    recorded,
+    recordings_of,
+    service_settings,
+)
 from realtime.cameras.from_config import capture_from
 from realtime.cameras.newest_frame import NewestFrame
 from realtime.cameras.open import is_file, is_live, may_be_opened_twice, open_camera
@@ -21,8 +30,7 @@ from realtime.decisions import OnDecision
 from realtime.drill import Drill
 from realtime.metrics import Summary
 from realtime.outputs.drawing.mosaic import Mosaic
-from realtime.outputs.recording.recordings import Recordings, recording_files
-from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
+from realtime.outputs.recording.recordings import recording_files
 from realtime.outputs.seen_so_far import seen_so_far
 from realtime.outputs.services import Services
 from realtime.outputs.window import Window, has_screen
@@ -59,6 +67,7 @@ class Outputs:
     ``record``: an MP4 of what is displayed, see ``recording_files``. ``window``: where there is a screen.
     ``seconds``: None runs until the sources end or somebody stops it. ``shows`` are told of every picture shown.
     ``report`` is told of the end, also of one that raises for its failures, while no SIGTERM can cut it off.
+    ``running`` is given what ends the run soon, from any thread, once there is something to end.
     """
 
     record: Path | None = None
@@ -69,6 +78,7 @@ class Outputs:
     shows: Sequence[Show] = ()
     note: Callable[[Frame], str] = field(default=lambda frame: "")
     report: Callable[[Ended], None] = field(default=lambda ended: None)
+    running: Callable[[Callable[[], None]], None] = field(default=lambda stop_soon: None)
 
 
 def run(
@@ -89,7 +99,7 @@ def run(
     """
     refuse_bad_files(config)
     if outputs.record is not None:
-        files = recording_files(outputs.record, [camera.name for camera in config.cameras])
+        files = recording_files(outputs.record, recorded(config))
         refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
     allow_many_open_files()
@@ -110,7 +120,7 @@ def run(
                 console.print(f"live page: {services.page.url}")
             recordings = None
             if outputs.record is not None:
-                recordings = stack.enter_context(_recordings(outputs.record, config))
+                recordings = stack.enter_context(recordings_of(outputs.record, config))
             told = told_of(
                 config,
                 parts,
@@ -124,12 +134,14 @@ def run(
             asked = threading.Event()
             if config.cameras[0].every_frame:
                 when_asked(asked.set, parts.cameras[0].stop_soon)
+                outputs.running(parts.cameras[0].stop_soon)
                 failures = _every_frame(config, parts, told, outputs)
                 ends = parts.statuses()
             else:
                 pipeline = pipeline_of(config, parts, told)
                 stack.callback(pipeline.stop)
                 when_asked(asked.set, pipeline.stop_soon)
+                outputs.running(pipeline.stop_soon)
                 failures, ends = _live(pipeline, screen, outputs, asked.is_set)
             services.finish(asked.is_set)
         failures += recordings.failures() if recordings is not None else []
@@ -186,16 +198,6 @@ def _live(
 def files_read(config: Config) -> list[Path]:
     """Those of the sources that are files."""
     return [Path(camera.source) for camera in config.cameras if is_file(camera.source)]
-
-
-def _recordings(path: Path, config: Config) -> Recordings:
-    """At the configured rate; every frame of a file at the file's own."""
-    names, fps, first = [camera.name for camera in config.cameras], config.record.fps, config.cameras[0]
-    if first.every_frame and may_be_opened_twice(first.source):
-        file = open_camera(first.source, name=first.name, every_frame=True)
-        file.close()
-        fps = min(max(file.native_fps or fps, SLOWEST), FASTEST)  # one picture a frame, so every one is kept
-    return Recordings(path, names, fps, every_frame=first.every_frame)
 
 
 def _broken_ends(cameras: Sequence[NewestFrame]) -> list[str]:

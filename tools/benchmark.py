@@ -35,6 +35,7 @@ class What(StrEnum):
     profile = "profile"
     time = "time"
     cluster = "cluster"
+    people = "people"
 
 
 class Mode(StrEnum):
@@ -73,7 +74,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     threads: Annotated[int | None, typer.Option(min=1, max=64, help="For inference; none: the shipped budget.")] = None,
     yunet: Annotated[Path | None, typer.Option(help="OpenCV's YuNet file, to compare with.")] = None,
     sface: Annotated[Path | None, typer.Option(help="Against: OpenCV's SFace file; with --yunet a peer.")] = None,
-    people: Annotated[Path | None, typer.Option(help="Time: a folder of pictures per known person.")] = None,
+    people: Annotated[Path | None, typer.Option(help="Time: pictures per known person; people: of one person.")] = None,
     strangers: Annotated[Path | None, typer.Option(help="Time: a folder of pictures for each of others.")] = None,
     mode: Annotated[list[Mode] | None, typer.Option(help="Time: may be repeated; none: all three.")] = None,
     only: Annotated[str, typer.Option(help="Time: clips whose name holds this.")] = "",
@@ -82,7 +83,7 @@ def benchmark(  # noqa: PLR0913 - a command's options
     json_file: cli.JsonFile = None,
     png: Annotated[Path | None, typer.Option(help="Write a chart here.")] = None,
 ) -> None:
-    """Measure decisions, live runs, detection, a soak, what limits a pass, or compare with the natural way."""
+    """Measure decisions, live runs, detection, a soak, a change of people, or compare with the natural way."""
     cli.check_writable(json_file, png)
     kind = against.value if against else what.value if what else "run"
     refuse_unused(context, kind)

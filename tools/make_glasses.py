@@ -1,5 +1,6 @@
 """Makes adversarial glasses: ``python -m tools.make_glasses CROPS --out FOLDER`` for many pairs, or
-``python -m tools.make_glasses --picture PHOTO --target NAME --out FOLDER`` for one photograph.
+``python -m tools.make_glasses --picture PHOTO --target NAME --out FOLDER`` for one photograph, or
+``python -m tools.make_glasses --from-people ALICE --target BOB --out FOLDER`` for somebody whom you have enrolled.
 
 For research on one's own recogniser. Everything is kept: textures (RGBA), attacked crops, whole frames that wear
 them (of many pairs with ``--photographs``), a manifest, a contact sheet, a page to print at true scale. An
@@ -23,14 +24,18 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.arrays import Bytes
+from models.bundle_info import PEOPLE_BUNDLE
 from models.crop.wearables import WEARABLES, area
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
 from models.training.device import torch_device
+from realtime.people.place import use_people
+from realtime.settings.config import RecognitionConfig
 from tools.attacks.registry import ATTACKS, known_of
 from tools.attacks.settings import VIEWS, Settings
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.crafting.attackers import Attackers
+from tools.crafting.enrolled import robust
 from tools.crafting.job import Worn, make_glasses
 from tools.crafting.pairs import Pair
 from tools.crafting.records import Record, summary
@@ -77,6 +82,11 @@ def main(  # noqa: PLR0913 - a command's options
         Path | None, typer.Option(help="What the crops were prepared from: the results are worn there too.")
     ] = None,
     attackers: Annotated[Path | None, typer.Option(help="Folder of prepared crops of strangers who attack.")] = None,
+    from_people: Annotated[
+        str | None,
+        typer.Option(help="An enrolled person attacks: from --photographs, or from crops that were kept of them."),
+    ] = None,
+    gallery: Annotated[str | None, typer.Option(help="--from-people: the people's file; none: your own.")] = None,
     person: Annotated[list[str] | None, typer.Option(help="Only this attacker (may be repeated).")] = None,
     target: Annotated[list[str] | None, typer.Option(help="Only this target (may be repeated).")] = None,
     dodge: Annotated[bool, typer.Option("--dodge", help="Be anybody else instead of a target.")] = False,
@@ -89,7 +99,9 @@ def main(  # noqa: PLR0913 - a command's options
     joint: Annotated[int, typer.Option(min=1, max=30, help="Pictures of the attacker sharing a texture.")] = 1,
     total_variation: Annotated[float | None, typer.Option(help="Weight of smoothness (3 with --eot physical).")] = None,
     printability: Annotated[float | None, typer.Option(help="Weight of printability (5 with --eot physical).")] = None,
-    bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
+    bundle: Annotated[
+        str | None, typer.Option(help="Bundle: a name or a folder; none: plain, or gallery with --from-people.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="What counts the success.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the attack.")] = 2,
     at_once: Annotated[
@@ -104,11 +116,17 @@ def main(  # noqa: PLR0913 - a command's options
     """Draw pairs, attack, write everything down, count success on what was written."""
     cli.check_writable(json_file)
     settings = checked(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)
-    chosen = Attackers(crops, attackers, picture, photographs, person or [], target or [], dodge, pairs, aligned)
+    if from_people is not None:
+        settings = robust(steps, shape, seed, half_precision)
+    chosen = Attackers(
+        crops, attackers, picture, photographs, person or [], target or [], dodge, pairs, aligned, from_people, gallery
+    )
     chosen.check(attack)
     torch.set_num_threads(threads)
     where = torch_device(device)
-    recogniser = load_recogniser(bundle, engine, threads=threads)
+    recogniser = load_recogniser(bundle or ("plain" if from_people is None else PEOPLE_BUNDLE), engine, threads=threads)
+    if from_people is not None:
+        use_people(recogniser, RecognitionConfig(gallery=gallery))
     drawn, source, worn = chosen.drawn(recogniser, settings)
     job: dict[str, object] = {
         "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
@@ -132,6 +150,11 @@ def told(records: Sequence[Record], recogniser: Recogniser, out: Path, known: ob
         f"{share['right']} of {share['n']} pictures fool {recogniser.bundle.info.name} ({recogniser.engine}),"
         f" 95 % interval {low:.1f}-{high:.1f} %; all in {out}"
     )
+    worn = summary(records)["photographs"]
+    if worn["n"]:
+        cli.console.print(f"{worn['right']} of {worn['n']} photographs that wear them do, their faces found anew")
+    if worn["n"] and not worn["right"] and share["right"]:
+        cli.console.print("no photograph does: give larger or sharper ones, --eot scene, or --shape wide")
     if lost := sum(record.get("frames", []).count(None) for record in records):
         cli.console.print(f"no face was found on {lost} photographs: null among the manifest's frames")
     if known:

@@ -15,11 +15,12 @@ from ray.exceptions import GetTimeoutError, RayError
 
 from models.files import whole_file
 from realtime.assembly import service_settings
-from realtime.cameras.states import CameraStatus
+from realtime.cameras.states import CameraState, CameraStatus
 from realtime.cluster.group import Seen
 from realtime.cluster.ray_here import NAMESPACE
 from realtime.cluster.settings import ClusterConfig
 from realtime.cluster.steward import Kept
+from realtime.outputs.delivery.delivery import Delivery, Surroundings
 from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import EventFilter
@@ -49,8 +50,11 @@ class Front:
             with contextlib.suppress(OSError, ValueError):
                 self._done = json.loads(self._marks.read_text())
         self._senders = []
+        self._deliveries: list[Delivery] = []
         for name, delivery in settings.deliveries.items() if self._log is not None else ():
             assert self._log is not None
+            delivery.begin(Surroundings(self._log.picture, self._live))
+            self._deliveries.append(delivery)
             self._senders.append(OutboxSender(self._log.store, name, delivery.deliver))
             self._senders[-1].start()
         if settings.page is not None:
@@ -64,6 +68,9 @@ class Front:
             self._page.start()
         self._thread = threading.Thread(target=self._collect_always, name="collect", daemon=True)
         self._thread.start()
+
+    def _live(self) -> dict[str, bool]:
+        return {camera.name: camera.state is CameraState.LIVE for camera in self.sources.cameras()}
 
     def url(self) -> str | None:
         """Where the page is."""
@@ -94,6 +101,8 @@ class Front:
         self._thread.join(_PATIENCE)
         for sender in self._senders:
             sender.stop()
+        for delivery in self._deliveries:
+            delivery.close()
         if self._page is not None:
             self._page.stop()
         if self._log is not None:
@@ -152,8 +161,6 @@ class RemoteSources:
 
     def cameras(self) -> Sequence[CameraStatus]:
         """See ``Sources``."""
-        from realtime.cameras.states import CameraState
-
         missing = "no node runs it"
         return [
             self._statuses.get(name) or CameraStatus(name, CameraState.LOST, message=missing) for name in self._names

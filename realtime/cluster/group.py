@@ -100,7 +100,9 @@ class CameraGroup:
         config = order.config
         cameras = [capture_from(camera) for camera in config.cameras]
         recogniser = RemoteRecogniser(order.known, self._asking)
-        finders = {camera.name: finder_of(config, self._detector, recogniser.input_size) for camera in config.cameras}
+        finders = {
+            camera.name: finder_of(config, self._detector, recogniser.input_size, camera) for camera in config.cameras
+        }
         parts = Parts(recogniser, Meter(recogniser.engine), cameras, finders, order.known.batch, order.at_once)
         self._pictures = LivePictures(parts.statuses)
         settings = service_settings(config)

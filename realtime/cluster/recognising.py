@@ -18,6 +18,7 @@ from realtime.cluster.batching import Batches
 from realtime.cluster.parcels import Parcel, fetched
 from realtime.cluster.remote import Known
 from realtime.cluster.settings import ClusterSection
+from realtime.cluster.start_ray import answer_on
 from realtime.cluster.wire import Answer, Explained, packed
 from realtime.settings.config import Config
 
@@ -30,6 +31,9 @@ class Recognising:
     """One replica. ``parcel``: the bundle's files, which are sent to a node that has none of them."""
 
     def __init__(self, config: Config, section: ClusterSection, parcel: Parcel) -> None:
+        import ray
+
+        answer_on(ray.util.get_node_ip_address())
         folder = fetched(parcel, self._part)
         threads = config.recognition.threads or max(1, int(section.cores_per_replica))
         recognition = config.recognition.model_copy(

@@ -15,6 +15,17 @@ def stay_on_loopback() -> None:
     services.get_node_ip_address = lambda address=None: "127.0.0.1"
 
 
+def answer_on(address: str) -> None:
+    """Let the Serve replica in this process listen on that address; to be called before it is ready.
+
+    Serve 2.60 opens a port on every interface for calls between deployments, and unpickles what comes there.
+    """
+    from ray.serve._private import replica
+
+    add = replica.add_port_to_grpc_server
+    replica.add_port_to_grpc_server = lambda server, where: add(server, f"{address}:{where.rpartition(':')[2]}")
+
+
 if __name__ == "__main__":
     import sys
 

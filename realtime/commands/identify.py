@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,17 @@ from realtime.settings.config import Config
 from realtime.system.command_line import write_whole
 from realtime.types import DetectedFace
 
-Decided = tuple[Decision, CropEvidence | None]
-
 _AT_ONCE = 8  # faces decided on: each takes some 40 MB, and a picture of a crowd would take gigabytes
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A face of a picture, its crop (S, S, 3) RGB, and what was decided; ``evidence`` None where it was refused."""
+
+    face: DetectedFace
+    crop: Bytes
+    decision: Decision
+    evidence: CropEvidence | None
 
 
 class Identifier:
@@ -42,6 +51,12 @@ class Identifier:
         self._limits = config.quality
         self._realigner = realigner_of(config)
 
+    @property
+    def recogniser(self) -> Recogniser:
+        """Loaded with the first face that is found."""
+        self._recogniser = self._recogniser or recogniser_of(self._config)
+        return self._recogniser
+
     def photo(self, path: Path, *, save: Path | None = None) -> dict[str, Any]:
         """Find, judge and decide on every face of a picture.
 
@@ -53,28 +68,37 @@ class Identifier:
             BadInput: the file is no picture, or it shows no face.
         """
         picture = read_photo(path)
+        decided = self.decided(picture, str(path))
+        if save is not None:
+            _save(save, picture, decided, self.recogniser, self._config)
+        found = [_as_dict(one) for one in decided]
+        return {"photo": str(path), "engine": self.recogniser.engine, "faces": found}
+
+    def decided(self, picture: Bytes, where: str) -> list[Decided]:
+        """The decision on every face of a picture (H, W, 3) BGR, which is called ``where``.
+
+        Raises:
+            BadInput: it shows no face.
+        """
         faces = find_faces(self._detector, picture) or find_turned(self._detector, picture)[0]
         if not faces:
             raise BadInput(
-                f"{path}: no face was found; give a picture with a face of at least {self._config.detection.min_face} "
+                f"{where}: no face was found; give a picture with a face of at least {self._config.detection.min_face} "
                 "pixels, or lower detection.min_face in the configuration"
             )
-        recogniser = self._recogniser = self._recogniser or recogniser_of(self._config)
+        recogniser = self.recogniser
         size = recogniser.input_size
         crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
         starts = range(0, len(crops), _AT_ONCE)
         evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
-        decided: list[Decided] = []
+        found: list[Decided] = []
         for face, crop, evidence in zip(faces, crops, evidences, strict=True):
             refused = refusal(crop, face.landmarks, picture.shape, self._limits)
             if refused is not None:
-                decided.append((Decision.unknown(refused), None))
+                found.append(Decided(face, crop, Decision.unknown(refused), None))
             else:
-                decided.append((decide(evidence, recogniser.policy), evidence))
-        if save is not None:
-            _save(save, picture, faces, decided, recogniser, self._config)
-        found = [_as_dict(face, *one) for face, one in zip(faces, decided, strict=True)]
-        return {"photo": str(path), "engine": recogniser.engine, "faces": found}
+                found.append(Decided(face, crop, decide(evidence, recogniser.policy), evidence))
+        return found
 
 
 def identify_photo(path: Path, config: Config, *, save: Path | None = None) -> dict[str, Any]:
@@ -108,7 +132,8 @@ def _pictures_of(path: Path) -> list[Path]:
     return found
 
 
-def _as_dict(face: DetectedFace, decision: Decision, evidence: CropEvidence | None) -> dict[str, Any]:
+def _as_dict(decided: Decided) -> dict[str, Any]:
+    face, decision, evidence = decided.face, decided.decision, decided.evidence
     return {
         "box": face.box.round(1),
         "landmarks": face.landmarks.round(1),
@@ -156,8 +181,7 @@ def _best(evidence: CropEvidence, view: Any) -> dict[str, Any] | None:
 def _save(
     path: Path,
     picture: Bytes,
-    faces: list[DetectedFace],
-    decided: list[Decided],
+    decided: Sequence[Decided],
     recogniser: Recogniser,
     config: Config,
 ) -> None:
@@ -170,13 +194,13 @@ def _save(
     overlay = Overlay(**config.overlay.model_dump())
     now = time.monotonic()
     keeper = VerdictKeeper(VerdictRules(agreement=1, window=1, confidence=0.0), recogniser.policy)
-    for number, (decision, evidence) in enumerate(decided):
-        keeper.add(number, 0, decision, evidence, now, now)
-    verdicts = {number: keeper.verdict(number, now) for number in range(len(faces))}
+    for number, one in enumerate(decided):
+        keeper.add(number, 0, one.decision, one.evidence, now, now)
+    verdicts = {number: keeper.verdict(number, now) for number in range(len(decided))}
     status = Status(
         camera=path.stem, engine=recogniser.engine, fps=0.0, captured_at=now, wall_time=time.time(), now=now
     )
-    tracks = [TrackedFace(number, face) for number, face in enumerate(faces)]
+    tracks = [TrackedFace(number, one.face) for number, one in enumerate(decided)]
     drawn = overlay.draw(picture, tracks, {n: v for n, v in verdicts.items() if v is not None}, status)
     try:
         _, encoded = cv2.imencode(path.suffix, drawn)

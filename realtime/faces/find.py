@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from realtime.faces.areas import Areas
 from realtime.faces.detect import FaceDetector
 from realtime.faces.limits import QualityLimits
 from realtime.faces.motion import MotionGate, Region, grown, touches
@@ -26,6 +27,7 @@ class FaceFinder:
         share: of one core's time that detection may take; where it takes longer it runs on fewer frames, so that
             many cameras, or large pictures, leave time for decisions.
         realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide.
+        areas: parts of the picture where faces count; None: everywhere.
         motion: while every face found is followed, detection looks only where something moved; None: everywhere.
     """
 
@@ -40,10 +42,11 @@ class FaceFinder:
         share: float = 1.0,
         motion: MotionGate | None = None,
         realigner: Realigner | None = None,
+        areas: Areas | None = None,
     ) -> None:
         self._detector, self._tracker = detector, tracker
         self._size, self._limits, self._detect_every, self._share = size, limits, detect_every, share
-        self._motion, self._realigner = motion, realigner
+        self._motion, self._realigner, self._areas = motion, realigner, areas if areas else None
         self._all_followed = False  # every face of the last detection has a track, and every track a face
         self._tracks: list[TrackedFace] = []
         self._kind: tuple[tuple[int, ...], bool] | None = None
@@ -63,6 +66,8 @@ class FaceFinder:
         region = self._region(frame) if due else None
         if region is not None:
             faces = self._detect(frame, region)
+            if self._areas is not None:
+                faces = self._areas.keep(faces, frame.bgr.shape)
             took = time.perf_counter() - started
             stage_ms["detect"] = took * 1e3
             self._frames_to_go, self._rests_until = self._detect_every, started + took / self._share

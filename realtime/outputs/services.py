@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.arrays import Bytes
-from realtime.cameras.states import CameraStatus
+from realtime.cameras.states import CameraState, CameraStatus
 from realtime.metrics import Meter
-from realtime.outputs.delivery.delivery import Delivery
+from realtime.outputs.delivery.delivery import Delivery, Surroundings
 from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.feed import EventFeed
 from realtime.outputs.events.log import EventLog, Explain
@@ -73,7 +73,7 @@ class Services:
         self._senders: list[OutboxSender] = []
         with ExitStack() as stack:
             if settings.folder is not None:
-                self._open_events(settings, settings.folder, explain, stack)
+                self._open_events(settings, settings.folder, explain, statuses, stack)
             if settings.page is not None:
                 self._open_page(settings.page, statuses, meter, stack)
             self._stack = stack.pop_all()
@@ -82,6 +82,8 @@ class Services:
         """For the pipeline: a picture was drawn. It must not be changed afterwards."""
         if self._pictures is not None:
             self._pictures.show(frame, picture)
+        if self.events is not None and self.events.follow_up.clips is not None:
+            self.events.follow_up.clips.put(frame)
 
     def finish(self, given_up: Callable[[], bool]) -> None:
         """Nothing more will be offered: let the log store what waits, however long that takes while it gets on."""
@@ -98,12 +100,24 @@ class Services:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_events(self, settings: ServiceSettings, folder: Path, explain: Explain | None, stack: ExitStack) -> None:
+    def _open_events(
+        self,
+        settings: ServiceSettings,
+        folder: Path,
+        explain: Explain | None,
+        statuses: Callable[[], Sequence[CameraStatus]],
+        stack: ExitStack,
+    ) -> None:
         names, find_faces = list(settings.deliveries), settings.find_faces
-        log = EventLog(folder, settings.events, deliver_to=names, explain=explain, find_faces=find_faces)
+        ends = [name for name, delivery in settings.deliveries.items() if delivery.tells_ends]
+        log = EventLog(
+            folder, settings.events, deliver_to=names, tell_ends=ends, explain=explain, find_faces=find_faces
+        )
         stack.callback(log.close)
+        around = Surroundings(log.picture, lambda: {one.name: one.state is CameraState.LIVE for one in statuses()})
         for name, delivery in settings.deliveries.items():
             stack.callback(delivery.close)
+            delivery.begin(around)
             sender = OutboxSender(log.store, name, delivery.deliver)
             stack.callback(sender.stop)
             sender.start()

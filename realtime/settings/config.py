@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, create_model, model_validator
+from pydantic import AfterValidator, Field, SecretStr, create_model, model_validator
 
 from models.crop.zones import ZONES, Zone, in_order
 from models.errors import BadInput
@@ -20,36 +20,11 @@ from models.saliency_mask import Fill, Iterations, Kernel, MinArea, Percentile, 
 from realtime.faces.limits import QualityLimits
 from realtime.outputs.delivery.delivery import DeliverySection
 from realtime.outputs.delivery.registry import DELIVERIES
-from realtime.settings.paths import BundlePath, FilePath, PeoplePath, SourcePath
+from realtime.settings.camera import CameraConfig as CameraConfig
+from realtime.settings.paths import BundlePath, FilePath, PeoplePath
 from realtime.settings.section import Section
 from realtime.settings.yaml_file import read_model
 from realtime.verdicts.agreement import VerdictRules
-
-
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class CameraConfig(Section):
-    """One camera."""
-
-    name: str = Field(default="camera", pattern=r"^\w[\w .-]{0,39}$", description="How the camera is called everywhere")
-    source: Annotated[SourcePath, BeforeValidator(_number_as_text)] = Field(
-        default="0", min_length=1, description="Number of a webcam, rtsp:// or http(s):// address, file, or demo"
-    )
-    every_frame: bool = Field(default=False, description="Files: process every frame, however long it takes")
-    open_timeout: float = Field(default=5.0, ge=0.5, le=60, description="Seconds to connect")
-    read_timeout: float = Field(
-        default=5.0, ge=0.5, le=60, description="Seconds without data until the connection is lost"
-    )
-    max_frame_age: float = Field(
-        default=1.0, ge=0.1, le=60, description="Seconds from which on a frame is not live but stale"
-    )
-    transport: Literal["tcp", "udp"] = Field(default="tcp", description="RTSP transport; udp loses packets")
-    hardware_decode: bool = Field(default=False, description="Network: an NVIDIA GPU decodes (unmeasured)")
-    width: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished width in pixels")
-    height: int | None = Field(default=None, ge=64, le=8192, description="Webcams: wished height in pixels")
-    fps: float | None = Field(default=None, ge=1, le=240, description="Webcams: wished frames per second")
 
 
 class DetectionConfig(Section):
@@ -188,6 +163,22 @@ class EventsConfig(Section):
         default=1.0, ge=0, le=10_000, description="Kept free on the disk, in the same way"
     )
     pixelate_others: bool = Field(default=False, description="Hide every other face that the detector finds")
+    repeat_seconds: float = Field(
+        default=300.0, ge=1, le=86_400, description="After so long the same of one face is an event again"
+    )
+    reappear_seconds: float = Field(default=60.0, ge=0, le=86_400, description="Whoever was away so long appears again")
+    settle_seconds: float = Field(
+        default=1.0, ge=0, le=60, description="How long somebody must have been a stranger to be an event"
+    )
+    clip_seconds: float = Field(
+        default=0.0, ge=0, le=60, description="Keep a clip of this length around each event; 0: none"
+    )
+
+    @model_validator(mode="after")
+    def _clips_show_everybody(self) -> EventsConfig:
+        if self.clip_seconds and self.pixelate_others:
+            raise ValueError("clip_seconds and pixelate_others are both given, and clips hide nobody; leave one out")
+        return self
 
 
 class WebConfig(Section):

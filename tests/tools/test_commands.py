@@ -22,6 +22,8 @@ COMMANDS = {
     "tune_policy": ("crops", "--bundle", "bundle"),
     "faults": ("--only", "nothing"),
     "evaluate": ("crops", "--bundle", "bundle"),
+    "new_people": ("train", "test", "--strangers", "others"),
+    "drill": ("clip.mp4", "--wear", "texture.png", "--wearer", "Ada", "--target", "Bob"),
     "make_glasses": ("crops", "--bundle", "bundle"),
     "alignment": ("photos",),
     "maintain.train_realign": ("crops",),

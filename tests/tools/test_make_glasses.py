@@ -207,11 +207,54 @@ def test_one_photograph_wears_the_result(recogniser, tmp_path, monkeypatch):
     assert rows.max() < 190
     assert columns.min() > 150
     assert columns.max() < 280
-    assert json.loads((out / "manifest.json").read_text())["pairs"][0]["frames"] == ["frame_0.png"]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["pairs"][0]["frames"] == ["frame_0.png"]
+    (named,) = manifest["pairs"][0]["frames_named"]
+    cut = attackers.cutter(OneFace(), SIZE)(np.ascontiguousarray(frame[..., ::-1]))
+    assert named == NAMES[recogniser.classify(cut[None])[0].argmax()]
+    assert manifest["summary"]["photographs"]["right"] == (named == target)
+    assert f"{int(named == target)} of 1 photographs that wear them do" in " ".join(result.output.split())
     black = tmp_path / "black.png"
     cv2.imwrite(str(black), np.zeros((99, 99, 3), np.uint8))
     result = run(recogniser, "--picture", black, "--target", target, "--out", tmp_path / "none")
     assert "no face was found" in str(result.exception)
+
+
+def test_somebody_enrolled_attacks_from_photographs_that_share_one_pair(recogniser, tmp_path, monkeypatch):
+    monkeypatch.setattr(attackers, "MtcnnDetector", OneFace)
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    for number in range(3):
+        picture = np.clip(data.astronaut()[..., ::-1].astype(int) + 9 * number, 0, 255)
+        cv2.imwrite(str(photographs / f"{number}.png"), picture)
+    cv2.imwrite(str(photographs / "black.png"), np.zeros((99, 99, 3), np.uint8))
+    options = ("--from-people", NAMES[0].upper(), "--target", NAMES[1], "--photographs", photographs, "--steps", 2)
+    result = run(recogniser, *options, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    (record,) = manifest["pairs"]
+    assert (record["attacker"], record["target"], record["enrolled"]) == (NAMES[0], NAMES[1], True)
+    assert record["pictures"] == ["0.png", "1.png", "2.png"]
+    assert len(record["frames_named"]) == manifest["summary"]["photographs"]["n"] == 3
+    assert (manifest["settings"]["eot"], manifest["settings"]["joint"]) == ("physical", 6)
+    opaque = frame_mask("classic", SIZE) >= 0.5
+    worn = [read_png(tmp_path / f"out/pairs/0000/adversarial_{i}.png")[opaque] for i in range(3)]
+    np.testing.assert_array_equal(worn[0], worn[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--target", NAMES[1]), "no pictures of theirs were kept; give some with --photographs"),
+        ((), "give one --target"),
+        (("--target", NAMES[0]), "is the attacker himself"),
+        (("--target", NAMES[1], "--dodge"), "leave --target out"),
+    ],
+)
+def test_what_is_missing_of_somebody_enrolled_is_said(recogniser, tmp_path, options, message):
+    result = run(recogniser, "--from-people", NAMES[0], *options, "--out", tmp_path / "out")
+    assert isinstance(result.exception, BadInput)
+    assert message in str(result.exception)
 
 
 def test_many_pairs_are_worn_on_the_photographs_that_their_crops_were_prepared_from(recogniser, tmp_path):

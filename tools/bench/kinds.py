@@ -172,6 +172,14 @@ def _time(asked: Asked, folder: Path) -> Any:
     )
 
 
+def _people(asked: Asked, folder: Path) -> Any:
+    from tools.bench import people
+
+    if asked.people is None:
+        raise BadInput("--what people adds somebody from pictures: give a folder of theirs with --people")
+    return people.measure(people.Plan(asked.people, repeats=asked.repeats, threads=asked.threads))
+
+
 def _run(asked: Asked, folder: Path) -> Any:
     from tools.bench import single_run
 
@@ -233,6 +241,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cluster": Kind(
         _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),
+    "people": Kind(_uses("what", "people", "repeats", "threads"), _people, tables.people_table),
     "time": Kind(
         _uses("what", "people", "strangers", "bundle", "engine", "threads", "mode", "only", "decision_ms"),
         _time,

@@ -79,7 +79,7 @@ class LocalCluster:
             stack.callback(ray.shutdown)
             deploy.deploy(self.config)
             stack.callback(deploy.take_down)
-            self.until(lambda: self.all_live(), 120.0, "not every camera came to life")
+            self.until(self.all_live, 300.0, "not every camera came to life")
             self._stack = stack.pop_all()
         return self
 

@@ -92,6 +92,20 @@ def detect_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def people_table(rows: Sequence[Row]) -> Table:
+    """A change of the people."""
+    table = _table(
+        "Adding one person, seconds",
+        ["pictures", "people before"],
+        ["whole command", "p95", "until a run knows them", "p95"],
+    )
+    for row in rows:
+        both = (row["whole_command_seconds"], row["until_a_run_knows_them_seconds"])
+        figures = [f"{one[key]:.2f}" for one in both for key in ("p50", "p95")]
+        table.add_row(*_texts([row["pictures"], row["people_before"], *figures]))
+    return table
+
+
 def profile_table(rows: Sequence[Row]) -> Table:
     """What limits a pass."""
     table = _table(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from models.arrays import Bytes
 from models.errors import BadInput
 from models.recogniser import Recogniser
 from realtime.faces.align import crop_face
 from realtime.faces.detect import FaceDetector, MtcnnDetector
+from realtime.faces.realign import Realigner, cut_face
 from realtime.faces.wear import wear
+from realtime.people.kept import KeptPictures
 from realtime.people.pictures import choose_face, find_faces, read_picture
+from realtime.people.place import gallery_file
+from realtime.settings.config import RecognitionConfig
 from tools.attacks.registry import ATTACKS
 from tools.attacks.settings import Settings
+from tools.crafting.enrolled import enrolled_pair
 from tools.crafting.job import Worn
 from tools.crafting.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
 from tools.evaluation.photographs import Camera
@@ -22,7 +29,10 @@ from tools.faces.splits import known_pictures, unseen
 
 @dataclass(frozen=True)
 class Attackers:
-    """Who attacks as whom, from what: a folder of people, one of strangers, or one picture."""
+    """Who attacks as whom, from what: a folder of people, one of strangers, one picture, or an enrolled person's.
+
+    ``gallery``: the file of the people, of whom one attacks (``from_people``); None: your own.
+    """
 
     crops: Path | None
     strangers: Path | None
@@ -33,6 +43,8 @@ class Attackers:
     dodge: bool
     pairs: int
     aligned: bool
+    from_people: str | None = None
+    gallery: str | None = None
 
     def check(self, attack: str) -> None:
         """Raises ``BadInput`` for what means nothing together."""
@@ -43,8 +55,11 @@ class Attackers:
             )
         if self.dodge and self.target:
             raise BadInput("--dodge: whom to be is all the same; leave --target out")
-        if sum(source is not None for source in (self.crops, self.picture, self.strangers)) != 1:
-            raise BadInput("give either a folder of crops, or --attackers FOLDER, or --picture FILE")
+        sources = (self.crops, self.picture, self.strangers, self.from_people)
+        if sum(source is not None for source in sources) != 1:
+            raise BadInput("give either a folder of crops, --attackers FOLDER, --picture FILE, or --from-people NAME")
+        if self.from_people is not None and (len(self.target) != 1 or self.dodge or self.person):
+            raise BadInput("--from-people NAME: give one --target, and neither --person nor --dodge")
         if not spec.confined and (alone or self.photographs is not None):
             raise BadInput(
                 f"--attack {attack}: changes the whole crop, which nobody can wear on a photograph; give crops alone"
@@ -60,6 +75,19 @@ class Attackers:
         Raises:
             BadInput: see ``photographed`` and ``drawn_pairs``.
         """
+        if self.from_people is not None:
+            file = gallery_file(RecognitionConfig(gallery=self.gallery))
+            detector = MtcnnDetector(min_face=40)
+            pair, worn = enrolled_pair(
+                self.from_people,
+                self.target[0],
+                recogniser,
+                photographs=self.photographs,
+                kept=None if file is None else KeptPictures(file),
+                detector=detector,
+                cut=cutter(detector, recogniser.input_size),
+            )
+            return [pair], {"from_people": pair.attacker, "pictures": len(pair.crops)}, worn
         if self.picture is not None:
             person, target = (given[0] if given else None for given in (self.person, self.target))
             pair, worn = photographed(self.picture, person, target, recogniser)
@@ -127,7 +155,19 @@ def photographed(
     landmarks = choose_face(faces, bgr.shape).landmarks
     crop = crop_face(bgr, landmarks, recogniser.input_size)
     pair = Pair(0, attacker or path.stem, (path.name,), crop[None], label, goal)
-    return pair, lambda _, rgba: [wear(bgr, landmarks, rgba)]
+    cut = cutter(detector or MtcnnDetector(min_face=40), recogniser.input_size)
+    return pair, Worn(lambda _, rgba: [wear(bgr, landmarks, rgba)], cut)
+
+
+def cutter(detector: FaceDetector, size: int) -> Callable[[Bytes], Bytes | None]:
+    """Finds a picture's face and cuts it as the live pipeline does, with its second look: see ``Worn.cut``."""
+    realigner = Realigner()
+
+    def cut(bgr: Bytes) -> Bytes | None:
+        faces = find_faces(detector, bgr)
+        return cut_face(bgr, choose_face(faces, bgr.shape).landmarks, size, realigner) if faces else None
+
+    return cut
 
 
 def worn_on(folder: Path, pairs: list[Pair], recogniser: Recogniser) -> Worn:
@@ -140,4 +180,7 @@ def worn_on(folder: Path, pairs: list[Pair], recogniser: Recogniser) -> Worn:
     for pair in pairs:
         for picture in pair.pictures:
             camera.photograph(picture)
-    return lambda pair, rgba: [camera.worn(picture, rgba) for picture in pair.pictures]
+    return Worn(
+        lambda pair, rgba: [camera.worn(picture, rgba) for picture in pair.pictures],
+        cutter(camera.detector, recogniser.input_size),
+    )

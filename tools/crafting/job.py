@@ -24,8 +24,19 @@ from tools.crafting.records import CONFIDENT, Record, Said
 from tools.crafting.store import Store, read_png
 from tools.crafting.texture import rgba_of
 
-#: Of a pair and its RGBA accessory, the whole frame (H, W, 3) BGR that each of its pictures becomes; None: no face.
-Worn = Callable[[Pair, Bytes], list[Bytes | None]]
+
+@dataclass(frozen=True)
+class Worn:
+    """Whole pictures that wear a result, and their faces as a camera would see them.
+
+    ``wear``: of a pair and its RGBA accessory, the frame (H, W, 3) BGR that each of its pictures becomes; None: no
+    face. ``cut``: the face of such a frame, found and cut anew, (S, S, 3) RGB; None: it is not found any more.
+    """
+
+    wear: Callable[[Pair, Bytes], list[Bytes | None]]
+    cut: Callable[[Bytes], Bytes | None]
+
+
 AT_ONCE = 8
 AT_ONCE_ON_GPU = 48
 
@@ -114,7 +125,7 @@ def _kept(
     pictures = {"texture.png": rgba}
     pictures |= {f"adversarial_{i}.png": crop for i, crop in enumerate(found.adversarial[mine])}
     pictures |= {f"original_{i}.png": crop for i, crop in enumerate(pair.crops)}
-    frames = [] if worn is None else worn(pair, rgba)
+    frames = [] if worn is None else worn.wear(pair, rgba)
     pictures |= {f"frame_{i}.png": bgr[..., ::-1] for i, bgr in enumerate(frames) if bgr is not None}
     sums = store.write_pictures(pair.key, pictures)
     record: Record = {
@@ -125,6 +136,7 @@ def _kept(
         "confidence_curve": _curve(found.history.confidence[:, mine.start]),
         "torch_confidence": [round(float(value), 6) for value in found.confidences[mine]],
         "frames": [None if bgr is None else f"frame_{i}.png" for i, bgr in enumerate(frames)],
+        "frames_named": [] if worn is None else _named_on(recogniser, store, pair, frames, worn),
         "seconds": round(took.seconds, 3),
         "device": took.device,
         "sha256": sums,
@@ -184,6 +196,17 @@ def _said(recogniser: Recogniser, store: Store, pair: Pair) -> Said:
         "success": [bool(value) for value in fooled],
         "confident_success": [bool(f and p.max() >= CONFIDENT) for f, p in zip(fooled, after, strict=True)],
     }
+
+
+def _named_on(
+    recogniser: Recogniser, store: Store, pair: Pair, frames: Sequence[Bytes | None], worn: Worn
+) -> list[str | None]:
+    """Whom the photographs on disk are taken for; None where no face is found on one."""
+    there = [
+        None if bgr is None else read_png(store.place(pair.key) / f"frame_{i}.png") for i, bgr in enumerate(frames)
+    ]
+    crops = [None if rgb is None else worn.cut(np.ascontiguousarray(rgb[..., ::-1])) for rgb in there]
+    return [None if crop is None else recogniser.labels[recogniser.classify(crop[None])[0].argmax()] for crop in crops]
 
 
 def _curve(values: Floats) -> list[float | None]:

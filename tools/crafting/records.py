@@ -30,7 +30,11 @@ class Said(TypedDict):
 
 
 class Record(Said):
-    """A whole result. ``first_fooled``, ``frames`` and ``device`` are missing where an earlier version kept it."""
+    """A whole result. ``first_fooled`` and what follows it are missing where an earlier version kept it.
+
+    ``frames_named``: whom each photograph that wears the result is taken for, its face found and cut anew; None where
+    it is not found.
+    """
 
     iterations: int
     loss_curve: list[float | None]
@@ -40,23 +44,38 @@ class Record(Said):
     sha256: dict[str, str]
     first_fooled: NotRequired[int | None]
     frames: NotRequired[list[str | None]]
+    frames_named: NotRequired[list[str | None]]
     device: NotRequired[str]
 
 
 Summary = TypedDict(
     "Summary",
-    {"pairs": int, "success": Proportion, "success_at_0.8": Proportion, "mean_iterations": float, "seconds": float},
+    {
+        "pairs": int,
+        "success": Proportion,
+        "success_at_0.8": Proportion,
+        "photographs": Proportion,
+        "mean_iterations": float,
+        "seconds": float,
+    },
 )
 
 
 def summary(records: Sequence[Record]) -> Summary:
-    """Success over all attacked pictures, with Wilson intervals, and how long it took."""
+    """Success over all attacked pictures and over the photographs that wear the results, and how long it took."""
     success = [value for record in records for value in record["success"]]
     confident = [value for record in records for value in record["confident_success"]]
+    worn = [_fooled(record, name) for record in records for name in record.get("frames_named", [])]
     return {
         "pairs": len(records),
         "success": proportion(sum(success), len(success)),
         "success_at_0.8": proportion(sum(confident), len(confident)),
+        "photographs": proportion(sum(worn), len(worn)),
         "mean_iterations": round(float(np.mean([record["iterations"] for record in records])), 1),
         "seconds": round(sum(record["seconds"] for record in records), 1),
     }
+
+
+def _fooled(record: Record, name: str | None) -> bool:
+    """Whether a photograph's face, if one is found, is named as the attacker wants it."""
+    return name is not None and (name == record["target"] if record["target"] else name != record["attacker"])

@@ -41,13 +41,18 @@ def main(
     out: Annotated[Path, typer.Option("--out", help="The picture (.png).")] = Path("docs/pictures/live_view.png"),
     act_seconds: Annotated[float, typer.Option("--act-seconds", min=2, help="Length of an act.")] = 8.0,
     at: Annotated[float, typer.Option("--at", min=0, max=1, help="Which moment of each act, as a share.")] = 0.85,
+    every_frame: Annotated[
+        bool,
+        typer.Option("--every-frame", help="Decide on each frame, for a busy machine; takes minutes."),
+    ] = False,
     json_file: cli.JsonFile = None,
 ) -> None:
     """Play the demo once and put one moment of each act side by side."""
     cli.check_writable(json_file, out)
     length = act_seconds * len(ACTS)
-    played = Demo(act_seconds, frames=round(length * FPS))
-    config = Config(cameras=[CameraConfig(name="demo", source=played.as_source())])
+    played = Demo(act_seconds, frames=round(length * FPS), every_frame=every_frame)
+    camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
+    config = Config(cameras=[camera])
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "demo.mp4"
         summary = run(config, Outputs(record=film, on_decision=[played.count], note=played.note))

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from pydantic import Field, SecretStr
 
 from models.errors import BadInput
-from realtime.outputs.delivery.delivery import DeliverySection, Refused
+from realtime.outputs.delivery.delivery import Delivery, DeliverySection, Refused
 from realtime.system.redact import redact, remember_secret
 
 _NEVER = (400, 405, 410, 413, 415, 422)  # the receiver says that this request is wrong, not that it is unwell
@@ -41,7 +41,7 @@ class WebhookConfig(DeliverySection):
         return Webhook(self.url or "", secret=None if self.secret is None else self.secret.get_secret_value())
 
 
-class Webhook:
+class Webhook(Delivery):
     """Posts events to one address.
 
     Args:

@@ -136,6 +136,20 @@ def write_folder(root: Path, key: str, pictures: Mapping[str, bytes]) -> int:
     return sum(len(content) for content in pictures.values())
 
 
+def add_file(root: Path, key: str, name: str, content: bytes) -> None:
+    """Put a further file into an event's folder, whole or not at all. Raises ``OSError``."""
+    folder = folder_of(root, key)
+    part = folder / f"{_PART}{PICTURES[name]}"
+    try:
+        _write_flushed(part, content)
+        part.replace(folder / PICTURES[name])
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    _flush_folder(folder)
+
+
 def erase(root: Path, key: str, name: str | None = None, *, overwrite: bool = False) -> None:
     """Erase an event's pictures, or the one of this ``name``; with ``overwrite`` their bytes are zeroed first.
 

@@ -20,6 +20,7 @@ FORMATS = ("jsonl", "csv")
 _COLUMNS = (
     *("id", "key", "kind", "text", "camera", "track_id", "other_track_id", "time", "identity", "claimed", "likely"),
     *("confidence", "raw_probability", "view_probability", "reason", "dissent", "acknowledged"),
+    *("last_seen", "ended", "looks", "clip_at", "note"),
 )
 
 

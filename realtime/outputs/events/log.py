@@ -26,9 +26,10 @@ from typing import Any
 from models.arrays import Bytes
 from models.evidence import CropEvidence
 from realtime.outputs.events import evidence_files, retention
+from realtime.outputs.events.follow_up import FollowUp
 from realtime.outputs.events.listeners import Listeners, Subscription
 from realtime.outputs.events.rows import Row
-from realtime.outputs.events.rules import EventRules, Noticed
+from realtime.outputs.events.rules import EventRules, pending_of
 from realtime.outputs.events.store import EventStore
 from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
 from realtime.system.redact import redact
@@ -48,7 +49,7 @@ Explain = Callable[[Bytes, CropEvidence], CropEvidence]
 class EventLog:
     """Everything the rest of the program needs of events.
 
-    ``deliver_to`` names the targets (``"webhook"``, ``"mqtt"``) that get an outbox entry with every event.
+    ``deliver_to`` names the targets that get an outbox entry with every event, ``tell_ends`` at its end as well.
     ``explain`` and ``find_faces`` are called in the log's own thread. Without the first, events of quick decisions have
     no saliency and mask; without the second, ``pixelate_others`` hides only faces that are followed.
     Raises ``BadInput`` where the folder cannot be used.
@@ -60,12 +61,14 @@ class EventLog:
         settings: EventSettings | None = None,
         *,
         deliver_to: Sequence[str] = (),
+        tell_ends: Sequence[str] = (),
         explain: Explain | None = None,
         find_faces: FindFaces | None = None,
     ) -> None:
         self.settings = settings if settings is not None else EventSettings()
         self.store = EventStore(Path(folder))
         self.deliver_to = tuple(deliver_to)
+        self.follow_up = FollowUp(self.store, self.settings.clip_seconds, tell_ends)
         self._explain, self._find_faces = explain, find_faces
         self._looks_until = math.inf
         self._rules = EventRules(self.settings)
@@ -86,14 +89,16 @@ class EventLog:
         """
         with self._rules_lock:
             noticed = self._rules.notice(frame.camera, sightings, now)
+        self.follow_up.seen(frame, sightings, now)
         if not noticed:
             return 0
-        bgr = frame.bgr.copy()
-        refused = [
-            found
-            for found in noticed
-            if not self._enqueue(_pending(frame, bgr, found, sightings), patient=frame.file_time is not None)
-        ]
+        bgr, refused = frame.bgr.copy(), []
+        for found in noticed:
+            event = pending_of(frame, bgr, found, sightings)
+            self.follow_up.begin(event, found, frame, now)
+            if not self._enqueue(event, patient=frame.file_time is not None):
+                self.follow_up.forget(event)
+                refused.append(found)
         with self._rules_lock:
             for found in refused:
                 self._rules.unsaid(frame.camera, found)
@@ -139,6 +144,11 @@ class EventLog:
         if event is not None:
             self._listeners.tell(event)
         return event
+
+    def changed(self, event_ids: Sequence[int]) -> None:
+        """Tell listeners of events that somebody has changed (a note, an acknowledgement)."""
+        for event in filter(None, map(self.store.get, event_ids)):
+            self._listeners.tell(event)
 
     def counts(self) -> dict[str, int]:
         """``written``, ``put_off`` (offers that found the queue full), ``failed`` (lost), ``without_pictures``,
@@ -203,6 +213,7 @@ class EventLog:
             if self._closing.is_set():
                 end = end if end is not None else time.monotonic() + _LONGEST_REST * 0.8
                 if self._queue.empty() or time.monotonic() > end:
+                    self._follow_up(last=True)
                     return
             try:
                 event = self._queue.get(timeout=0.1)
@@ -212,6 +223,7 @@ class EventLog:
                 if event is not None:
                     self._write(event)
                 self._land_sometimes()
+                self._follow_up()
                 self._prune_sometimes()
             finally:
                 if event is not None:
@@ -236,7 +248,14 @@ class EventLog:
         for event in stored:
             self._counts["written"] += 1
             self._counts["without_pictures"] += not event.pictures
+            self.follow_up.stored(event)
             self._listeners.tell(event)
+
+    def _follow_up(self, *, last: bool = False) -> None:
+        try:
+            self.changed(self.follow_up.write(last=last))
+        except Exception as error:  # the event itself is stored
+            self._complain("what followed an event could not be noted: %s", error)
 
     def _with_room(self, event: PendingEvent, pictures: dict[str, bytes]) -> dict[str, bytes]:
         """The pictures, where there is room for them or some can be made."""
@@ -292,19 +311,3 @@ class EventLog:
         if now >= self._next_complaint:  # once a minute is enough for a log that is read
             self._next_complaint = now + 60.0
             _log.warning(message, redact(str(detail)))
-
-
-def _pending(frame: Frame, bgr: Bytes, found: Noticed, sightings: Sequence[Sighting]) -> PendingEvent:
-    kind, subject, other = found
-    concerned = {subject.track.track_id} | ({other.track.track_id} if other is not None else set())
-    own = Sighting(subject.track, subject.verdict, None if subject.crop is None else subject.crop.copy())
-    return PendingEvent(
-        kind=kind,
-        camera=frame.camera,
-        wall_time=frame.wall_time,
-        bgr=bgr,
-        subject=own,
-        other=other,
-        bystanders=tuple(s.track.face.box for s in sightings if s.track.track_id not in concerned),
-        people=frozenset().union(*(s.names for s in sightings)),
-    )

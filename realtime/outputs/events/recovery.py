@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from models.errors import BadInput
 from realtime.outputs.events import evidence_files
 from realtime.outputs.events.clock import NEVER_SET_BEFORE, ProvenClock
-from realtime.outputs.events.rows import PICTURES_OF, VERSION
+from realtime.outputs.events.rows import ADDED_IN_3, PICTURES_OF, VERSION
 from realtime.outputs.events.waiting import Waiting
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def check_version(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Give a log of version 1 what this version writes: the time by which its events grow old."""
+    """Give a log of an earlier version what this one writes: the time by which its events grow old, their lives."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         if "kept_since" not in {row[1] for row in connection.execute("PRAGMA table_info(events)")}:
@@ -61,6 +61,10 @@ def bring_up_to_date(connection: sqlite3.Connection) -> None:
             )
             if newest is not None:
                 connection.execute("INSERT INTO clock VALUES (1, ?, NULL, 0)", (proven,))
+        there = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
+        for column, kind in ADDED_IN_3.items():
+            if column not in there:
+                connection.execute(f"ALTER TABLE events ADD COLUMN {column} {kind}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
     except BaseException:
         connection.rollback()
@@ -93,6 +97,8 @@ def recover(store: Opened) -> int:
     if not store.rows("SELECT 1 FROM sqlite_sequence WHERE name = 'events'"):  # not one event was ever committed
         refuse_evidence_without_rows(store, at_most=1)  # a crash leaves the pictures of the one being written
     store.finish_erasing()
+    with store.transaction() as connection:  # what went on when the program was killed
+        connection.execute("UPDATE events SET ended_at = coalesce(last_seen, wall_time) WHERE ended_at IS NULL")
     rows = store.rows(f"SELECT key, {PICTURES_OF} FROM events")
     spoken_of = {key: frozenset((names or "").split(",")) - {""} for key, names in rows}
     aside = evidence_files.event_folders(store.aside)

@@ -71,7 +71,7 @@ def forget_person(store: EventStore, name: str) -> int:
     """Delete everything about one person; gives the number of deleted events.
 
     Events that name the person (as identity, claimed or likely) go with all their pictures. From the others go
-    the frames in which the person was seen as a bystander and the person's entry in the probability vectors.
+    the frames and clips in which the person was seen as a bystander and the person's entry in the probability vectors.
     Bytes are overwritten and the database is rebuilt, so that nothing stays in free pages or the log.
     """
     ids = [i for (i,) in store.rows("SELECT id FROM events WHERE ? IN (identity, claimed, likely)", (name,))]
@@ -114,8 +114,9 @@ def _forget_bystander(store: EventStore, name: str) -> None:
     seen = store.rows("SELECT id, key FROM events JOIN people ON event_id = id WHERE name = ?", (name,))
     with store.transaction() as connection:
         for event_id, key in seen:
-            connection.execute("INSERT INTO erasing (key, name, overwrite) VALUES (?, 'frame', 1)", (key,))
-            connection.execute("DELETE FROM pictures WHERE event_id = ? AND name = 'frame'", (event_id,))
+            for shows_them in ("frame", "clip"):
+                connection.execute("INSERT INTO erasing (key, name, overwrite) VALUES (?, ?, 1)", (key, shows_them))
+                connection.execute("DELETE FROM pictures WHERE event_id = ? AND name = ?", (event_id, shows_them))
             connection.execute("DELETE FROM people WHERE event_id = ? AND name = ?", (event_id, name))
     store.finish_erasing()
 

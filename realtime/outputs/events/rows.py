@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS events (
     identity TEXT, claimed TEXT, likely TEXT,
     confidence REAL NOT NULL, raw_confidence REAL, defended_confidence REAL,
     reason TEXT NOT NULL, dissent TEXT, box TEXT NOT NULL, probabilities TEXT,
-    bytes INTEGER NOT NULL, acknowledged_at REAL, kept_since REAL);
+    bytes INTEGER NOT NULL, acknowledged_at REAL, kept_since REAL,
+    last_seen REAL, ended_at REAL, looks INTEGER, note TEXT, clip_at REAL);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (wall_time);
 CREATE TABLE IF NOT EXISTS pictures (
     event_id INTEGER NOT NULL REFERENCES events (id) ON DELETE CASCADE, name TEXT NOT NULL,
@@ -34,17 +35,28 @@ CREATE TABLE IF NOT EXISTS clock (
 CREATE TABLE IF NOT EXISTS erasing (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL, name TEXT, overwrite INTEGER NOT NULL);
 """
-VERSION = 2
+VERSION = 3
+#: Columns that logs of version 2 lack.
+ADDED_IN_3 = {"last_seen": "REAL", "ended_at": "REAL", "looks": "INTEGER", "note": "TEXT", "clip_at": "REAL"}
 _NAMES = (
     *("id", "key", "kind", "camera", "track_id", "other_track_id", "wall_time", "identity", "claimed", "likely"),
     *("confidence", "raw_confidence", "defended_confidence", "reason", "dissent", "acknowledged_at"),
+    *ADDED_IN_3,
 )
-_COLUMNS_WRITTEN = ({*_NAMES} - {"id", "acknowledged_at"}) | {"box", "probabilities", "bytes", "kept_since"}
+_SET_LATER = {"id", "acknowledged_at", "last_seen", "ended_at", "looks", "note"}
+_COLUMNS_WRITTEN = ({*_NAMES} - _SET_LATER) | {"box", "probabilities", "bytes", "kept_since"}
 #: The columns that are written with an event.
 WRITTEN = tuple(sorted(_COLUMNS_WRITTEN))
 PICTURES_OF = "(SELECT group_concat(name) FROM pictures WHERE event_id = events.id)"
 #: What ``event_of`` reads.
 COLUMNS = f"{', '.join(_NAMES)}, box, probabilities, {PICTURES_OF}"
+
+
+def columns_of(connection: sqlite3.Connection) -> str:
+    """``COLUMNS`` of a log that is only read, and may be of the version before."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(events)")}
+    names = [name if name in there else f"NULL AS {name}" for name in _NAMES]
+    return f"{', '.join(names)}, box, probabilities, {PICTURES_OF}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ class Row:
 def row_of(text: str) -> Row:
     """The row in a line that ``Row.text`` gave. Raises ``ValueError``, ``KeyError`` or ``TypeError`` for another."""
     row = Row(**json.loads(text))
-    if set(row.values) != _COLUMNS_WRITTEN:
+    if set(row.values) | {"clip_at"} != _COLUMNS_WRITTEN:  # version 2 wrote none
         raise ValueError("not the columns of an event")
     return row
 
@@ -128,6 +140,7 @@ def new_row(
         "dissent": verdict.dissent,
         "box": json.dumps(box),
         "probabilities": json.dumps(probabilities) if probabilities is not None else None,
+        "clip_at": event.clip_at,
         "bytes": size,
         "kept_since": kept_since,
     }
@@ -148,6 +161,7 @@ def event_of(row: Sequence[Any]) -> Event:
     names = set((pictures or "").split(","))
     plain: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
     plain["raw_probability"], plain["view_probability"] = plain.pop("raw_confidence"), plain.pop("defended_confidence")
+    plain["looks"], plain["note"] = plain["looks"] or 1, plain["note"] or ""
     return Event(
         **plain,
         box=tuple(json.loads(box)),

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from models.arrays import Bytes
 from realtime.faces.boxes import overlap
-from realtime.outputs.events.types import EventSettings, Kind, Sighting
+from realtime.outputs.events.types import EventSettings, Kind, PendingEvent, Sighting
+from realtime.types import Frame
 from realtime.verdicts.agreement import NOT_ENOUGH_EVIDENCE
 from realtime.verdicts.verdict import Verdict
 
@@ -128,3 +130,21 @@ class EventRules:
         self._tracks = {key: memory for key, memory in self._tracks.items() if now - memory.seen < longest}
         self._appeared = {key: seen for key, seen in self._appeared.items() if now - seen < longest}
         self._pairs = {key: times for key, times in self._pairs.items() if now - times[1] < longest}
+
+
+def pending_of(frame: Frame, bgr: Bytes, found: Noticed, sightings: Sequence[Sighting]) -> PendingEvent:
+    """The event with what belongs to it alone; ``bgr`` is a copy of the frame's."""
+    kind, subject, other = found
+    concerned = {subject.track.track_id} | ({other.track.track_id} if other is not None else set())
+    own = Sighting(subject.track, subject.verdict, None if subject.crop is None else subject.crop.copy())
+    return PendingEvent(
+        kind=kind,
+        camera=frame.camera,
+        wall_time=frame.wall_time,
+        bgr=bgr,
+        subject=own,
+        other=other,
+        bystanders=tuple(s.track.face.box for s in sightings if s.track.track_id not in concerned),
+        people=frozenset().union(*(s.names for s in sightings)),
+        clip_at=frame.file_time,
+    )

@@ -13,7 +13,6 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from realtime.outputs.events.database import (
     unusable,
     unusable_folder,
 )
-from realtime.outputs.events.rows import COLUMNS, SCHEMA, WRITTEN, Row, conditions, event_of, new_row
+from realtime.outputs.events.rows import SCHEMA, WRITTEN, Row, columns_of, conditions, event_of, new_row
 from realtime.outputs.events.types import PICTURES, Event, EventFilter, PendingEvent
 from realtime.outputs.events.waiting import Waiting
 
@@ -66,6 +65,7 @@ class EventStore:
                     self._connection = connect_read_only(folder / "events.sqlite", opened)
                     opened.callback(self._connection.close)
                     recovery.check_version(self._connection, folder)
+                    self._columns = columns_of(self._connection)
             except sqlite3.DatabaseError as error:
                 raise unusable(folder, error) from None
             except OSError as error:
@@ -87,6 +87,7 @@ class EventStore:
         self._connection.executescript(SCHEMA)
         self._database = os.stat(database)
         recovery.bring_up_to_date(self._connection)
+        self._columns = columns_of(self._connection)
         self.clock = recovery.stored_clock(self._connection)
         self._ticked = time.monotonic()
         self.waiting = Waiting(self.folder / "waiting")
@@ -143,7 +144,7 @@ class EventStore:
         Where the pictures cannot be written the row goes without; where the row cannot, it waits, see ``land``. Raises
         ``OSError`` where it cannot even wait.
         """
-        key, size = uuid.uuid4().hex, 0
+        key, size = event.key, 0
         try:
             size = self._keep(key, pictures) if pictures else 0
         except OSError as error:
@@ -234,7 +235,7 @@ class EventStore:
 
     def get(self, event_id: int) -> Event | None:
         """One event by number."""
-        found = self.rows(f"SELECT {COLUMNS} FROM events WHERE id = ?", (event_id,))
+        found = self.rows(f"SELECT {self._columns} FROM events WHERE id = ?", (event_id,))
         return event_of(found[0]) if found else None
 
     def query(self, wanted: EventFilter | None = None) -> list[Event]:
@@ -242,7 +243,7 @@ class EventStore:
         wanted = wanted if wanted is not None else EventFilter()
         where, values = conditions(wanted)
         order = "ASC" if wanted.after_id is not None else "DESC"
-        sql = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY id {order} LIMIT ?"
+        sql = f"SELECT {self._columns} FROM events WHERE {where} ORDER BY id {order} LIMIT ?"
         return [event_of(row) for row in self.rows(sql, [*values, wanted.limit])]
 
     def picture_path(self, event_id: int, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,13 +18,14 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Finds the faces of a frame (H, W, 3) BGR, ``FaceDetector.detect``
 FindFaces = Callable[[Bytes], Sequence[DetectedFace]]
 
-#: Evidence pictures and their file names. The crop pictures are lossless, the whole frame is a JPEG.
+#: Evidence and its file names. The crop pictures are lossless, the whole frame is a JPEG; the clip comes later.
 PICTURES: Mapping[str, str] = {
     "frame": "frame.jpg",
     "before": "before.png",
     "saliency": "saliency.png",
     "mask": "mask.png",
     "after": "after.png",
+    "clip": "clip.mp4",
 }
 
 
@@ -61,7 +63,8 @@ class EventSettings:
     one, ``same_name_settle`` how long two tracks must have shared a name. ``max_age_days`` bounds how
     long an event is kept. Beyond ``max_bytes``, or where the disk has less than ``min_free_bytes`` left, pictures of
     acknowledged events go, and then events are kept without pictures.
-    ``pixelate_others`` hides, in the stored frame, every face that the event is not about.
+    ``pixelate_others`` hides, in the stored frame, every face that the event is not about. ``clip_seconds``: length of
+    a clip around the event, 0: none.
     """
 
     kinds: frozenset[Kind] = frozenset(KINDS)
@@ -73,6 +76,7 @@ class EventSettings:
     max_bytes: int = 5_000_000_000
     min_free_bytes: int = 1_000_000_000
     pixelate_others: bool = False
+    clip_seconds: float = 0.0
     frame_max_side: int = 1280
     jpeg_quality: int = 88
     queue_size: int = 16
@@ -80,7 +84,10 @@ class EventSettings:
 
 @dataclass(frozen=True)
 class PendingEvent:
-    """An event that was noticed and is not written yet. ``bgr`` belongs to it alone."""
+    """An event that was noticed and is not written yet. ``bgr`` belongs to it alone.
+
+    ``clip_at``: where in a file that is worked on frame by frame, seconds.
+    """
 
     kind: Kind
     camera: str
@@ -90,6 +97,8 @@ class PendingEvent:
     other: Sighting | None
     bystanders: tuple[Floats, ...]  # boxes (4,) x1, y1, x2, y2 of the other faces that are followed
     people: frozenset[str]  # everybody who is named in this frame
+    clip_at: float | None = None
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,8 @@ class Event:
     the saliency mask, None where that was not looked at), ``zones`` and ``views``, one such list for each zone hidden,
     None for one that was not looked at.
     ``pictures`` are the names, out of ``PICTURES``, for which there is a file. Times are seconds since the epoch.
+    It went on until ``last_seen``, over ``looks`` decisions; ``ended_at`` None: it still does. ``clip_at``: where in
+    the file, of one that was worked on frame by frame, seconds.
     """
 
     id: int
@@ -123,6 +134,16 @@ class Event:
     probabilities: dict[str, Any] | None = field(repr=False, default=None)
     pictures: tuple[str, ...] = ()
     acknowledged_at: float | None = None
+    last_seen: float | None = None
+    ended_at: float | None = None
+    looks: int = 1
+    note: str = ""
+    clip_at: float | None = None
+
+    @property
+    def phase(self) -> str:
+        """start, update or end."""
+        return "end" if self.ended_at is not None else "update" if self.last_seen is not None else "start"
 
     @property
     def text(self) -> str:
@@ -148,7 +169,12 @@ class Event:
             "camera": self.camera,
             "track_id": self.track_id,
             "other_track_id": self.other_track_id,
-            "time": datetime.fromtimestamp(self.wall_time, UTC).isoformat(timespec="milliseconds"),
+            "time": _iso(self.wall_time),
+            "phase": self.phase,
+            "last_seen": _iso(self.last_seen if self.last_seen is not None else self.wall_time),
+            "ended": None if self.ended_at is None else _iso(self.ended_at),
+            "looks": self.looks,
+            "clip_at": self.clip_at,
             "identity": self.identity,
             "claimed": self.claimed,
             "likely": self.likely,
@@ -159,11 +185,17 @@ class Event:
             "dissent": self.dissent,
             "box": list(self.box),
             "pictures": list(self.pictures),
+            "picture_url": f"/api/events/{self.id}/frame" if "frame" in self.pictures else None,
             "acknowledged": self.acknowledged_at is not None,
+            "note": self.note,
         }
         if probabilities:
             values["probabilities"] = self.probabilities
         return values
+
+
+def _iso(wall_time: float) -> str:
+    return datetime.fromtimestamp(wall_time, UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)

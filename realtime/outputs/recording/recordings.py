@@ -32,7 +32,9 @@ class Recordings:
 
     def show(self, frame: Frame, picture: Bytes) -> None:
         """For the pipeline: a picture was drawn. Timed now: an old picture that is shown again counts too."""
-        recorder = self._recorders[frame.camera]
+        recorder = self._recorders.get(frame.camera)
+        if recorder is None:  # not to be recorded
+            return
         if not self._every_frame:
             recorder.write(picture, time.monotonic())
             return

@@ -155,7 +155,7 @@ class _Encoder:
         to_the_disk_at_once = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
         # "file:" keeps libav from reading a name with a colon as an address.
         self._container = av.open(f"file:{part}", "w", format="mp4", options=to_the_disk_at_once)
-        codec, options = _codec(self._width * self._height)
+        codec, options = codec_for(self._width * self._height)
         stream: Any = self._container.add_stream(codec, rate=self._fps, options=options)
         self._stream = stream
         self._stream.width, self._stream.height, self._stream.pix_fmt = self._width, self._height, "yuv420p"
@@ -198,7 +198,8 @@ class _Encoder:
         self.frames += 1
 
 
-def _codec(pixels: int) -> tuple[str, dict[str, str]]:
+def codec_for(pixels: int) -> tuple[str, dict[str, str]]:
+    """The codec and its options for pictures of so many pixels: H.264 where PyAV has it, otherwise MPEG-4 part 2."""
     if "libx264" in av.codecs_available:
         return "libx264", {"preset": "veryfast", "tune": "zerolatency", "crf": "23"}
     return "mpeg4", {"b": str(pixels * 8)}  # about 2.5 Mbit/s at 640 x 480

@@ -23,6 +23,7 @@ from realtime.outputs.web.access import Access, client_of
 from realtime.outputs.web.compreface import CompreFace
 from realtime.outputs.web.drill_api import DrillApi, drill_as_dict
 from realtime.outputs.web.events_api import EventsApi
+from realtime.outputs.web.explanations import Explanations
 from realtime.outputs.web.gallery_api import GalleryApi
 from realtime.outputs.web.live_pictures import Sources
 from realtime.outputs.web.openapi import document
@@ -76,6 +77,7 @@ class Api:
             ("/cameras/{name}.mjpg", self.mjpeg, get),
             ("/cameras/{name}.jpg", self.still, get),
             ("/api/openapi.json", self.openapi, get),
+            *Explanations(self._log).routes(),
             *EventsApi(self._log, self._stream).routes(),
             *GalleryApi(self._desk, self._log).routes(),
             *SittingApi(self._desk, self._sources.frame).routes(),

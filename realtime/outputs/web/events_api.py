@@ -11,11 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from realtime.outputs.events import changes
 from realtime.outputs.events import export as event_export
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import KINDS, PICTURES, EventFilter, Kind
 from realtime.outputs.web import streams
 from realtime.outputs.web.gallery_api import Route
+from realtime.outputs.web.upload import read_json
 
 #: (chunks, media type) -> an answer that does not end
 Streaming = Callable[[AsyncGenerator[bytes, None], str], Response]
@@ -34,7 +36,10 @@ class EventsApi:
             ("/api/events", self.events, get),
             ("/api/events/stream", self.event_stream, get),
             ("/api/events/export.{fmt}", self.export, get),
+            ("/api/events/acknowledge", self.acknowledge_all, post),
+            ("/api/events/unacknowledge", self.unacknowledge, post),
             ("/api/events/{id:int}", self.event, get),
+            ("/api/events/{id:int}/note", self.note, post),
             ("/api/events/{id:int}/acknowledge", self.acknowledge, post),
             ("/api/events/{id:int}/{picture}", self.picture, get),
             ("/api/people", self.people, get),
@@ -75,12 +80,42 @@ class EventsApi:
         if found is None:
             raise HTTPException(404, "there is no such picture")
         headers = {"cache-control": "private, max-age=3600, immutable"}
-        return Response(found, media_type="image/jpeg" if name == "frame" else "image/png", headers=headers)
+        media_type = {"frame": "image/jpeg", "clip": "video/mp4"}.get(name, "image/png")
+        return Response(found, media_type=media_type, headers=headers)
 
     async def acknowledge(self, request: Request) -> Response:
         event = await run_in_threadpool(self._events().acknowledge, _number(request))
         if event is None:
             raise HTTPException(404, "there is no such event")
+        return JSONResponse(event.as_dict(probabilities=False))
+
+    async def acknowledge_all(self, request: Request) -> Response:
+        """All that the address's filter matches and nobody has seen; ``unacknowledge`` takes the ids back."""
+        log, wanted = self._events(), _filter(request)
+        done = await run_in_threadpool(changes.acknowledge_all, log.store, wanted)
+        await run_in_threadpool(log.changed, done)
+        return JSONResponse({"ids": done})
+
+    async def unacknowledge(self, request: Request) -> Response:
+        log, ids = self._events(), (await read_json(request)).get("ids")
+        if not isinstance(ids, list) or not all(type(one) is int and 0 < one < 2**63 for one in ids):
+            raise HTTPException(400, "ids: give a list of numbers of events")
+        done = await run_in_threadpool(changes.unacknowledge, log.store, ids)
+        await run_in_threadpool(log.changed, done)
+        return JSONResponse({"ids": done})
+
+    async def note(self, request: Request) -> Response:
+        log, number, text = self._events(), _number(request), (await read_json(request)).get("note")
+        if not isinstance(text, str):
+            raise HTTPException(400, "note is missing")
+        try:
+            there = await run_in_threadpool(changes.note, log.store, number, text)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+        event = await run_in_threadpool(log.get, number)
+        if not there or event is None:
+            raise HTTPException(404, "there is no such event")
+        await run_in_threadpool(log.changed, [number])
         return JSONResponse(event.as_dict(probabilities=False))
 
     async def people(self, request: Request) -> Response:

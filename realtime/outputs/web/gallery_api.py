@@ -25,6 +25,12 @@ from realtime.people.words import lines_of
 
 #: (address, handler, methods)
 Route = tuple[str, Callable[..., Any], list[str]]
+#: What the command line says of its options, as a page says it.
+_IN_A_PAGE = {
+    "add pictures to them with --more": "tick that they are added to somebody who is there",
+    "add to them with --more": "tick that they are added to somebody who is there",
+    ", or add them with --anyway": ", or add them all the same",
+}
 _YES = ("yes", "true", "1", "on")
 _ALARM = "this face was under alarm: whoever wore something may be learnt as somebody else; confirm once more"
 
@@ -170,7 +176,10 @@ async def done(change: Callable[[], Any], *, missing: int = 400) -> Any:
     try:
         return await run_in_threadpool(change)
     except BadInput as error:
-        raise HTTPException(missing if "nobody has that name" in str(error) else 400, str(error)) from None
+        said = str(error)
+        for words, other in _IN_A_PAGE.items():
+            said = said.replace(words, other)
+        raise HTTPException(missing if "nobody has that name" in said else 400, said) from None
 
 
 def consented(given: object) -> None:

@@ -12,6 +12,7 @@ _JSON, _FORM = "application/json", "multipart/form-data"
 _NAME = {"type": "string", "maxLength": 100}
 _YES = {"type": "string", "enum": ["yes", "no"]}
 _TICK = {"type": "boolean"}
+_NUMBER = {"type": "integer"}
 _FILE = {"type": "string", "format": "binary"}
 _PEOPLE = {"type": "array", "items": _NAME}
 
@@ -41,8 +42,13 @@ _ROWS = (
     _Row("get", f"{_EVENTS}/stream", "Events as they happen (server-sent events)"),
     _Row("get", f"{_EVENTS}/export.{{fmt}}", "Events as csv or jsonl", query=_FILTER),
     _Row("get", f"{_EVENTS}/{{id}}", "One event with its probabilities"),
-    _Row("get", f"{_EVENTS}/{{id}}/{{picture}}", "frame, before, saliency, mask or after"),
+    _Row("get", f"{_EVENTS}/{{id}}/explanation", "Why: in words, and what each view gave"),
+    _Row("get", f"{_EVENTS}/{{id}}/explanation.png", "The same as one picture, with every view"),
+    _Row("get", f"{_EVENTS}/{{id}}/{{picture}}", "frame, before, saliency, mask, after (pictures) or clip (MP4)"),
     _Row("post", f"{_EVENTS}/{{id}}/acknowledge", "Note that somebody has seen it"),
+    _Row("post", f"{_EVENTS}/acknowledge", "Note that somebody has seen all that match", query=_FILTER),
+    _Row("post", f"{_EVENTS}/unacknowledge", "Take that back of these", {"ids": {"type": "array", "items": _NUMBER}}),
+    _Row("post", f"{_EVENTS}/{{id}}/note", "Write a note to it; an empty one erases it", {"note": {"type": "string"}}),
     _Row(
         "post",
         f"{_EVENTS}/{{id}}/person",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from models.bundle import Bundle
+from realtime.cluster.commands import own_processes
 from tools.bench.local_cluster import LIMITS, LocalCluster
 
 pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
@@ -29,6 +30,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, small_bundle: Bundle) -> I
     ):
         patch.setenv("SPECTACLEAR_DATA", str(folder))
         yield running
+
+
+def test_nothing_of_it_listens_beyond_this_machine(cluster: LocalCluster) -> None:
+    whole = own_processes(cluster.config.cluster, None)
+    whole += [child for process in whole for child in process.children(recursive=True)]
+    open_ports = [one for process in whole for one in process.net_connections("tcp") if one.status == "LISTEN"]
+    assert len(open_ports) > 5
+    assert {one.laddr.ip.removeprefix("::ffff:") for one in open_ports} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("kind", ["worker", "replica", "node", "head"])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import supervision as sv
 
 from realtime.faces.boxes import overlap
 from realtime.faces.track import FaceTracker
@@ -204,6 +205,10 @@ def test_overlap_is_intersection_over_union():
     assert overlap(box, box + 20) == 0
     assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0  # they only touch
     assert overlap(np.zeros(4, np.float32), np.zeros(4, np.float32)) == 0
+    boxes = np.random.default_rng(0).uniform(0, 9, (20, 2, 2))
+    boxes = np.concatenate([boxes.min(axis=1), boxes.max(axis=1)], axis=1)
+    expected = sv.box_iou_batch(boxes, boxes)
+    np.testing.assert_allclose([[overlap(one, two) for two in boxes] for one in boxes], expected, atol=1e-6)
 
 
 def test_holding_longer_than_remembering_is_refused():

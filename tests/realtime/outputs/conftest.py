@@ -11,11 +11,12 @@ def open_log(tmp_path):
     """Opens event logs in a temporary folder and closes them."""
     logs = []
 
-    def opened(folder="events", deliver_to=(), explain=None, find_faces=None, **settings):
+    def opened(folder="events", deliver_to=(), tell_ends=(), explain=None, find_faces=None, **settings):
         log = EventLog(
             tmp_path / folder,
             EventSettings(**{**ROOMY, **settings}),
             deliver_to=deliver_to,
+            tell_ends=tell_ends,
             explain=explain,
             find_faces=find_faces,
         )

@@ -121,14 +121,14 @@ def test_secrets_reach_the_parts_that_need_them_and_no_representation(tmp_path):
     path = tmp_path / "my.yaml"
     path.write_text(
         "events: {folder: e}\nweb: {enabled: true, token: hunter2-hunter2-hunter2}\n"
-        "webhook: {url: 'http://h/', secret: hunter2}\nmqtt: {host: h, password: hunter2}\n"
+        "webhook: {url: 'http://h/', secret: hunter2}\nmqtt: {host: h, user: a, password: hunter2}\n"
     )
     config = load_config(path)
     assert "hunter2" not in repr(config)
     settings = service_settings(config)
     assert settings.page.token == "hunter2-hunter2-hunter2"
     webhook, mqtt = (settings.deliveries[name] for name in ("webhook", "mqtt"))
-    assert (webhook._secret, mqtt._password) == ("hunter2", "hunter2")
+    assert (webhook._secret, mqtt._new_client()._password) == ("hunter2", b"hunter2")
 
 
 def test_credentials_come_from_the_environment(tmp_path, monkeypatch):

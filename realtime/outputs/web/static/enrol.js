@@ -1,6 +1,6 @@
 // Adding somebody, guided: pictures from this browser's webcam, a running camera or files, each judged at once.
 // The server holds them in memory until "Add" is pressed; a page that goes away leaves nothing.
-import { json, send } from "./ask.js";
+import { confirmed, json, send } from "./ask.js";
 import { find, make, setText } from "./dom.js";
 
 const POSES = {
@@ -177,13 +177,13 @@ function show(state) {
   setText(add, `Add ${state.name} (${state.good.length} ${state.good.length === 1 ? "picture" : "pictures"})`);
 }
 
-async function finish(onAdded) {
+async function finish(onAdded, anyway = false) {
   stop();
   const button = find("#sitting-add");
   button.disabled = true;
   say("Learning …");
   try {
-    const { lines } = await send(address("/finish"), json({}));
+    const { lines } = await send(address("/finish"), json({ anyway }));
     send(address(), { method: "DELETE" }).catch(() => {});
     leave();
     form.reset();
@@ -191,6 +191,7 @@ async function finish(onAdded) {
     onAdded(lines);
   } catch (error) {
     button.disabled = false;
+    if (error.message.includes("all the same") && (await confirmed("Somebody else's pictures", error.message, "Add them all the same"))) return finish(onAdded, true);
     throw error.lost ? new Error("The connection was lost; press again when it is back. Nothing is learnt twice.") : error;
   }
 }

@@ -13,13 +13,13 @@ from sightings import attack, frame
 
 from models.errors import BadInput
 from realtime.assembly import service_settings
-from realtime.outputs.delivery.delivery import DeliverySection, Refused
+from realtime.outputs.delivery.delivery import Delivery, DeliverySection, Refused
 from realtime.outputs.delivery.registry import DELIVERIES
 from realtime.outputs.services import Services
 from realtime.settings.config import load_config
 
 
-class Notebook:
+class Notebook(Delivery):
     """Writes events down; has no page for unknown people, and on its first day the pencil breaks."""
 
     def __init__(self, file):

@@ -23,6 +23,8 @@ def old(open_log):
             stored(log, attack(track_id=number), wall_time=1000.0 if age is None else time.time() - age * DAY)
         log.close()
         with contextlib.closing(sqlite3.connect(log.store.folder / "events.sqlite")) as connection, connection:
+            for column in ("last_seen", "ended_at", "looks", "note", "clip_at"):
+                connection.execute(f"ALTER TABLE events DROP COLUMN {column}")
             for change in ("ALTER TABLE events DROP COLUMN kept_since", "DROP TABLE clock", "DROP TABLE erasing"):
                 connection.execute(change)
             connection.execute("PRAGMA user_version = 1")
@@ -44,7 +46,7 @@ def test_events_of_the_version_before_keep_their_age_and_their_pictures(old):
         store = EventStore(folder)
         assert ages(store) == [20, 5, 0]
         assert [len(event.pictures) for event in store.query()] == [5, 5, 5]
-        assert store.rows("PRAGMA user_version") == [(2,)]
+        assert store.rows("PRAGMA user_version") == [(3,)]
         store.close()
 
 

@@ -125,12 +125,13 @@ def test_comprefaces_subjects_and_faces(peopled):
 def test_the_document_says_every_address_and_no_other(peopled):
     from realtime.outputs.web.compreface import CompreFace
     from realtime.outputs.web.events_api import EventsApi
+    from realtime.outputs.web.explanations import Explanations
     from realtime.outputs.web.gallery_api import GalleryApi
     from realtime.outputs.web.sitting_api import SittingApi
 
     said = {(method.upper(), path) for path, one in document()["paths"].items() for method in one}
     routes = [*GalleryApi(None, None).routes(), *CompreFace(None).routes(), *EventsApi(None, None).routes()]
-    routes += SittingApi(None, None).routes()
+    routes += [*SittingApi(None, None).routes(), *Explanations(None).routes()]
     served = {(method, path.replace(":int}", "}")) for path, _, methods in routes for method in methods}
     assert served <= said
     assert {one for one in said if one[1].startswith(("/api/gallery", "/api/v1", "/api/events"))} <= served

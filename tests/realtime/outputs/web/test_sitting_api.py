@@ -121,3 +121,15 @@ def test_a_full_disk_is_said_and_the_sitting_can_be_finished_later(sat, begun, p
     assert (status, "No space left" in answer["error"]) == (400, True)
     assert people.store.digest() == before
     assert call(sat, "POST", f"{begun}/finish", {})[0] == 201
+
+
+def test_pictures_that_are_somebody_else_s_are_learnt_only_when_that_is_said_once_more(sat, begun):
+    show(sat, begun, "straight")
+    call(sat, "POST", f"{begun}/finish", {})
+    other = f"{BEGIN}/{call(sat, 'POST', BEGIN, {'name': 'Countess', 'consent': True})[1]['id']}"
+    show(sat, other, "straight")
+    status, answer = call(sat, "POST", f"{other}/finish", {})
+    assert (status, "are Ada's already" in answer["error"], "--" in answer["error"]) == (400, True, False)
+    assert "Countess" not in names(sat)
+    assert call(sat, "POST", f"{other}/finish", {"anyway": True})[0] == 201
+    assert {"Ada", "Countess"} <= set(names(sat))
