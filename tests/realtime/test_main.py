@@ -151,9 +151,14 @@ def test_identify_names_the_face_of_a_photo(tmp_path: Path, photo: Path) -> None
     assert cv2.imread(str(tmp_path / "drawn.png")).shape == (512, 512, 3)
 
 
-def test_a_picture_without_a_face_says_so(tmp_path: Path) -> None:
+def quick(bundle: Bundle) -> list[str | Path]:
+    """A network that is loaded soon, for what does not hang on its answers."""
+    return ["--bundle", bundle.folder, "--engine", "onnxruntime"]
+
+
+def test_a_picture_without_a_face_says_so(tmp_path: Path, small_bundle: Bundle) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
-    assert "no face was found" in one_line(spectaclear("identify", "grey.png", cwd=tmp_path))
+    assert "no face was found" in one_line(spectaclear("identify", "grey.png", *quick(small_bundle), cwd=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -193,18 +198,19 @@ def test_bad_input_gives_one_line_and_exit_code_2(tmp_path: Path, arguments: lis
 
 def test_credentials_never_appear_in_any_output(tmp_path: Path, small_bundle: Bundle) -> None:
     source = ["--source", "rtsp://user:p@ss:w/rd%21@127.0.0.1:9/live"]
-    model = ["--bundle", small_bundle.folder, "--engine", "onnxruntime"]
-    done = spectaclear("run", "--headless", *source, *model, "--seconds", "2", cwd=tmp_path)
+    done = spectaclear("run", "--headless", *source, *quick(small_bundle), "--seconds", "2", cwd=tmp_path)
     assert done.returncode == 2
     assert "refuses connections" in done.stderr.splitlines()[-1]
     for secret in ("p@ss", "w/rd", "rd%21", "rd!"):
         assert secret not in done.stderr + done.stdout
 
 
-def test_the_figures_are_written_though_nobody_reads_what_is_printed(tmp_path: Path, photo: Path) -> None:
+def test_the_figures_are_written_though_nobody_reads_what_is_printed(
+    tmp_path: Path, photo: Path, small_bundle: Bundle
+) -> None:
     out, gone = os.pipe()
     os.close(out)
-    for command in (["identify", photo], ["check", "--source", "demo", "--seconds", "0.2"]):
+    for command in (["identify", photo, *quick(small_bundle)], ["check", "--source", "demo", "--seconds", "0.2"]):
         arguments = [sys.executable, "-m", "realtime", *command, "--json", "out.json"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         subprocess.run(arguments, cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, env=environment, timeout=180)
@@ -220,9 +226,10 @@ def test_check_says_what_a_source_sends(tmp_path: Path) -> None:
     assert found["native_fps"] == 25.0
 
 
-def test_a_run_over_every_frame_of_a_file_records_every_frame(tmp_path: Path) -> None:
+def test_a_run_over_every_frame_of_a_file_records_every_frame(tmp_path: Path, small_bundle: Bundle) -> None:
     write_clip(tmp_path / "clip.mp4")
-    done = spectaclear("run", "--source", "clip.mp4", "--every-frame", "--headless", "--json", "out.json", cwd=tmp_path)
+    options = ["--every-frame", "--headless", "--json", "out.json", *quick(small_bundle)]
+    done = spectaclear("run", "--source", "clip.mp4", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "out.json").read_text())
     assert summary["frames_displayed"] == 10
