@@ -141,8 +141,7 @@ class EventLog:
     def acknowledge(self, event_id: int) -> Event | None:
         """Mark an event as seen; listeners hear of it. None if there is no such event."""
         event = self.store.acknowledge(event_id)
-        if event is not None:
-            self._listeners.tell(event)
+        self.changed([] if event is None else [event_id])
         return event
 
     def changed(self, event_ids: Sequence[int]) -> None:
@@ -264,9 +263,7 @@ class EventLog:
             if not retention.has_room(self.store, self.settings, event.kind, size):
                 self._counts["pruned"] += retention.make_room(self.store, self.settings, size)
                 if not retention.has_room(self.store, self.settings, event.kind, size):
-                    self._complain(
-                        "no room for pictures: acknowledge events, or make room; kept without: %s", event.kind
-                    )
+                    self._complain("no room for pictures: acknowledge events, or make room; without: %s", event.kind)
                     return {}
         except (sqlite3.Error, OSError) as error:  # nothing can be counted now; writing will tell
             _log.debug("the room for pictures is not known: %s", redact(str(error)))
