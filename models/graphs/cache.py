@@ -11,12 +11,13 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 
 import platformdirs
+
+from models.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -76,19 +77,13 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path, permissions=0o600) as file:
             file.write(hashlib.sha256(content).digest() + content)
-        os.replace(partial, path)
         _drop_oldest(path.parent)
     except OSError as error:
         log.info("cache: %s cannot be written (%s); it is built at every start", path, error.strerror)
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def _drop_oldest(folder: Path) -> None:

@@ -96,7 +96,8 @@ def ray_module(section: ClusterSection) -> ModuleType:
         raise BadInput(_NOT_INSTALLED) from None
     if is_loopback(section.host):
         stay_on_loopback()
-    return ray  # type: ignore[no-any-return]
+    module: ModuleType = ray
+    return module
 
 
 def versions() -> dict[str, str]:
