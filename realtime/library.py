@@ -17,8 +17,8 @@ from realtime.types import FacesInFrame, Frame, TrackedFace
 from realtime.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from realtime.metrics import Summary
     from realtime.decisions import OnDecision
+    from realtime.metrics import Summary
 
 
 def explain(

@@ -30,7 +30,9 @@ def open_container(url: str, *, hardware: bool = False, **options: Any) -> Input
         log.warning("hardware_decode: there is no NVIDIA driver; the processor decodes")
     elif hardware:
         try:
-            return av.open(url, hwaccel=HWAccel("cuda", allow_software_fallback=True), **options)
+            on_gpu: InputContainer = av.open(url, hwaccel=HWAccel("cuda", allow_software_fallback=True), **options)
+            return on_gpu
         except _NO_DEVICE as error:
             log.warning("hardware_decode: the GPU cannot be used (%s); the processor decodes", type(error).__name__)
-    return av.open(url, **options)
+    opened: InputContainer = av.open(url, **options)
+    return opened

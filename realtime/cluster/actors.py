@@ -12,9 +12,10 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from realtime.cluster.group import CameraGroup, Seen
+from realtime.cluster.group import CameraGroup
 from realtime.cluster.ray_here import NAMESPACE, NODE_LABEL
 from realtime.cluster.remote import APPLICATION, DEPLOYMENT, Known
+from realtime.cluster.reports import Seen
 from realtime.cluster.steward import Steward
 from realtime.settings.config import DetectionConfig
 

@@ -140,13 +140,8 @@ def start_ray(section: ClusterSection, node: str, cores: int | None = None) -> N
     command += ["--head", "--port", str(section.port)] if node == HEAD else ["--address", f"{host}:{section.port}"]
     command += ["--include-dashboard", "false"] if node == HEAD else []
     command += ["--num-cpus", str(cores)] if cores is not None else []
-    for _ in range(2):  # Ray gives itself half a minute, and a busy machine may need more
-        done = subprocess.run(
-            command, env={**os.environ, **environment(section)}, capture_output=True, text=True, timeout=_STARTING
-        )
-        if done.returncode == 0 or "timed out during startup" not in done.stderr:
-            break
-        stop_ray(section, node)
+    surroundings = {**os.environ, **environment(section)}
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=_STARTING)
     if done.returncode != 0:
         from realtime.cluster.deploy import why_not_connected
 

@@ -123,7 +123,7 @@ def _on_head() -> dict[str, Any]:
 
 
 def overview() -> Any:
-    """How the cluster is, ``keeper.Overview``. Raises ``BadInput`` where it is not up."""
+    """How the cluster is, ``reports.Overview``. Raises ``BadInput`` where it is not up."""
     import ray
 
     from realtime.cluster import actors

@@ -16,8 +16,8 @@ from ray.exceptions import GetTimeoutError, RayError
 from models.files import whole_file
 from realtime.assembly import service_settings
 from realtime.cameras.states import CameraState, CameraStatus
-from realtime.cluster.group import Seen
 from realtime.cluster.ray_here import NAMESPACE
+from realtime.cluster.reports import Seen
 from realtime.cluster.settings import ClusterConfig
 from realtime.cluster.steward import Kept
 from realtime.outputs.delivery.delivery import Delivery, Surroundings
@@ -29,6 +29,7 @@ from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
 _COLLECT_EVERY = 0.3  # seconds
+_LOOK_EVERY = 1.0
 _PATIENCE = 3.0
 
 
@@ -109,10 +110,13 @@ class Front:
             self._log.close()
 
     def _collect_always(self) -> None:
+        next_look = 0.0
         while not self._stopping.wait(_COLLECT_EVERY):
             try:
                 self._collect()
-                self.sources.look()
+                if time.monotonic() > next_look:
+                    next_look = time.monotonic() + _LOOK_EVERY
+                    self.sources.look()
             except Exception as error:  # whatever happens to a node or to the head, it is tried again
                 _log.warning("not collected: %s", str(error).splitlines()[0] if str(error) else type(error).__name__)
                 time.sleep(1.0)
@@ -121,7 +125,7 @@ class Front:
         if self._log is None:
             return
         with self._collecting:
-            stewards = ray.get(ray.get_actor("keeper", NAMESPACE).stewards.remote(), timeout=_PATIENCE)
+            stewards: dict[str, Any] = ray.get(ray.get_actor("keeper", NAMESPACE).stewards.remote(), timeout=_PATIENCE)
             asked = {name: one.kept.remote(self._after(name)) for name, one in stewards.items()}
             if asked:
                 ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PATIENCE)
@@ -154,7 +158,7 @@ class RemoteSources:
     def look(self) -> None:
         """Ask which group has which camera, and how each is."""
         keeper = ray.get_actor("keeper", NAMESPACE)
-        groups = ray.get(keeper.groups.remote(), timeout=_PATIENCE)
+        groups: list[tuple[tuple[str, ...], Any]] = ray.get(keeper.groups.remote(), timeout=_PATIENCE)
         self._groups = {name: actor for names, actor in groups for name in names}
         overview = ray.get(keeper.overview.remote(), timeout=2 * _PATIENCE)
         self._statuses = {one.name: one for report in overview.reports for one in report.on_its_node()}

@@ -8,15 +8,15 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from realtime.assembly import Parts, detector_of, finder_of, service_settings
 from realtime.cameras.from_config import capture_from
-from realtime.cameras.states import CameraStatus
 from realtime.cluster.remote import Known, RemoteRecogniser, asking_serve
+from realtime.cluster.reports import Report, Seen
 from realtime.metrics import Meter
 from realtime.outputs.services import Services
 from realtime.outputs.web.live_pictures import LivePictures
@@ -30,15 +30,6 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """That a person was seen by a camera so many seconds ago, and an event says so."""
-
-    camera: str
-    name: str
-    ago: float
-
-
-@dataclass(frozen=True)
 class Order:
     """What a group has to do: its number, its cameras' configuration, and what was seen of them before."""
 
@@ -47,22 +38,6 @@ class Order:
     known: Known
     at_once: int
     seen: Sequence[Seen] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a group is. ``number`` is None where it has nothing to do; ``decided`` are crops."""
-
-    number: int | None
-    node: str
-    process: int
-    cameras: tuple[CameraStatus, ...] = ()
-    counts: dict[str, Any] | None = None
-    engine: str = ""
-
-    def on_its_node(self) -> list[CameraStatus]:
-        """Its cameras, each with the node's name."""
-        return [replace(camera, node=self.node) for camera in self.cameras]
 
 
 class CameraGroup:

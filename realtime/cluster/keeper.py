@@ -21,11 +21,12 @@ from models.errors import BadInput
 from models.files import whole_file
 from models.graphs.cache import cache_folder
 from realtime.cluster import actors
-from realtime.cluster.group import Order, Report, Seen
+from realtime.cluster.group import Order
 from realtime.cluster.parcels import Parcel, Shelf, parcel_of
 from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, place, waits_for
 from realtime.cluster.recognising import PEOPLE
 from realtime.cluster.remote import Known
+from realtime.cluster.reports import Overview, Seen
 from realtime.cluster.serving import serve_recognisers
 from realtime.cluster.settings import ClusterConfig, config_of_group
 from realtime.people.place import gallery_file
@@ -47,18 +48,6 @@ class _Process:
     ready: Any  # None once it is
     plan: GroupPlan | None = None
     since: float = field(default_factory=time.monotonic)
-
-
-@dataclass(frozen=True)
-class Overview:
-    """The cluster at a moment: nodes with their cores, reports of all groups, what waits and why, moves so far."""
-
-    nodes: dict[str, float]
-    reports: Sequence[Report]
-    waiting: Sequence[str]
-    moves: int
-    metrics: dict[str, int]
-    page: str | None = None
 
 
 class Keeper:

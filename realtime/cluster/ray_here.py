@@ -28,6 +28,7 @@ _QUICK = {  # a node whose process has gone is noticed within about three second
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "3",
     "RAY_worker_niceness": "0",  # Ray's processes would give way to everything else on the machine
+    "RAY_agent_register_timeout_ms": "180000",  # a node ends itself where its helper starts slowly, on a busy machine
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # a head may be away so long
 }
 
@@ -96,7 +97,8 @@ def ray_module(section: ClusterSection) -> ModuleType:
         raise BadInput(_NOT_INSTALLED) from None
     if is_loopback(section.host):
         stay_on_loopback()
-    return ray  # type: ignore[no-any-return]
+    module: ModuleType = ray
+    return module
 
 
 def versions() -> dict[str, str]:

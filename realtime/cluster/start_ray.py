@@ -6,10 +6,14 @@ address, it listens on 127.0.0.1 only.
 
 from __future__ import annotations
 
+import time
+from importlib import import_module
+from typing import Any
+
 
 def stay_on_loopback() -> None:
     """Let Ray take 127.0.0.1 for what it is, in this process. It has no setting for that."""
-    from ray._private import services
+    services: Any = import_module("ray._private.services")
 
     services.resolve_ip_for_localhost = lambda host: host
     services.get_node_ip_address = lambda address=None: "127.0.0.1"
@@ -20,10 +24,28 @@ def answer_on(address: str) -> None:
 
     Serve 2.60 opens a port on every interface for calls between deployments, and unpickles what comes there.
     """
-    from ray.serve._private import replica
+    replica: Any = import_module("ray.serve._private.replica")
 
     add = replica.add_port_to_grpc_server
     replica.add_port_to_grpc_server = lambda server, where: add(server, f"{address}:{where.rpartition(':')[2]}")
+
+
+def be_patient(seconds: float = 120.0) -> None:
+    """Let Ray wait so long for its own first process; it gives itself half a minute, and a busy machine needs more."""
+    services: Any = import_module("ray._private.services")
+    look = services.get_node
+
+    def get_node(address: str, number: str) -> Any:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return look(address, number)
+            except RuntimeError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.2)
+
+    services.get_node = get_node
 
 
 if __name__ == "__main__":
@@ -31,6 +53,5 @@ if __name__ == "__main__":
 
     if any(argument.startswith("127.0.0.1") for argument in sys.argv):
         stay_on_loopback()
-    from ray.scripts.scripts import main
-
-    main()
+    be_patient()
+    import_module("ray.scripts.scripts").main()

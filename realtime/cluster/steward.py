@@ -15,7 +15,7 @@ from typing import Any
 
 from models.errors import BadInput
 from realtime.cameras.states import CameraStatus
-from realtime.cluster.group import Report
+from realtime.cluster.reports import Report
 from realtime.outputs.events.rows import Row
 from realtime.outputs.events.store import EventStore
 

@@ -132,8 +132,9 @@ def _object_store() -> float:
     """Megabytes used in all nodes' object stores."""
     import ray
 
-    whole, free = ray.cluster_resources(), ray.available_resources()
-    return round((whole.get("object_store_memory", 0.0) - free.get("object_store_memory", 0.0)) / 1e6, 1)
+    whole = float(ray.cluster_resources().get("object_store_memory", 0))
+    free = float(ray.available_resources().get("object_store_memory", 0))
+    return round((whole - free) / 1e6, 1)
 
 
 def _times(kills: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def _overhead(alone: float, spread: float) -> float | None:
 def table(results: dict[str, Any]) -> Table:
     """For the terminal."""
     found = Table("", "one process", "two nodes", title=f"{results['cameras']} cameras on {results['cores']} cores")
-    rows = [("decisions per second", ("decisions_per_second",))]
+    rows: list[tuple[str, tuple[str, ...]]] = [("decisions per second", ("decisions_per_second",))]
     rows += [(f"verdict age {name}, ms", ("verdict_age_ms", name)) for name in ("p50", "p95")]
     for words, keys in rows:
         cells = []

@@ -87,7 +87,7 @@ class LocalCluster:
         self._stack.close()
 
     def overview(self) -> Any:
-        """``keeper.Overview``."""
+        """``reports.Overview``."""
         from realtime.cluster import deploy
 
         return deploy.overview()

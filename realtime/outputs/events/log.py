@@ -1,12 +1,9 @@
 """The event log: notices what matters, writes it beside the pipeline, tells whoever listens.
 
-``offer`` runs in the pipeline and only looks at the verdicts and copies a frame when there is something new;
-encoding, flushing and SQLite happen in the log's own thread behind a bounded queue. When that thread falls
-behind (a slow disk, a crowd), an event is put off to the next picture and counted; a live pipeline never waits, and
-one that works on every frame of a file does.
-
-Live decisions look at the saliency of alarms only. The log's thread looks at that of any other event before it is
-stored: they are few.
+``offer`` runs in the pipeline, looks at the verdicts and copies a frame where there is something new. The log's thread
+encodes, flushes and writes behind a bounded queue. When it falls behind (a slow disk, a crowd), an event is put off to
+the next picture and counted; a live pipeline never waits, one that works on every frame of a file does. It also looks
+at the saliency of what is stored: they are few, and live decisions look at that of alarms only.
 """
 
 from __future__ import annotations
@@ -141,8 +138,7 @@ class EventLog:
     def acknowledge(self, event_id: int) -> Event | None:
         """Mark an event as seen; listeners hear of it. None if there is no such event."""
         event = self.store.acknowledge(event_id)
-        if event is not None:
-            self._listeners.tell(event)
+        self.changed([] if event is None else [event_id])
         return event
 
     def changed(self, event_ids: Sequence[int]) -> None:
@@ -264,9 +260,7 @@ class EventLog:
             if not retention.has_room(self.store, self.settings, event.kind, size):
                 self._counts["pruned"] += retention.make_room(self.store, self.settings, size)
                 if not retention.has_room(self.store, self.settings, event.kind, size):
-                    self._complain(
-                        "no room for pictures: acknowledge events, or make room; kept without: %s", event.kind
-                    )
+                    self._complain("no room for pictures: acknowledge events, or make room; without: %s", event.kind)
                     return {}
         except (sqlite3.Error, OSError) as error:  # nothing can be counted now; writing will tell
             _log.debug("the room for pictures is not known: %s", redact(str(error)))

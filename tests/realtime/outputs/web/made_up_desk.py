@@ -47,7 +47,7 @@ class MarkedDetector:
         if pose == "nobody" or bgr.shape != FACE.shape:
             return []
         landmarks = LANDMARKS.copy()
-        landmarks[2] += {"left": (10, 0), "right": (-10, 0), "up": (0, -6)}.get(pose, (0, 0))
+        landmarks[2] += {"left": (10, 0), "right": (-10, 0), "up": (0, -10)}.get(pose, (0, 0))
         return [DetectedFace(np.array([84, 50, 165, 165], np.float32), landmarks, 1.0)]
 
 
