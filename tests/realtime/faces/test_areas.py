@@ -8,7 +8,7 @@ import pytest
 from models.errors import BadInput
 from realtime.faces.areas import Areas
 from realtime.faces.find import FaceFinder
-from realtime.faces.quality import QualityLimits
+from realtime.faces.limits import QualityLimits
 from realtime.faces.track import FaceTracker
 from realtime.settings.camera import CameraConfig
 from realtime.settings.config import load_config

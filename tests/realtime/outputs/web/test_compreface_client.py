@@ -19,8 +19,8 @@ from skimage.data import astronaut
 
 from models import load_recogniser
 from models.bundle_info import PEOPLE_BUNDLE
+from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
-from realtime.faces.quality import QualityLimits
 from realtime.people.live_desk import live_desk
 
 PYTHON = os.environ.get("SPECTACLEAR_COMPREFACE")
