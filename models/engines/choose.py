@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 #: How a trial is started, after the interpreter; ``-P``: nothing of the working directory is imported.
 TRIAL = ("-P", "-m", "models.engines.trial")
-_LONGEST = 180.0  # seconds of a trial: the first one builds the graphs
+_LONGEST = 600.0  # seconds of a trial: the first one builds the graphs, and the machine may be busy
 _FROM_OUTSIDE = (signal.SIGINT, signal.SIGTERM)
 _CLEARLY = 0.9  # another engine must need less than this share of the default's time
 

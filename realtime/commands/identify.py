@@ -62,7 +62,8 @@ class Identifier:
 
         Returns:
             ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
-            and the best names of the raw view and of the one after the saliency mask.
+            and the best names of the raw view and, where an alarm made it look there, of the one after the saliency
+            mask.
 
         Raises:
             BadInput: the file is no picture, or it shows no face.
@@ -89,8 +90,8 @@ class Identifier:
         recogniser = self.recogniser
         size = recogniser.input_size
         crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
-        starts = range(0, len(crops), _AT_ONCE)
-        evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
+        parts = (crops[start : start + _AT_ONCE] for start in range(0, len(crops), _AT_ONCE))
+        evidences = chain.from_iterable(recogniser.defend(part, quick=True) for part in parts)
         found: list[Decided] = []
         for face, crop, evidence in zip(faces, crops, evidences, strict=True):
             refused = refusal(crop, face.landmarks, picture.shape, self._limits)
@@ -144,7 +145,7 @@ def _as_dict(decided: Decided) -> dict[str, Any]:
         "confidence": round(decision.confidence, 4),
         "reason": decision.reason,
         "raw": None if evidence is None else _best(evidence, evidence.raw),
-        "masked": None if evidence is None else _best(evidence, evidence.defended),
+        "masked": None if evidence is None or not evidence.explained else _best(evidence, evidence.defended),
     }
 
 
