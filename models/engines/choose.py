@@ -70,10 +70,21 @@ def fastest_engines(
     tried = _remembered(bundle, default, names, threads) if names else {}
     parts = ("views",) if bundle.info.policy.zones else ("views", "saliency")
     decides = _best(default, {name: share(tried, name, *parts) for name in deciding})
-    explains = _best(default, {name: share(tried, name, "saliency") for name in explaining})
-    costs = {name: 1.0 if name == default else share(tried, name, "saliency") for name in (decides, explains)}
-    # Two engines hold the weights twice: only where that pays.
-    return Choice(decides, explains if costs[explains] < _CLEARLY * costs[decides] else decides)
+    costs = {
+        name: 1.0 if name == default else share(tried, name, "saliency") for name in (default, *explaining, decides)
+    }
+    explains = decides
+    # A graph more holds the weights once more, and another library some 80 MB: only where that pays.
+    for others in (_of_library(decides, costs), costs):
+        best = min(others, key=others.__getitem__)
+        if costs[best] < _CLEARLY * costs[explains]:
+            explains = best
+    return Choice(decides, explains)
+
+
+def _of_library(engine: str, costs: Mapping[str, float]) -> dict[str, float]:
+    library = engine.partition("-")[0]
+    return {name: cost for name, cost in costs.items() if name.partition("-")[0] == library}
 
 
 def share(tried: Mapping[str, Tried], name: str, *parts: str) -> float:

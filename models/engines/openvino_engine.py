@@ -11,6 +11,7 @@ from models.bundle import Bundle
 from models.crop.zones import ViewSelection
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
+from models.engines.providers import give_memory_back
 from models.errors import BadInput, first_line
 from models.graphs.defended import kept_values
 
@@ -89,9 +90,12 @@ class OpenVinoEngine:
     def _compiled(self, graph: bytes) -> Any:
         try:
             model = self._core.read_model(graph, b"")
-            return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
         except RuntimeError as error:
             raise BadInput(f"openvino {self._version} cannot load the graph: {first_line(error)}") from error
+        del model
+        give_memory_back()
+        return request
 
 
 def _openvino() -> Any:

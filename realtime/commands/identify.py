@@ -69,14 +69,16 @@ class Identifier:
             BadInput: the file is no picture, or it shows no face.
         """
         picture = read_photo(path)
-        decided = self.decided(picture, str(path))
+        decided = self.decided(picture, str(path), quick=True)
         if save is not None:
             _save(save, picture, decided, self.recogniser, self._config)
         found = [_as_dict(one) for one in decided]
         return {"photo": str(path), "engine": self.recogniser.engine, "faces": found}
 
-    def decided(self, picture: Bytes, where: str) -> list[Decided]:
+    def decided(self, picture: Bytes, where: str, *, quick: bool = False) -> list[Decided]:
         """The decision on every face of a picture (H, W, 3) BGR, which is called ``where``.
+
+        ``quick``: without the saliency of faces that raise no alarm.
 
         Raises:
             BadInput: it shows no face.
@@ -91,7 +93,7 @@ class Identifier:
         size = recogniser.input_size
         crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
         parts = (crops[start : start + _AT_ONCE] for start in range(0, len(crops), _AT_ONCE))
-        evidences = chain.from_iterable(recogniser.defend(part, quick=True) for part in parts)
+        evidences = chain.from_iterable(recogniser.defend(part, quick=quick) for part in parts)
         found: list[Decided] = []
         for face, crop, evidence in zip(faces, crops, evidences, strict=True):
             refused = refusal(crop, face.landmarks, picture.shape, self._limits)
