@@ -132,7 +132,7 @@ class Site:
                 yield env.timeout(_LOOK_AGAIN)
                 continue
             asked = env.now
-            with node.turn.request(priority=due) as turn:
+            with node.turn.request(priority=due) as turn:  # type: ignore[arg-type]  # it is only compared
                 yield turn
                 if env.now >= leaves or not node.alive:
                     continue  # it left while it waited, or waited in vain
