@@ -1,9 +1,10 @@
-"""Keeps ONNX Runtime and OpenVINO from reporting to their makers; called before either of them is imported.
+"""Keeps ONNX Runtime, OpenVINO and Ray from reporting to their makers; called before any of them is imported.
 
 ONNX Runtime 1.31 looks up ``mobile.events.data.microsoft.com`` and writes a device id into the user's home
 (https://github.com/microsoft/onnxruntime/issues/27379); OpenVINO's package ``openvino-telemetry`` sends an event to
 ``www.google-analytics.com`` when it is imported, and keeps an id in ``~/intel``
-(https://github.com/blakeblackshear/frigate/issues/18015). A program that imports one of them before this package
+(https://github.com/blakeblackshear/frigate/issues/18015); Ray's clusters report their usage unless told not to
+(https://docs.ray.io/en/latest/cluster/usage-stats.html). A program that imports one of them before this package
 decides for itself.
 """
 
@@ -34,5 +35,6 @@ class _WithoutTelemetry(importlib.abc.MetaPathFinder):
 def switch_off() -> None:
     """Once per process; what the user set stays."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if not any(isinstance(finder, _WithoutTelemetry) for finder in sys.meta_path):
         sys.meta_path.insert(0, _WithoutTelemetry())

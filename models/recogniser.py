@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from models.arrays import Bools, Bytes, Floats
 from models.bundle import Bundle, load_bundle
 from models.crop.zones import ViewSelection, Zone, every_view
 from models.engines import AUTO, Engine, engines_for, make_engine
-from models.engines.base import OneAtATime
+from models.engines.base import Deferred, OneAtATime
 from models.errors import BadInput
 from models.evidence import CropEvidence, Evidence
 from models.gallery.gallery import Gallery, unit
@@ -299,4 +300,5 @@ def recogniser_for(bundle: Bundle, engine: str, *, threads: int | None = None, s
     deciding = make_engine(choice.deciding, bundle, threads=threads, strict=strict)
     if choice.explaining == choice.deciding:
         return Recogniser(bundle, deciding)
-    return Recogniser(bundle, deciding, make_engine(choice.explaining, bundle, threads=threads, strict=strict))
+    load = partial(make_engine, choice.explaining, bundle, threads=threads, strict=strict)
+    return Recogniser(bundle, deciding, Deferred(choice.explaining, load))

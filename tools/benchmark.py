@@ -1,4 +1,4 @@
-"""Measures: ``python -m tools.benchmark [--what decision|live|time|...] [--against naive] [--source ...]``.
+"""Measures: ``python -m tools.benchmark [--what decision|live|stages|time|...] [--against naive] [--source ...]``.
 
 Without ``--what`` it runs one source and prints its rates and stage times.
 """
@@ -36,6 +36,7 @@ class What(StrEnum):
     time = "time"
     cluster = "cluster"
     people = "people"
+    stages = "stages"
 
 
 class Mode(StrEnum):

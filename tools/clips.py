@@ -3,6 +3,7 @@
     python -m tools.clips faces --people FOLDER --out clips    # a clip per picture
     python -m tools.clips changes --people FOLDER --strangers FOLDER --out clips    # the twenty of --what time
     python -m tools.clips drift VIDEO ...    # how much the face in a video drifts
+    python -m tools.clips verdicts --people FOLDER --strangers FOLDER    # what a verdict is over five seconds
 
 Beside every clip lies a JSON file that says whose face is where in each picture.
 """
@@ -12,20 +13,31 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
+import dataclasses
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import torch
 import typer
 
 from models.errors import BadInput
+from models.recogniser import Recogniser, load_recogniser
 from realtime.assembly import detector_of, recogniser_of
 from realtime.people.pictures import people_of
 from realtime.settings.config import Config, RecognitionConfig
+from tools.common.bars import counted_bars
+from tools.common.provenance import command_line, commit_of_this_tree
+from tools.evaluation.clip_figures import Clip, movements, verdict_figures, ways_of_adding_up
+from tools.evaluation.clip_looks import Subject, kept_looks
+from tools.fan_out.fan import fanned_out
+from tools.fan_out.option import Ray, WithRay
 from tools.fault_drill.casting import cast_of
 from tools.fault_drill.changes import changes as clips_of_changes
-from tools.fault_drill.drift import drifting, measured
-from tools.fault_drill.scenes import Portrait, read_portrait, write_clip
+from tools.fault_drill.drift import COUNT, Drift, drifting, measured
+from tools.fault_drill.scenes import FPS, Portrait, read_portrait, write_clip
 
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 People = Annotated[Path, typer.Option(help="A folder of pictures for each person.")]
@@ -83,6 +95,75 @@ def drift(
         for name, (spread, step) in found[video.name].items():
             cli.console.print(f"  {name}: spread {spread:.4f}, step {step:.4f}")
     cli.write_json(json_file, found)
+
+
+@app.command(cls=WithRay)
+def verdicts(
+    people: People,
+    strangers: Annotated[Path, typer.Option(help="A folder of pictures for each of others.")],
+    work: Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes on.")] = Path("runs/clips"),
+    bundle: Annotated[str | None, typer.Option(help="Name or folder of a bundle.")] = None,
+    engine: Annotated[str, typer.Option(help="What answers.")] = "onnxruntime-cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    most: Annotated[int | None, typer.Option(min=1, help="Pictures of people, and of strangers; none: all.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")] = COUNT,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drift, and of which pictures where --most leaves some.")] = 0,
+    ray: Ray = None,
+    json_file: cli.JsonFile = None,
+) -> None:
+    """Run a five-second clip of every picture through detector, tracker and policy, every frame, and count verdicts."""
+    cli.check_writable(json_file)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    subjects = _subjects(people, strangers, recogniser, most, seed)
+    with fanned_out(ray, engine, threads, torch.device("cpu")) as fan, counted_bars() as tick:
+        count = 0
+
+        def done(more: int) -> None:
+            nonlocal count
+            count += more
+            tick("clips", count, len(subjects))
+
+        looks = kept_looks(recogniser, subjects, work, frames=frames, fan=fan, done=done)
+    places = {label: place for place, label in enumerate(recogniser.labels)}
+    clips = [Clip(found, places.get(subjects[place].name)) for place, found in looks.items()]
+    known = (recogniser.labels, tuple(recogniser.zones))
+    rules = Config().verdict
+    result = {
+        "command": command_line("tools.clips"),
+        "commit": commit_of_this_tree(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
+        "engine": recogniser.engine,
+        "zones": list(recogniser.zones),
+        "drift": dataclasses.asdict(Drift()) | {"frames": frames, "fps": FPS},
+        "without_a_face": len(subjects) - len(clips),
+        "verdicts": verdict_figures(clips),
+        "added_up": ways_of_adding_up(clips, *known, recogniser.policy, rules),
+        "movements": movements(clips, *known, rules, seed=seed),
+    }
+    cli.write_json(json_file, result)
+    cli.console.print_json(data={key: result[key] for key in ("verdicts", "added_up")})
+
+
+def _subjects(people: Path, strangers: Path, recogniser: Recogniser, most: int | None, seed: int) -> list[Subject]:
+    """The pictures of people whom the bundle knows, and of strangers.
+
+    Raises:
+        BadInput: there are none of the one or the other.
+    """
+    known = {label.casefold(): label for label in recogniser.labels}
+    found: list[Subject] = []
+    for folder, foreign in ((people, False), (strangers, True)):
+        named = [(who.replace("_", " "), files) for who, files in people_of(folder, least=1).items()]
+        pictures = [
+            (path, known.get(who.casefold(), "")) for who, files in named for path in files
+            if (who.casefold() in known) != foreign
+        ]  # fmt: skip
+        if not pictures:
+            raise BadInput(f"{folder}: no picture of {'anybody else' if foreign else 'a person whom the bundle knows'}")
+        chosen = np.sort(np.random.default_rng([seed, foreign]).permutation(len(pictures))[:most])
+        found += [Subject(*pictures[place], seed=seed + len(found) + n) for n, place in enumerate(chosen.tolist())]
+    return found
 
 
 def _portraits(people: Path, each: int | None, *, nameless: bool) -> Iterator[tuple[Path, Portrait]]:

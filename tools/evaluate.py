@@ -45,13 +45,15 @@ from tools.evaluation.request import Loaded, Request, band_head, load, planned, 
 from tools.evaluation.run import evaluate, some_of
 from tools.evaluation.tables import tables_of
 from tools.faces.splits import TEST_LOG, Split, log_look
+from tools.fan_out.fan import fanned_out
+from tools.fan_out.option import Ray, WithRay
 
 RESULT = "evaluation.json"
 PAGES = ("evaluation.md", "evaluation.html")
 app = typer.Typer(add_completion=False, help="Evaluate defences and baselines against oblivious and adaptive attacks.")
 
 
-@app.command()
+@app.command(cls=WithRay)
 def main(  # noqa: PLR0913 - a command's options
     data: of.Data,
     out: of.Out = Path("runs/evaluate"),
@@ -84,6 +86,7 @@ def main(  # noqa: PLR0913 - a command's options
     aligned: Aligned = False,
     half_precision: Bfloat16 = False,
     device: Device = "auto",
+    ray: Ray = None,
     log: of.Log = TEST_LOG,
     json_file: cli.JsonFile = None,
 ) -> None:
@@ -96,7 +99,7 @@ def main(  # noqa: PLR0913 - a command's options
     plan = replace(plan, half_precision=half_precision, device=torch_device(device).type)
     wanted = wanted_defences(defence or [], full=full)
     where = (data, out, choice, bundle, full, plan, attack or [], wanted, shape, fitted or [], strangers, hardened)
-    request = Request(*where, zone or [], wearing, photographs, detect, certify, seed, engine, threads, aligned)
+    request = Request(*where, zone or [], wearing, photographs, detect, certify, seed, engine, threads, aligned, ray)
     request.check()
     run(request, log, json_file)
 
@@ -119,8 +122,11 @@ def run(request: Request, log: Path, json_file: Path | None) -> None:
         band_model = band_head(loaded, loaded.training, request.out, request.seed)
     names = [NONE, *request.wanted]
     defences = make_defences(recogniser, names, band_model=band_model, seed=request.seed, hardened=second)
-    with ticking() as tick:
-        under = Conditions(request.plan, request.out, request.shape, request.seed, loaded.finds_face, tick)
+    with (
+        fanned_out(request.ray, request.engine, request.threads, torch.device(request.plan.device)) as fan,
+        ticking() as tick,
+    ):
+        under = Conditions(request.plan, request.out, request.shape, request.seed, loaded.finds_face, tick, fan)
         found = evaluate(recogniser, loaded.subjects, defences, under, hardened=second)
     missing = missing_of(recogniser, request.wanted, band_model, request.plan, request.strangers)
     missing += add_certificates(found, loaded, request)

@@ -42,6 +42,8 @@ from tools.crafting.records import Record, summary
 from tools.crafting.sheets import contact_sheet, printable_page
 from tools.crafting.store import CONTACT_SHEET, MANIFEST, Store, png, read_png
 from tools.crafting.texture import make_texture
+from tools.fan_out.fan import Fan, fanned_out
+from tools.fan_out.option import Ray, WithRay
 
 __all__ = ["make_texture"]
 
@@ -73,7 +75,7 @@ def finish(
     return manifest
 
 
-@app.command()
+@app.command(cls=WithRay)
 def main(  # noqa: PLR0913 - a command's options
     crops: Annotated[Path | None, typer.Argument(help="Folder of prepared crops of enrolled people.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")] = Path("glasses"),
@@ -108,6 +110,7 @@ def main(  # noqa: PLR0913 - a command's options
         int | None, typer.Option(min=1, help="Pairs attacked and saved together; 8, or 48 on a GPU.")
     ] = None,
     device: Device = "auto",
+    ray: Ray = None,
     half_precision: Bfloat16 = False,
     aligned: Aligned = False,
     again: Annotated[bool, typer.Option("--again", help="Discard a different run's results in --out.")] = False,
@@ -136,7 +139,8 @@ def main(  # noqa: PLR0913 - a command's options
         "defence": known_of(attack, recogniser),
     }
     store = Store(out, job, discard=again)
-    records = with_progress(recogniser, drawn, settings, store, worn, at_once=at_once, device=where)
+    with fanned_out(ray, engine, threads, where) as fan:
+        records = with_progress(recogniser, drawn, settings, store, worn, at_once=at_once, device=where, fan=fan)
     manifest = finish(store, recogniser, settings, job, records)
     cli.write_json(json_file, manifest)
     told(records, recogniser, out, source.get("known_to_bundle"))
@@ -196,6 +200,7 @@ def with_progress(
     *,
     at_once: int | None,
     device: torch.device,
+    fan: Fan | None,
 ) -> list[Record]:
     """``make_glasses`` under two progress bars: pairs, and steps of those attacked now."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -216,6 +221,7 @@ def with_progress(
             finished=lambda count: progress.advance(whole, count),
             watch=step,
             worn=worn,
+            fan=fan,
         )
 
 

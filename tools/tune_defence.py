@@ -43,6 +43,8 @@ from tools.common.provenance import command_line, commit_of_this_tree
 from tools.crafting.attacked_faces import Attacked, attacked_faces, labelled
 from tools.faces.people import People, read_people
 from tools.faces.splits import held_out
+from tools.fan_out.fan import fanned_out
+from tools.fan_out.option import Ray, WithRay
 from tools.tuning.answers import Answers
 from tools.tuning.grid import Axes, coarse_axes, in_words
 from tools.tuning.report import OBJECTIVES, markdown, plot_surface, rows_of
@@ -66,7 +68,7 @@ SURFACES = {objective: f"surface_{objective}.png" for objective in OBJECTIVES}
 app = typer.Typer(add_completion=False, help="Tune the saliency mask on validation faces.")
 
 
-@app.command()
+@app.command(cls=WithRay)
 def main(  # noqa: PLR0913 - a command's options
     data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
     bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "plain",
@@ -89,6 +91,7 @@ def main(  # noqa: PLR0913 - a command's options
     aligned: Aligned = False,
     half_precision: Bfloat16 = False,
     device: Device = "auto",
+    ray: Ray = None,
     json_file: cli.JsonFile = None,
 ) -> None:
     """Search, report, write the winner into the bundle."""
@@ -102,20 +105,19 @@ def main(  # noqa: PLR0913 - a command's options
     people = held_out(recogniser, read_people(data, allow_single=True, aligned=aligned))
     settings = Settings(attack="sharif", shape=shape, steps=steps, seed=seed, half_precision=half_precision)
     begun(work)
-    with ticking() as tick:
-        kept, where = work / "attacks", torch_device(device)
-        craft = partial(attacked_faces, recogniser, people, folder=kept, device=where, tick=tick)
-        attacked = craft(settings, max(faces, coarse_faces), name="tuning")
+    where = torch_device(device)
+    with fanned_out(ray, engine, threads, where) as fan, ticking() as tick:
+        craft = partial(attacked_faces, recogniser, people, folder=work / "attacks", device=where, tick=tick, fan=fan)
+        attacked = craft(settings, most := max(faces, coarse_faces), name="tuning")
         if len(attacked) < faces:
             cli.console.print(f"only {len(attacked)} pairs can be drawn from {len(people)} validation crops")
-        clean = drawn_clean(recogniser, people, max(faces, coarse_faces), seed)
         calibration, temperature = calibrated(recogniser, people)
-        answers = Answers(recogniser, work / "answers", temperature=temperature)
+        answers = Answers(recogniser, work / "answers", temperature=temperature, fan=fan)
         own, published = recogniser.mask_parameters, MaskParameters.published(recogniser.input_size)
         axes = coarse_axes(recogniser.input_size)
         found = search(
             answers,
-            Faces(*clean, attacked.adversarial, attacked.labels, attacked.targets),
+            faces_of(recogniser, people, attacked, most, seed),
             axes,
             always=list(dict.fromkeys([published, own])),
             coarse_faces=coarse_faces,
@@ -159,6 +161,12 @@ def drawn_clean(recogniser: Recogniser, people: People, count: int, seed: int) -
     """``count`` clean crops, each equally likely, classified correctly or not."""
     chosen = np.sort(np.random.default_rng([seed, 1]).permutation(len(people))[:count])
     return labelled(people.subset(chosen), recogniser)
+
+
+def faces_of(recogniser: Recogniser, people: People, attacked: Attacked, count: int, seed: int) -> Faces:
+    """``count`` clean crops and the attacked ones."""
+    clean = drawn_clean(recogniser, people, count, seed)
+    return Faces(*clean, attacked.adversarial, attacked.labels, attacked.targets)
 
 
 def calibrated(recogniser: Recogniser, people: People) -> tuple[dict[str, Any], float]:

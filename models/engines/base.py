@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +19,9 @@ class Engine(Protocol):
     of unit length, that is compared with a gallery's ``rows`` (K, D float32, of unit length).
     """
 
-    name: str
-    """What really runs, for example ``onnxruntime 1.24.0 (CPUExecutionProvider)``."""
+    @property
+    def name(self) -> str:
+        """What really runs, for example ``onnxruntime 1.24.0 (CPUExecutionProvider)``."""
 
     def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
         """(N, S, S, 3) -> (N, D); with ``selection`` (N + M, D), of the crops and then of their M views."""
@@ -42,9 +44,12 @@ class OneAtATime:
     """
 
     def __init__(self, engine: Engine, turn: threading.Lock) -> None:
-        self.name = engine.name
         self._engine = engine
         self._turn = turn
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
 
     def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
         with self._turn:
@@ -55,6 +60,34 @@ class OneAtATime:
     ) -> tuple[Floats, Floats]:
         with self._turn:
             return self._engine.outputs_and_saliency(crops, rows, percentile, selection)
+
+
+class Deferred:
+    """An engine that is opened when it is first used: its package's import and its graph take a second.
+
+    Until then it is called what it was asked for as.
+    """
+
+    def __init__(self, name: str, load: Callable[[], Engine]) -> None:
+        self._asked, self._load = name, load
+        self._engine: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        return self._asked if self._engine is None else self._engine.name
+
+    def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
+        return self._opened().outputs(crops, selection)
+
+    def outputs_and_saliency(
+        self, crops: Bytes, rows: Floats | None, percentile: float, selection: ViewSelection | None = None
+    ) -> tuple[Floats, Floats]:
+        return self._opened().outputs_and_saliency(crops, rows, percentile, selection)
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._load()
+        return self._engine
 
 
 def with_views_apart(

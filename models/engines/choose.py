@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 #: How a trial is started, after the interpreter; ``-P``: nothing of the working directory is imported.
 TRIAL = ("-P", "-m", "models.engines.trial")
-_LONGEST = 180.0  # seconds of a trial: the first one builds the graphs
+_LONGEST = 600.0  # seconds of a trial: the first one builds the graphs, and the machine may be busy
 _FROM_OUTSIDE = (signal.SIGINT, signal.SIGTERM)
 _CLEARLY = 0.9  # another engine must need less than this share of the default's time
 
@@ -70,10 +70,21 @@ def fastest_engines(
     tried = _remembered(bundle, default, names, threads) if names else {}
     parts = ("views",) if bundle.info.policy.zones else ("views", "saliency")
     decides = _best(default, {name: share(tried, name, *parts) for name in deciding})
-    explains = _best(default, {name: share(tried, name, "saliency") for name in explaining})
-    costs = {name: 1.0 if name == default else share(tried, name, "saliency") for name in (decides, explains)}
-    # Two engines hold the weights twice: only where that pays.
-    return Choice(decides, explains if costs[explains] < _CLEARLY * costs[decides] else decides)
+    costs = {
+        name: 1.0 if name == default else share(tried, name, "saliency") for name in (default, *explaining, decides)
+    }
+    explains = decides
+    # A graph more holds the weights once more, and another library some 80 MB: only where that pays.
+    for others in (_of_library(decides, costs), costs):
+        best = min(others, key=others.__getitem__)
+        if costs[best] < _CLEARLY * costs[explains]:
+            explains = best
+    return Choice(decides, explains)
+
+
+def _of_library(engine: str, costs: Mapping[str, float]) -> dict[str, float]:
+    library = engine.partition("-")[0]
+    return {name: cost for name, cost in costs.items() if name.partition("-")[0] == library}
 
 
 def share(tried: Mapping[str, Tried], name: str, *parts: str) -> float:

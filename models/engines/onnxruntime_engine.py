@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.crop.zones import ViewSelection, Zone
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
-from models.engines.providers import Device, open_session
+from models.engines.providers import Device, give_memory_back, open_session, wanted_providers
 from models.graphs.defended import Style, kept_values
 
 _CPU = "CPUExecutionProvider"
@@ -41,8 +41,11 @@ class OnnxRuntimeEngine:
         self._precision = precision
         self._settings: dict[str, Any] = {"threads": threads, "device": device, "strict": strict}
         self._settings["half"] = precision == "float16"
-        graph = classifier(bundle, precision, emulated=True)
-        self._classifier = _Runner(open_session(graph, **self._settings))
+        # The views of the policy, which are looked at next: another graph would be loaded and thrown away.
+        shared = precision == "float32" and wanted_providers(device)[0] == _CPU
+        zones = bundle.info.policy.zones if shared else ()
+        graph = classifier(bundle, precision, zones, emulated=True)
+        self._classifier = _Runner(open_session(graph, **self._settings), zones)
         self._defended: _Runner | None = None
         self._shares = self._classifier.provider == _CPU and precision == "float32"
         if self._shares:
@@ -58,6 +61,7 @@ class OnnxRuntimeEngine:
         if selection and selection.zones != runner.zones:
             graph = classifier(self._bundle, self._precision, selection.zones)
             runner = self._classifier = _Runner(open_session(graph, **self._settings), selection.zones)
+            give_memory_back()  # that of the graph before
         (outputs,) = runner.run(["logits"], crops, selection)
         return outputs
 

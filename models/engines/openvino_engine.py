@@ -11,6 +11,7 @@ from models.bundle import Bundle
 from models.crop.zones import ViewSelection
 from models.engines.base import with_views_apart
 from models.engines.graphs import Precision, classifier, defended_pass
+from models.engines.providers import give_memory_back
 from models.errors import BadInput, first_line
 from models.graphs.defended import kept_values
 
@@ -20,7 +21,7 @@ _NEEDED: dict[Precision, str] = {"bfloat16": "BF16", "float16": "FP16"}
 
 
 class OpenVinoEngine:
-    """See ``models.engines.base.Engine``.
+    """See ``models.engines.base.Engine``. Either graph is loaded when it is first needed.
 
     Raises:
         BadInput: the package is not installed, does not work here, or the processor has not that precision.
@@ -47,7 +48,7 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
         }
-        self._classifier = self._compiled(classifier(bundle, precision))
+        self._classifier: Any = None
         self._defended: Any = None
         self.name = f"openvino {self._version} (CPU, {precision})"
 
@@ -55,6 +56,8 @@ class OpenVinoEngine:
         crops = selection.and_crops(crops, self._fill_rgb) if selection else crops
         if len(crops) == 0:
             return np.zeros((0, self._bundle.info.width), np.float32)
+        if self._classifier is None:
+            self._classifier = self._compiled(classifier(self._bundle, self._precision))
         results = self._classifier.infer({"crops": crops})
         outputs: Floats = np.array(results[0])
         return outputs
@@ -87,9 +90,12 @@ class OpenVinoEngine:
     def _compiled(self, graph: bytes) -> Any:
         try:
             model = self._core.read_model(graph, b"")
-            return self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
         except RuntimeError as error:
             raise BadInput(f"openvino {self._version} cannot load the graph: {first_line(error)}") from error
+        del model
+        give_memory_back()
+        return request
 
 
 def _openvino() -> Any:

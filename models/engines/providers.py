@@ -88,7 +88,7 @@ def open_session(
             )
     except Exception as error:  # its exceptions share no base class
         raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {first_line(error)}") from error
-    _give_memory_back()
+    give_memory_back()
     running = session.get_providers()[0]
     asked = _PROVIDER.get(device, wanted[0])
     if running != asked:
@@ -116,8 +116,8 @@ def _without_complaints() -> Iterator[None]:
             log.info("onnxruntime: %s", " ".join(printed.getvalue().split()))
 
 
-def _give_memory_back() -> None:
-    """Loading leaves some 250 MB of copies of the weights in glibc's heap, freed but kept by the process."""
+def give_memory_back() -> None:
+    """Loading a graph leaves some 250 MB of copies of the weights in glibc's heap, freed but kept by the process."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)

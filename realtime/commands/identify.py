@@ -62,20 +62,23 @@ class Identifier:
 
         Returns:
             ``photo``, ``engine`` and ``faces``: box, landmarks, state, identity, claimed, likely, confidence, reason,
-            and the best names of the raw view and of the one after the saliency mask.
+            and the best names of the raw view and, where an alarm made it look there, of the one after the saliency
+            mask.
 
         Raises:
             BadInput: the file is no picture, or it shows no face.
         """
         picture = read_photo(path)
-        decided = self.decided(picture, str(path))
+        decided = self.decided(picture, str(path), quick=True)
         if save is not None:
             _save(save, picture, decided, self.recogniser, self._config)
         found = [_as_dict(one) for one in decided]
         return {"photo": str(path), "engine": self.recogniser.engine, "faces": found}
 
-    def decided(self, picture: Bytes, where: str) -> list[Decided]:
+    def decided(self, picture: Bytes, where: str, *, quick: bool = False) -> list[Decided]:
         """The decision on every face of a picture (H, W, 3) BGR, which is called ``where``.
+
+        ``quick``: without the saliency of faces that raise no alarm.
 
         Raises:
             BadInput: it shows no face.
@@ -89,8 +92,8 @@ class Identifier:
         recogniser = self.recogniser
         size = recogniser.input_size
         crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
-        starts = range(0, len(crops), _AT_ONCE)
-        evidences = chain.from_iterable(recogniser.defend(crops[start : start + _AT_ONCE]) for start in starts)
+        parts = (crops[start : start + _AT_ONCE] for start in range(0, len(crops), _AT_ONCE))
+        evidences = chain.from_iterable(recogniser.defend(part, quick=quick) for part in parts)
         found: list[Decided] = []
         for face, crop, evidence in zip(faces, crops, evidences, strict=True):
             refused = refusal(crop, face.landmarks, picture.shape, self._limits)
@@ -144,7 +147,7 @@ def _as_dict(decided: Decided) -> dict[str, Any]:
         "confidence": round(decision.confidence, 4),
         "reason": decision.reason,
         "raw": None if evidence is None else _best(evidence, evidence.raw),
-        "masked": None if evidence is None else _best(evidence, evidence.defended),
+        "masked": None if evidence is None or not evidence.explained else _best(evidence, evidence.defended),
     }
 
 

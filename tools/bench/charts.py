@@ -112,6 +112,18 @@ def profile_chart(rows: Sequence[Row]) -> Figure:
     return _finish(figure, axes, "% of the time", "Where the time of a pass goes")
 
 
+def stages_chart(found: Row) -> Figure:
+    """What a frame costs by the number of faces in it."""
+    figure, axes = _bars(len(found["frames"]))
+    names = [f"{row['faces']} faces" for row in found["frames"]]
+    left = [0.0] * len(names)
+    for stage in ("decode", "follow", "draw"):
+        values = [row[stage] for row in found["frames"]]
+        axes.barh(names, values, left=left, label=stage)
+        left = [a + b for a, b in zip(left, values, strict=True)]
+    return _finish(figure, axes, "milliseconds of one core", "A frame in which faces are followed")
+
+
 def stage_chart(summary: Row) -> Figure:
     """The median time of every stage of a run."""
     stages = {name: value for name, value in summary["stage_ms"].items() if value is not None}
@@ -131,6 +143,7 @@ def chart_of(kind: str, results: Any) -> Figure:
         "naive": naive_chart,
         "run": stage_chart,
         "profile": profile_chart,
+        "stages": stages_chart,
     }
     return charts[kind](results)
 

@@ -160,6 +160,13 @@ def _live(asked: Asked, folder: Path) -> Any:
         return live.measure(live.cases_of(asked.faces, asked.cameras, like), tick=tick)
 
 
+def _stages(asked: Asked, folder: Path) -> Any:
+    from tools.bench import live, stages
+
+    like = live.Case(bundle=asked.bundle, engine=asked.one_engine, threads=asked.inference)
+    return stages.measure(tuple(sorted(set(asked.faces or (1, 2, 4, 8)))), like, folder)
+
+
 def _time(asked: Asked, folder: Path) -> Any:
     from tools.bench import time
 
@@ -242,6 +249,12 @@ KINDS: Final[dict[str, Kind]] = {
         _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),
     "people": Kind(_uses("what", "people", "repeats", "threads"), _people, tables.people_table),
+    "stages": Kind(
+        _uses("what", "bundle", "engine", "threads", "faces"),
+        _stages,
+        tables.stages_table,
+        headline=tables.stages_headline,
+    ),
     "time": Kind(
         _uses("what", "people", "strangers", "bundle", "engine", "threads", "mode", "only", "decision_ms"),
         _time,

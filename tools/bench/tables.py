@@ -64,6 +64,27 @@ def histogram(counts: Mapping[str, int], of: str) -> Table:
     return table
 
 
+def stages_table(found: Row) -> Table:
+    """What a frame costs by the number of faces in it."""
+    table = _table(
+        "Milliseconds of one core for a frame", ["faces", "followed"], ["decode", "searched", "followed only", "draw"]
+    )
+    for row in found["frames"]:
+        costs = [f"{row[stage]:.1f}" for stage in ("decode", "detect", "follow", "draw")]
+        table.add_row(*_texts([row["faces"], f"{row['faces_followed']:.1f}", *costs]))
+    return table
+
+
+def stages_headline(found: Row) -> list[str]:
+    """What a decision costs."""
+    one = found["decision"]
+    return [
+        f"{found['bundle']}, {found['engine']}: a decision that looks at {one['looked_at']} of {one['views']} views"
+        f" takes {one['cpu']:.0f} ms of one core ({one['ms']:.0f} ms with {one['threads']} threads), an alarm"
+        f" {one['alarm']:.0f} ms more"
+    ]
+
+
 def time_table(found: Row) -> Table:
     """How long a wrong name stood over a face, clip by clip and in all."""
     table = _table(

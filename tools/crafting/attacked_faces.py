@@ -27,6 +27,7 @@ from tools.crafting.pairs import STRANGER, Pair, draw_pairs, labels_of
 from tools.crafting.records import Record
 from tools.crafting.store import Store, read_png
 from tools.faces.people import People, at_size
+from tools.fan_out.fan import Fan
 
 NOBODY = -1
 NEAREST = "each face once, as whom the views that the accessory cannot reach give most"
@@ -116,9 +117,9 @@ def attacked_faces(
     dodge: bool = False,
     strangers: bool = False,
     targets: Sequence[int] | None = None,
-    at_once: int | None = None,
     device: torch.device = CPU,
     tick: Tick | None = None,
+    fan: Fan | None = None,
 ) -> Attacked:
     """``count`` attacked crops of pairs drawn with ``settings.seed``; what is already there is not made again.
 
@@ -163,7 +164,7 @@ def attacked_faces(
             tick(f"attack {name}", done, len(pairs))
 
     finished(0)  # the stage is named before its first group is done
-    records = make_glasses(recogniser, pairs, settings, store, at_once=at_once, device=device, finished=finished)
+    records = make_glasses(recogniser, pairs, settings, store, device=device, finished=finished, fan=fan)
     return Attacked(
         name=name,
         settings=settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from tools.crafting.pairs import STRANGER, Pair
 from tools.crafting.records import CONFIDENT, Record, Said
 from tools.crafting.store import Store, read_png
 from tools.crafting.texture import rgba_of
+from tools.fan_out.fan import Fan
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def make_glasses(
     finished: Callable[[int], None] | None = None,
     watch: Watch | None = None,
     worn: Worn | None = None,
+    fan: Fan | None = None,
 ) -> list[Record]:
     """One record per pair, made now or found whole from an earlier run.
 
@@ -66,12 +68,43 @@ def make_glasses(
         device: where the attack computes; what counts is said by the recogniser's own engine.
         finished: called with the number of pairs done.
         worn: whole frames that wear the result, to be stored beside the crops.
+        fan: where the groups are attacked, the same ones as here; None: here, one after another.
 
     Raises:
         BadInput: a result cannot be written, or not read back.
     """
     at_once = at_once or (AT_ONCE if device.type == "cpu" else AT_ONCE_ON_GPU)
-    alpha = frame_mask(settings.shape, recogniser.input_size)
+    assault = _assault(recogniser, settings, device, at_once)
+    records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
+    missing = [pair for pair in pairs if records[pair.key] is None]
+    if finished is not None:
+        finished(len(pairs) - len(missing))
+    size = 1 if settings.joint > 1 else at_once
+    groups = [missing[first : first + size] for first in range(0, len(missing), size)]
+    for place, (found, seconds) in _attacks(assault, groups, watch, fan):
+        group = groups[place]
+        took = Took(seconds / len(group), device.type)
+        taken = 0
+        for pair in group:
+            mine = slice(taken, taken + len(pair.crops))
+            taken = mine.stop
+            records[pair.key] = _kept(recogniser, store, pair, found, mine, assault.alpha, took, worn)
+        if finished is not None:
+            finished(len(group))
+    return [record for record in records.values() if record is not None]
+
+
+@dataclass(frozen=True)
+class Assault:
+    """What every group of pairs is attacked with; ``alpha`` (S, S) is where they may change."""
+
+    model: nn.Module
+    attack: Attack
+    alpha: Floats
+    settings: Settings
+
+
+def _assault(recogniser: Recogniser, settings: Settings, device: torch.device, at_once: int) -> Assault:
     model = _network(recogniser, None, device)
     model = HalfPrecision(model) if settings.half_precision else model
     spec = ATTACKS[settings.attack]
@@ -81,25 +114,7 @@ def make_glasses(
         views = [HalfPrecision(view) if settings.half_precision else view for view in views]
         attack.look_through(views, len(recogniser.labels))
     attack.group = max(attack.group, at_once)
-    records = {pair.key: _made(recogniser, store, pair) for pair in pairs}
-    missing = [pair for pair in pairs if records[pair.key] is None]
-    if finished is not None:
-        finished(len(pairs) - len(missing))
-    size = 1 if settings.joint > 1 else at_once
-    for group in (missing[first : first + size] for first in range(0, len(missing), size)):
-        started = time.perf_counter()
-        # ten bits in convolutions are plenty for a gradient, but not where a mask's edge is looked for at every step
-        with tf32(spec.knows != "mask"):
-            found = _attacked(model, attack, group, alpha, settings, watch)
-        took = Took((time.perf_counter() - started) / len(group), device.type)
-        taken = 0
-        for pair in group:
-            mine = slice(taken, taken + len(pair.crops))
-            taken = mine.stop
-            records[pair.key] = _kept(recogniser, store, pair, found, mine, alpha, took, worn)
-        if finished is not None:
-            finished(len(group))
-    return [record for record in records.values() if record is not None]
+    return Assault(model, attack, frame_mask(settings.shape, recogniser.input_size), settings)
 
 
 @dataclass(frozen=True)
@@ -156,21 +171,30 @@ def _made(recogniser: Recogniser, store: Store, pair: Pair) -> Record | None:
     return record if same else None
 
 
-def _attacked(
-    model: torch.nn.Module,
-    attack: Attack,
-    group: Sequence[Pair],
-    alpha: Floats,
-    settings: Settings,
-    watch: Watch | None,
-) -> AttackResult:
+def _attacks(
+    assault: Assault, groups: Sequence[Sequence[Pair]], watch: Watch | None, fan: Fan | None
+) -> Iterator[tuple[int, tuple[AttackResult, float]]]:
+    """Of each group its place, what came of it, and how many seconds it took; in the order in which they are done."""
+    if fan is not None and groups:
+        yield from fan.map(_attacked, assault, groups)
+        return
+    for place, group in enumerate(groups):
+        yield place, _attacked(assault, group, watch)
+
+
+def _attacked(assault: Assault, group: Sequence[Pair], watch: Watch | None = None) -> tuple[AttackResult, float]:
+    started = time.perf_counter()
+    settings = assault.settings
     crops = np.concatenate([pair.crops for pair in group])
     repeats = [len(pair.crops) for pair in group]
     labels = np.repeat([max(pair.label, 0) for pair in group], repeats)
     # one run either dodges or impersonates: all its pairs have a target, or none has
     targets = None if group[0].target is None else np.repeat([pair.target for pair in group], repeats)
     seeds = [settings.seed * 1_000_003 + 31 * pair.number + i for pair in group for i in range(len(pair.crops))]
-    return attack.run(model, crops, labels, targets, mask=alpha, seed=seeds, watch=watch)
+    # ten bits in convolutions are plenty for a gradient, but not where a mask's edge is looked for at every step
+    with tf32(ATTACKS[settings.attack].knows != "mask"):
+        found = assault.attack.run(assault.model, crops, labels, targets, mask=assault.alpha, seed=seeds, watch=watch)
+    return found, time.perf_counter() - started
 
 
 def _said(recogniser: Recogniser, store: Store, pair: Pair) -> Said:

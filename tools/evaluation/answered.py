@@ -7,6 +7,7 @@ import io
 import json
 import statistics
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from models.recogniser import Recogniser
 from realtime.system.command_line import write_whole
 from tools.common.progress import Tick
 from tools.evaluation.defences import Defence
+from tools.fan_out.fan import Fan
 
 CHUNK = 16
 
@@ -54,13 +56,32 @@ class Answered:
         return [defence.decide(one, defence.policy or policy) for one in each]
 
 
-class Asker:
-    """Asks defences about crops, through ``folder``: an interrupted evaluation goes on where it stopped."""
+@dataclass(frozen=True)
+class _Seen:
+    """What a defence's evidence holds beside its pictures."""
 
-    def __init__(self, recogniser: Recogniser, folder: Path, tick: Tick | None = None) -> None:
+    raw: Floats
+    masked_view: Floats
+    mask: Bools
+    views: Floats
+
+
+def _seen(defence: Defence, crops: Bytes) -> _Seen:
+    evidence = defence.answer(crops)
+    return _Seen(evidence.raw, evidence.defended, evidence.mask, evidence.views)
+
+
+class Asker:
+    """Asks defences about crops, through ``folder``: an interrupted evaluation goes on where it stopped.
+
+    ``fan``: where they are asked, None: here.
+    """
+
+    def __init__(self, recogniser: Recogniser, folder: Path, tick: Tick | None = None, fan: Fan | None = None) -> None:
         self.recogniser = recogniser
         self.folder = folder
         self.tick = tick
+        self.fan = fan
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -68,11 +89,17 @@ class Asker:
 
     def __call__(self, defence: Defence, crops: Bytes, stage: str) -> Answered:
         """(N, S, S, 3) -> the defence's answers."""
-        parts = []
-        for first in range(0, len(crops), CHUNK):
-            parts.append(self._chunk(defence, crops[first : first + CHUNK]))
+        chunks = [crops[first : first + CHUNK] for first in range(0, len(crops), CHUNK)]
+        paths = [self._path(defence, chunk) for chunk in chunks]
+        found = [self._kept(defence, path, crops.shape[2]) for path in paths]
+        missing = [place for place, one in enumerate(found) if one is None]
+        done = len(chunks) - len(missing)
+        for count, (number, evidence) in enumerate(self._asked(defence, [chunks[place] for place in missing]), 1):
+            place = missing[number]
+            found[place] = self._keep(defence, paths[place], evidence)
             if self.tick is not None:
-                self.tick(f"{stage}, {defence.name}", min(first + CHUNK, len(crops)), len(crops))
+                self.tick(f"{stage}, {defence.name}", min((done + count) * CHUNK, len(crops)), len(crops))
+        parts = [one for one in found if one is not None]
         return Answered(
             np.concatenate([part.raw for part in parts]),
             np.concatenate([part.defended for part in parts]),
@@ -93,23 +120,35 @@ class Asker:
             taken.append((time.perf_counter() - started) * 1e3)
         return round(statistics.median(taken), 1)
 
-    def _chunk(self, defence: Defence, crops: Bytes) -> Answered:
+    def _asked(self, defence: Defence, chunks: Sequence[Bytes]) -> Iterator[tuple[int, _Seen]]:
+        """Each chunk's place and what the defence saw, in the order in which they are done."""
+        if self.fan is not None and chunks:
+            yield from self.fan.map(_seen, defence, chunks)
+            return
+        for place, chunk in enumerate(chunks):
+            yield place, _seen(defence, chunk)
+
+    def _path(self, defence: Defence, crops: Bytes) -> Path:
         # the policy judges afterwards
         settings = {name: value for name, value in defence.settings.items() if name != "policy"}
         key = json.dumps([self.recogniser.bundle.checksum, self.recogniser.engine, defence.name, settings])
         digest = hashlib.sha256(key.encode())
         digest.update(np.ascontiguousarray(crops).tobytes())
-        path = self.folder / f"{defence.name}-{digest.hexdigest()[:20]}.npz"
+        return self.folder / f"{defence.name}-{digest.hexdigest()[:20]}.npz"
+
+    def _kept(self, defence: Defence, path: Path, width: int) -> Answered | None:
         kept = read_arrays(path, "raw", "masked_view", "mask", "views")
-        if kept is not None:
-            mask = np.unpackbits(kept["mask"], axis=-1, count=crops.shape[2]).astype(np.bool_)
-            return self._answered(defence, kept["raw"], kept["masked_view"], mask, kept["views"])
-        evidence = defence.answer(crops)
+        if kept is None:
+            return None
+        mask = np.unpackbits(kept["mask"], axis=-1, count=width).astype(np.bool_)
+        return self._answered(defence, kept["raw"], kept["masked_view"], mask, kept["views"])
+
+    def _keep(self, defence: Defence, path: Path, seen: _Seen) -> Answered:
         content = io.BytesIO()
-        packed = np.packbits(evidence.mask, axis=-1)
-        np.savez(content, raw=evidence.raw, masked_view=evidence.defended, mask=packed, views=evidence.views)
+        packed = np.packbits(seen.mask, axis=-1)
+        np.savez(content, raw=seen.raw, masked_view=seen.masked_view, mask=packed, views=seen.views)
         write_whole(path, content.getvalue())
-        return self._answered(defence, evidence.raw, evidence.defended, evidence.mask, evidence.views)
+        return self._answered(defence, seen.raw, seen.masked_view, seen.mask, seen.views)
 
     def _answered(self, defence: Defence, raw: Floats, masked_view: Floats, mask: Bools, views: Floats) -> Answered:
         policy = defence.policy or self.recogniser.policy

@@ -30,6 +30,7 @@ from tools.evaluation.measures import (
 )
 from tools.evaluation.plan import Plan
 from tools.faces.people import People
+from tools.fan_out.fan import Fan
 
 #: Finds out which crops (N, S, S, 3) show a face that the detector finds, (N,) bool.
 FindsFace = Callable[[Bytes], Bools]
@@ -52,7 +53,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What all attacks of one evaluation share."""
+    """What all attacks of one evaluation share; ``fan``: where they and the answers are made, None: here."""
 
     plan: Plan
     work: Path
@@ -60,6 +61,7 @@ class Conditions:
     seed: int = 0
     finds_face: FindsFace | None = None
     tick: Tick | None = None
+    fan: Fan | None = None
 
     def settings(self, attack: str, steps: int, shape: str | None = None) -> Settings:
         return Settings(
@@ -90,7 +92,7 @@ class Measurement:
         self.recogniser, self.people, self.under = recogniser, people, under
         self.defences = {defence.name: defence for defence in defences}
         self.found = Evaluation(clean)
-        self._ask = Asker(recogniser, under.work / "answers", under.tick)
+        self._ask = Asker(recogniser, under.work / "answers", under.tick, under.fan)
 
     def quiet(self, kind: str, crops: Bytes, labels: Labels, defence: Defence) -> None:
         """Measure one defence on faces that nobody attacked."""
@@ -144,6 +146,7 @@ class Measurement:
             strangers=strangers,
             device=torch.device(self.under.plan.device),
             tick=self.under.tick,
+            fan=self.under.fan,
         )
 
     def attack(self, name: str, faces: Attacked, among: Sequence[Defence], *, against: str | None = None) -> None:

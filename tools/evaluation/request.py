@@ -56,6 +56,7 @@ class Request:
     engine: str
     threads: int
     aligned: bool
+    ray: str | None = None
 
     def check(self) -> None:
         """Raises ``BadInput`` for a shape that there is not, or zones that nobody hides."""

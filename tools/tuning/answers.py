@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from models.saliency_mask import MaskParameters, apply_mask
 from realtime.system.command_line import write_whole
 from tools.common.progress import Tick
 from tools.crafting.attacked_faces import NOBODY, with_parameters
+from tools.fan_out.fan import Fan
 from tools.tuning.goodness import Outcomes
 from tools.tuning.masks import mask_key, masks_of, representatives
 
@@ -38,15 +39,24 @@ class Answers:
     Args:
         folder: keeps each face's answers, so that an interrupted search goes on; None: nowhere.
         temperature: probabilities are softened by it, if the bundle was not calibrated.
+        fan: where faces are asked about, None: here.
 
     Attributes:
         classified: masked crops that were really classified by this object.
     """
 
-    def __init__(self, recogniser: Recogniser, folder: Path | None = None, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        folder: Path | None = None,
+        *,
+        temperature: float = 1.0,
+        fan: Fan | None = None,
+    ) -> None:
         self.recogniser = recogniser
         self.folder = folder
         self.temperature = temperature
+        self.fan = fan
         self.classified = 0
         self._known: dict[str, _Known] = {}
         if folder is not None:
@@ -81,6 +91,8 @@ class Answers:
             best_confidence=np.zeros((count, faces), np.float32),
             masked=np.zeros((count, faces), np.float32),
         )
+        if self.fan is not None:
+            self._ask_elsewhere(self.fan, crops, combinations, merge, lambda done: tick and tick(stage, done, faces))
         for face in range(faces):
             scores, masked = self.of(crops[face], combinations, merge=merge)
             found.real[:, face] = scores[:, labels[face]]
@@ -89,9 +101,28 @@ class Answers:
             found.best[:, face] = scores.argmax(axis=1)
             found.best_confidence[:, face] = scores.max(axis=1)
             found.masked[:, face] = masked
-            if tick is not None:
+            if tick is not None and self.fan is None:
                 tick(stage, face + 1, faces)
         return found
+
+    def _ask_elsewhere(
+        self,
+        fan: Fan,
+        crops: Bytes,
+        combinations: Sequence[MaskParameters],
+        merge: float,
+        done: Callable[[int], object],
+    ) -> None:
+        """Everything about these faces that is not known yet, face by face."""
+        names = [self._name(crop) for crop in crops]
+        faces = [(crop, self._known.get(name) or self._read(name)) for name, crop in zip(names, crops, strict=True)]
+        shared = (self.recogniser, tuple(combinations), merge)
+        for count, (place, (known, classified)) in enumerate(fan.map(_asked_about, shared, faces), 1):
+            self._known[names[place]] = known
+            self.classified += classified
+            if classified:
+                self._keep(names[place], known)
+            done(count)
 
     def of(self, crop: Bytes, combinations: Sequence[MaskParameters], *, merge: float = 0.0) -> tuple[Floats, Floats]:
         """One crop (S, S, 3) -> probabilities (C, K) after each combination, and masked share (C,)."""
@@ -159,3 +190,17 @@ class Answers:
             scores=np.stack(list(known.answers.values())),
         )
         write_whole(self.folder / f"{name}.npz", content.getvalue())
+
+
+def _asked_about(
+    shared: tuple[Recogniser, Sequence[MaskParameters], float], face: tuple[Bytes, _Known | None]
+) -> tuple[_Known, int]:
+    """What is known of a face afterwards, and how many of its masked crops were classified for that."""
+    recogniser, combinations, merge = shared
+    crop, known = face
+    answers = Answers(recogniser)
+    name = answers._name(crop)
+    if known is not None:
+        answers._known[name] = known
+    answers.of(crop, combinations, merge=merge)
+    return answers._known[name], answers.classified

@@ -131,6 +131,16 @@ def test_each_part_gets_its_fastest_engine_and_where_zones_are_missing_saliency_
     assert choice(with_zones(small_bundle), ["bf16"], ["bf16", "int8"], threads=1) == Choice("bf16", "bf16")
 
 
+def test_another_library_explains_only_where_it_is_clearly_faster_than_the_one_that_is_loaded(
+    small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: dict[str, Tried] = {"onnxruntime-int8": {"saliency": (1.0, 0.6)}, "openvino-int8": {"saliency": (1.0, 0.55)}}
+    answered(monkeypatch, **tried)
+    assert choice(small_bundle, [], list(tried)) == Choice("onnxruntime-cpu", "onnxruntime-int8")
+    answered(monkeypatch, **(tried | {"openvino-int8": {"saliency": (1.0, 0.3)}}))
+    assert choice(small_bundle, [], list(tried), threads=1) == Choice("onnxruntime-cpu", "openvino-int8")
+
+
 def test_what_decides_is_measured_by_the_bundle_and_what_explains_is_only_installed(
     small_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

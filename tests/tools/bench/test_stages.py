@@ -1,0 +1,39 @@
+"""What is measured of each stage, and which views a decision of it looks at."""
+
+from __future__ import annotations
+
+import numpy as np
+from small_people import make_recogniser
+
+from tools.bench.live import Case
+from tools.bench.stages import Spent, measure, views_of_turn
+from tools.planning.costs import read_costs
+
+
+def test_the_first_view_is_always_looked_at_and_the_others_two_at_a_time_in_turn():
+    seen = np.stack([views_of_turn(6, number) for number in range(5)])
+    assert seen[:, 0].all()
+    assert (seen.sum(axis=1) == 3).all()
+    assert (seen[:, 1:].sum(axis=0) == 2).all()  # ten looks over five further views
+    assert views_of_turn(2, 7).tolist() == [True, True]
+
+
+def test_what_warms_up_is_not_counted():
+    spent = Spent()
+    for value in (100, 100, 100, 100, 100, 1, 3):
+        spent.note("draw", value)
+    assert spent.mean("draw") == 2
+    assert spent.mean("never") == 0
+
+
+def test_every_stage_costs_something_and_the_planner_reads_it(narrow, tmp_path):
+    bundle = make_recogniser(tmp_path / "small").bundle.folder
+    found = measure((1,), Case(bundle=str(bundle), threads=1), tmp_path, frames=20, decisions=4)
+    (row,) = found["frames"]
+    assert 0.7 < row["faces_followed"] <= 1  # a track begins with the second search
+    assert min(row["decode"], row["detect"], row["draw"], found["decision"]["cpu"]) > 0
+    assert row["detect"] > row["follow"]
+    from realtime.system.command_line import write_json
+
+    write_json(tmp_path / "stages.json", {"results": found})
+    assert read_costs(tmp_path / "stages.json").of_frame("draw", 1) == row["draw"]
