@@ -39,7 +39,7 @@ function frame(event) {
 
 // Every look that it was decided by, in one picture; larger by itself.
 function everyView(event) {
-  if (!event.pictures.includes("before") || !("note" in event)) return null;
+  if (!event.pictures.includes("before")) return null;
   const address = `/api/events/${event.id}/explanation.png`;
   const image = make("img", { src: address, alt: "Every view of the face and what each says, as one picture", loading: "lazy", decoding: "async" });
   const link = make("a", { href: address, target: "_blank", rel: "noopener", class: "explained" }, image);
@@ -49,7 +49,7 @@ function everyView(event) {
 
 // Why it was decided so, in words.
 function explained(event) {
-  if (!event.pictures.includes("before") || !("note" in event)) return null;
+  if (!event.pictures.includes("before")) return null;
   const words = make("div", { class: "why" });
   fetchJson(`/api/events/${event.id}/explanation`).then(({ sentences }) =>
     words.replaceChildren(make("h3", {}, "Why"), ...sentences.map((one) => make("p", {}, one)))).catch(() => {});
@@ -57,7 +57,6 @@ function explained(event) {
 }
 
 function noted(event) {
-  if (!("note" in event)) return null;
   const text = make("textarea", { rows: 2, maxlength: 2000 }, event.note || "");
   const told = make("p", { role: "status", class: "quiet" });
   return make("form", { class: "noted", onsubmit: async (submitted) => {
