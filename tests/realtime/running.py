@@ -134,7 +134,7 @@ class Running:
         """The cameras by name, as the page has them."""
         return {camera["name"]: camera for camera in json.loads(self.get("/api/cameras"))["cameras"]}
 
-    def wait_for(self, *, timeout: float = 40, **states: str) -> dict[str, dict[str, Any]]:
+    def wait_for(self, *, timeout: float = 120, **states: str) -> dict[str, dict[str, Any]]:
         """Wait until every named camera has its state; the cameras then."""
         end = time.monotonic() + timeout
         while True:
