@@ -162,7 +162,9 @@ def _subjects(people: Path, strangers: Path, recogniser: Recogniser, most: int |
         if not pictures:
             raise BadInput(f"{folder}: no picture of {'anybody else' if foreign else 'a person whom the bundle knows'}")
         chosen = np.sort(np.random.default_rng([seed, foreign]).permutation(len(pictures))[:most])
-        found += [Subject(*pictures[place], seed=seed + len(found) + n) for n, place in enumerate(chosen.tolist())]
+        found += [
+            Subject(pictures[place][0], pictures[place][1], seed + len(found) + n) for n, place in enumerate(chosen)
+        ]
     return found
 
 

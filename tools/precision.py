@@ -42,7 +42,6 @@ app = typer.Typer(add_completion=False, help=__doc__)
 REFERENCE = "onnxruntime-cpu"
 #: What is measured in the place of an engine that this processor cannot run: equal in what it rounds.
 STANDS_FOR = {"onnxruntime-bf16": ("onnxruntime-bf16", "openvino-bf16")}
-_AT_ONCE = 8
 
 
 class OfEngine(TypedDict):
@@ -113,9 +112,7 @@ def measure(
         sets["strangers"] = Faces(crops, _nobody(len(crops)), _nobody(len(crops)))
     if plan.attacks:
         settings = Settings(steps=plan.steps, half_precision=plan.half_precision)
-        made = attacked_faces(
-            reference, clean, settings, plan.attacks, plan.folder, name="precision", at_once=_AT_ONCE, tick=tick
-        )
+        made = attacked_faces(reference, clean, settings, plan.attacks, plan.folder, name="precision", tick=tick)
         sets["attacked"] = Faces(made.adversarial, made.labels, made.targets)
     if reported is not None:
         sets["reported"] = _known(reported, reference)

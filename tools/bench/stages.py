@@ -11,7 +11,7 @@ import dataclasses
 import time
 from pathlib import Path
 from statistics import mean, median
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
@@ -95,20 +95,22 @@ def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 4
         clip = folder / f"stages{count}.mp4"
         write_clip(clip, scene, count, _CLIP_SECONDS)
         finder = finder_of(config, detector_of(config.detection), recogniser.input_size)
-        row, crops = _frames(clip, finder, recogniser, frames)
-        rows.append(FrameCosts(faces=count, **row))
+        row, crops = _frames(clip, finder, recogniser, frames, count)
+        rows.append(row)
         seen += crops
-    cost = _decisions(recogniser, [crop for crop in seen if crop.refusal is None], decisions)
+    usable = [crop for crop in seen if crop.refusal is None]
     return Stages(
         engine=recogniser.engine,
         bundle=recogniser.bundle.info.name,
         detect_every=config.detection.detect_every,
         frames=rows,
-        decision=cost | {"threads": like.threads or 0},  # type: ignore[typeddict-item]
+        decision=_decisions(recogniser, usable, decisions, threads=like.threads or 0),
     )
 
 
-def _frames(clip: Path, finder: FaceFinder, recogniser: Recogniser, count: int) -> tuple[Any, list[FaceCrop]]:
+def _frames(
+    clip: Path, finder: FaceFinder, recogniser: Recogniser, count: int, faces: int
+) -> tuple[FrameCosts, list[FaceCrop]]:
     """Read, find, draw, frame by frame, as if they came at the clip's rate; every sixth has a decision to draw."""
     spent, video, overlay = Spent(), VideoFile(clip, name="scene", every_frame=True), Overlay()
     board = Board(["scene"], load_config(None, sources=False).verdict, recogniser.policy)
@@ -135,11 +137,17 @@ def _frames(clip: Path, finder: FaceFinder, recogniser: Recogniser, count: int) 
         overlay.draw(frame.bgr, [crop.track for crop in found.crops], board.verdicts("scene", time.monotonic()), status)
         spent.note("draw", (time.process_time() - before) * 1e3)
     video.close()
-    costs = {what: spent.mean(what) for what in ("decode", "detect", "follow", "draw")}
-    return costs | {"faces_followed": round(mean(followed), 2)}, crops
+    return {
+        "faces": faces,
+        "faces_followed": round(mean(followed), 2),
+        "decode": spent.mean("decode"),
+        "detect": spent.mean("detect"),
+        "follow": spent.mean("follow"),
+        "draw": spent.mean("draw"),
+    }, crops
 
 
-def _decisions(recogniser: Recogniser, crops: list[FaceCrop], count: int) -> Any:
+def _decisions(recogniser: Recogniser, crops: list[FaceCrop], count: int, *, threads: int) -> DecisionCosts:
     """One face at a time, looking at as many views as live."""
     spent, took = Spent(), []
     views = len(recogniser.zones)
@@ -161,6 +169,7 @@ def _decisions(recogniser: Recogniser, crops: list[FaceCrop], count: int) -> Any
         "cpu": round(usual, 2),
         "alarm": round(max(0.0, median(alarmed) - usual), 2) if alarmed else 0.0,
         "ms": round(median(took), 2),
+        "threads": threads,
     }
 
 
