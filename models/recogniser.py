@@ -91,8 +91,8 @@ class Recogniser:
         certified = self.bundle.info.certified
         if certified is None:
             raise BadInput(
-                f"bundle {self.bundle.info.name}: has no certified policy; find one with python -m tools.certify, or"
-                " leave out defence: certified"
+                f"bundle {self.bundle.info.name}: has no certified policy; find one with python -m tools.certify find,"
+                " or leave out defence: certified"
             )
         self.policy, self.zones = certified.policy, certified.zones
 

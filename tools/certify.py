@@ -1,8 +1,8 @@
-"""Finds a bundle's certified policy: ``python -m tools.certify CROPS --strangers OTHERS``.
+"""Finds a bundle's certified policy: ``python -m tools.certify find CROPS --strangers OTHERS``.
 
 With it (``defence: certified: true``) nothing that is worn in one place, anywhere inside the cover, makes anybody
 known, on a stated share of the people's faces and of the strangers'. See ``tools.tuning.certified``. Neither the faces
-nor the strangers may be those that a figure is measured on.
+nor the strangers may be those that a figure is measured on: ``report`` does that.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from models.arrays import Labels
 from models.bundle import PolicyInfo, write_description
 from models.crop.zones import COVER
 from models.errors import BadInput
@@ -25,8 +26,8 @@ from models.recogniser import Recogniser, load_recogniser
 from tools.common.options import Aligned
 from tools.common.provenance import command_line, commit_of_this_tree
 from tools.crafting.attacked_faces import NOBODY, labelled
-from tools.faces.people import read_people
-from tools.faces.splits import CALIBRATED, Half, held_out
+from tools.faces.people import at_size, read_people
+from tools.faces.splits import CALIBRATED, TEST_LOG, Half, Split, held_out, log_look, people_of_split
 from tools.tuning.certified import Point, certified, curve, point
 from tools.tuning.policy import strangers_of, views_of
 
@@ -34,7 +35,7 @@ app = typer.Typer(add_completion=False, help="Find the policy that no single wor
 
 
 @app.command()
-def main(
+def find(
     data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
     strangers: Annotated[Path, typer.Option(help="Folder of other people's aligned crops.")],
     bundle: Annotated[str, typer.Option(help="Bundle: a name or a folder.")] = "hardened",
@@ -58,12 +59,12 @@ def main(
     if min(len(crops), len(others)) == 0:
         raise BadInput("no face was held out, or no stranger is new to the bundle: give other folders")
     clean = views_of(recogniser, crops, labels, "validation", work=work, quick=True)
-    unknown = views_of(recogniser, others, np.full(len(others), NOBODY, np.int64), "strangers", work=work, quick=True)
+    unknown = views_of(recogniser, others, _nobody(len(others)), "strangers", work=work, quick=True)
     policy = certified(recogniser.policy, clean, unknown, least)
     found, points = point(policy, clean, unknown), curve(recogniser.policy, clean, unknown)
     record = {
         "source": "tools.certify on validation faces",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": _today(),
         "commit": commit_of_this_tree(),
         "command": command_line("tools.certify"),
         "least": least,
@@ -75,6 +76,35 @@ def main(
         _write(recogniser, PolicyInfo(**asdict(policy), zones=COVER, record=record | {"found": found}))
 
 
+@app.command()
+def report(
+    data: Annotated[list[Path], typer.Argument(help="Test crops of the bundle's people; the look is logged.")],
+    strangers: Annotated[Path, typer.Option(help="Folder of further people's aligned crops.")],
+    bundle: Annotated[str, typer.Option(help="Bundle with a certified policy: a name or a folder.")] = "hardened",
+    work: Annotated[Path | None, typer.Option(help="Keeps what was seen; a rerun takes it from there.")] = None,
+    engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    aligned: Aligned = False,
+    json_file: cli.JsonFile = None,
+) -> None:
+    """Measure the bundle's certified policy on people whom nothing was found with."""
+    cli.check_writable(json_file)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    recogniser.certify()
+    people = people_of_split(recogniser, read_people(data, allow_single=True, aligned=aligned), Split.test)
+    crops, labels = labelled(people, recogniser)
+    folk = read_people([strangers], allow_single=True, aligned=True)
+    others = at_size(folk.crops, recogniser.input_size)
+    known = views_of(recogniser, crops, labels, "known faces", work=work, quick=True)
+    unknown = views_of(recogniser, others, _nobody(len(others)), "strangers", work=work, quick=True)
+    found = point(recogniser.policy, known, unknown, people=[folk.names[label] for label in folk.labels])
+    log_look(TEST_LOG, {"certified": dict(found)}, command="tools.certify")
+    figures = {"bundle": recogniser.bundle.info.name, "engine": recogniser.engine, "zones": list(recogniser.zones)}
+    figures |= {"date": _today(), "commit": commit_of_this_tree(), "command": command_line("tools.certify")}
+    cli.write_json(json_file, {**figures, "test": found})
+    _print([found])
+
+
 def _print(points: list[Point]) -> None:
     cli.console.print("floor   certified: people, strangers   known: rightly, strangers", highlight=False)
     for one in points:
@@ -82,6 +112,14 @@ def _print(points: list[Point]) -> None:
         shares += [one["people"]["known_rightly"], one["strangers"]["known_wrongly"]]
         words = "  ".join(f"{100 * (figure['share'] or 0):6.1f} %" for figure in shares)
         cli.console.print(f"{one['floor']:5.3f}   {words}", highlight=False)
+
+
+def _nobody(count: int) -> Labels:
+    return np.full(count, NOBODY, np.int64)
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def _write(recogniser: Recogniser, policy: PolicyInfo) -> None:

@@ -15,6 +15,7 @@ from models.policy import Policy
 from models.recogniser import load_recogniser
 from realtime.assembly import recogniser_of
 from realtime.settings.config import load_config
+from tools import certify
 from tools.certify import app
 from tools.crafting.attacked_faces import NOBODY
 from tools.tuning.certified import certified, curve
@@ -56,14 +57,25 @@ def test_the_curve_says_what_each_floor_buys_and_costs():
     assert (low["people"]["known_rightly"]["right"], high["people"]["known_rightly"]["right"]) == (4, 3)
 
 
-def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_takes(tmp_path):
+def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(certify, "TEST_LOG", tmp_path / "looks.jsonl")
     recogniser = make_recogniser(tmp_path / "small")
     mine, others = write_people(recogniser, tmp_path / "mine"), tmp_path / "others" / "Some Body"
     trained_on(recogniser, mine)
     others.mkdir(parents=True)
     for number, crop in enumerate(crops(4, seed=9)):
         cv2.imwrite(str(others / f"{number}.png"), crop)
-    asked = [mine, "--strangers", others.parent, "--bundle", tmp_path / "small", "--least", 0.5, "--every-stranger"]
+    asked = [
+        "find",
+        mine,
+        "--strangers",
+        others.parent,
+        "--bundle",
+        tmp_path / "small",
+        "--least",
+        0.5,
+        "--every-stranger",
+    ]
     asked += ["--aligned", "--engine", "onnxruntime-cpu", "--json", tmp_path / "c.json"]
     done = CliRunner().invoke(app, [str(one) for one in asked])
     assert done.exit_code == 0, done.output
@@ -74,6 +86,12 @@ def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_t
     assert min(found[group]["share"] for group in ("certified_people", "certified_strangers")) >= 0.5
     text = f"recognition: {{bundle: {tmp_path / 'small'}, engine: torch}}\ndefence: {{certified: true}}"
     (tmp_path / "my.yaml").write_text(text)
+    tested = write_people(recogniser, tmp_path / "tested", seed=6, count=12)
+    asked = ["report", tested, "--strangers", others.parent, "--bundle", tmp_path / "small", "--aligned"]
+    done = CliRunner().invoke(app, [str(one) for one in [*asked, "--json", tmp_path / "r.json"]])
+    assert done.exit_code == 0, done.output
+    reported = json.loads((tmp_path / "r.json").read_text())["test"]
+    assert (reported["floor"], reported["people"]["known_rightly"]["n"]) == (policy.floor, 12)
     configured = recogniser_of(load_config(tmp_path / "my.yaml"))
     assert (configured.zones, configured.policy) == (COVER, policy.policy)
 

@@ -120,7 +120,9 @@ def unseen(strangers: People, bundles: Sequence[Recogniser], half: Half | None =
             "strangers: the bundle was trained on all of them; give others, or train it with some of them left out"
         )
     if half is not None:
-        found_with = {name for one in bundles for name in one.bundle.info.policy.record.get(CALIBRATED, [])}
+        infos = [one.bundle.info for one in bundles]
+        policies = [policy for info in infos for policy in (info.policy, info.certified) if policy is not None]
+        found_with = {name for policy in policies for name in policy.record.get(CALIBRATED, [])}
         left = _half(left, strangers.names, half, found_with)
         if not left:
             raise BadInput("strangers: too few are left whom the bundle was not trained on; give more people")

@@ -36,7 +36,8 @@ class Point(TypedDict):
 
 def certified(start: Policy, clean: Views, others: Views, least: float) -> Policy:
     """``start`` with the lowest floor that certifies a share ``least`` of both groups, or the highest that is tried."""
-    tried = [replace(start, floor=floor) for floor in (*np.arange(0, STEP, FINE), *np.arange(STEP, 1, STEP))]
+    floors = (*np.arange(0, STEP, FINE), *np.arange(STEP, 0.9, STEP), *np.arange(0.9, 1, STEP / 4), 0.999)
+    tried = [replace(start, floor=floor) for floor in floors]
     kept = (one for one in tried if all(bool(_held(one, faces).mean() >= least) for faces in (clean, others)))
     found = next(kept, tried[-1])
     return replace(found, floor=round(float(found.floor), 4))
@@ -47,12 +48,12 @@ def curve(start: Policy, clean: Views, others: Views, floors: Sequence[float] = 
     return [point(replace(start, floor=floor), clean, others) for floor in floors]
 
 
-def point(policy: Policy, clean: Views, others: Views) -> Point:
-    """What this policy buys and costs."""
+def point(policy: Policy, clean: Views, others: Views, *, people: Sequence[str] | None = None) -> Point:
+    """What this policy buys and costs; ``people``: whose each of the strangers' faces is."""
     return {
         "floor": policy.floor,
         "certified_people": share(_held(policy, clean)),
-        "certified_strangers": share(_held(policy, others)),
+        "certified_strangers": share(_held(policy, others), people=people),
         "people": figures_of(policy, clean),
         "strangers": figures_of(policy, others),
     }
