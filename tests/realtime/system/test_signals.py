@@ -10,9 +10,11 @@ from realtime.system.signals import ENDING
 
 PROGRAM = """
 import signal, sys, threading
-# as a terminal starts it, or nohup, however this test was started
-signal.signal(signal.SIGHUP, signal.SIG_IGN if "nohup" in sys.argv else signal.SIG_DFL)
-from realtime.system.signals import terminated_by_signal
+from realtime.system.signals import ENDING, terminated_by_signal
+for name in ENDING:  # as a terminal starts it, however this test was started: in the background some are ignored
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+if "nohup" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 asked = threading.Event()
 with terminated_by_signal() as when_asked:
     when_asked(asked.set)

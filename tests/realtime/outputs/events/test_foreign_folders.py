@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from sightings import attack, stored
 from typer.testing import CliRunner
 
@@ -56,6 +57,9 @@ def read_only(folder):
         yield
     finally:
         os.seteuid(0)
+
+
+cell_len("\u00e9\u597d")  # Rich loads its tables now: who they are read as below may not see where it is installed
 
 
 def run(*arguments):
