@@ -34,7 +34,7 @@ def folk(count: int) -> People:
 
 def bundle_that_saw(*names: str, calibrated: Sequence[str] = ()) -> SimpleNamespace:
     policy = SimpleNamespace(record={CALIBRATED: list(calibrated)})
-    info = SimpleNamespace(training={"strangers_seen": list(names)}, policy=policy)
+    info = SimpleNamespace(training={"strangers_seen": list(names)}, policy=policy, certified=None)
     return SimpleNamespace(bundle=SimpleNamespace(info=info))
 
 
