@@ -6,8 +6,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,33 @@ def narrow_gallery_bundle(narrow: None, tmp_path_factory: pytest.TempPathFactory
     from small_bundle import make_small_gallery_bundle
 
     return make_small_gallery_bundle(tmp_path_factory.mktemp("bundle") / "gallery")
+
+
+@pytest.fixture(scope="module")
+def open_chrome() -> Iterator[Callable[..., Any]]:
+    """Opens headless Chromiums, as ``tools.maintain.screenshot.open_browser``; without one the test is skipped."""
+    pytest.importorskip("selenium", reason="selenium is not installed")
+    from models.errors import BadInput
+    from tools.maintain.screenshot import open_browser
+
+    opened: list[Any] = []
+
+    def chrome(width: int, height: int, more: Sequence[str] = ()) -> Any:
+        try:
+            opened.append(open_browser(width, height, more=more))
+        except BadInput as missing:
+            pytest.skip(str(missing))
+        return opened[-1]
+
+    yield chrome
+    for browser in opened:
+        browser.quit()
+
+
+@pytest.fixture(scope="module")
+def chrome(open_chrome: Callable[..., Any]) -> Any:
+    """A headless Chromium of a desktop's size."""
+    return open_chrome(1280, 900)
 
 
 @pytest.fixture(autouse=True)

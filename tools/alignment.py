@@ -11,7 +11,6 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from realtime.faces.wear import wear
 from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
 from realtime.types import DetectedFace
 from tools.attacks.landmarks import PULLS, MoveLandmarks
+from tools.common.provenance import today
 from tools.common.report import Proportion, proportion
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
@@ -131,7 +131,7 @@ def main(
         raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
     measured = {name: summary(found, lost[name], tried[name]) for name, found in moves.items() if tried[name]}
     figures = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "photographs": len(chosen),
         "faces": tried["as it is"],
         "seed": seed,

@@ -10,22 +10,20 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from models.arrays import Labels
-from models.bundle import PolicyInfo, write_description
+from models.bundle import PolicyInfo
 from models.crop.zones import COVER
 from models.errors import BadInput
-from models.recogniser import Recogniser, load_recogniser
-from tools.common.options import Aligned
-from tools.common.provenance import command_line, commit_of_this_tree
-from tools.crafting.attacked_faces import NOBODY, labelled
+from models.recogniser import load_recogniser
+from tools.common.bundles import rewrite
+from tools.common.options import Aligned, KeptEmbeddings
+from tools.common.provenance import measured_by
+from tools.crafting.attacked_faces import labelled, nobody
 from tools.faces.people import at_size, read_people
 from tools.faces.splits import CALIBRATED, TEST_LOG, Half, Split, held_out, log_look, people_of_split
 from tools.tuning.certified import Point, certified, curve, point
@@ -43,7 +41,7 @@ def find(
     every_stranger: Annotated[
         bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
     ] = False,
-    work: Annotated[Path | None, typer.Option(help="Keeps what was seen; a rerun takes it from there.")] = None,
+    work: KeptEmbeddings = None,
     write: Annotated[bool, typer.Option(help="Write the policy into the bundle (or only report).")] = True,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
@@ -59,21 +57,20 @@ def find(
     if min(len(crops), len(others)) == 0:
         raise BadInput("no face was held out, or no stranger is new to the bundle: give other folders")
     clean = views_of(recogniser, crops, labels, "validation", work=work, quick=True)
-    unknown = views_of(recogniser, others, _nobody(len(others)), "strangers", work=work, quick=True)
+    unknown = views_of(recogniser, others, nobody(len(others)), "strangers", work=work, quick=True)
     policy = certified(recogniser.policy, clean, unknown, least)
     found, points = point(policy, clean, unknown), curve(recogniser.policy, clean, unknown)
     record = {
         "source": "tools.certify on validation faces",
-        "date": _today(),
-        "commit": commit_of_this_tree(),
-        "command": command_line("tools.certify"),
+        **measured_by("tools.certify"),
         "least": least,
         CALIBRATED: list(used),
     }
     _print([*points, found])
     cli.write_json(json_file, {"bundle": recogniser.bundle.info.name, **record, "found": found, "curve": points})
     if write:
-        _write(recogniser, PolicyInfo(**asdict(policy), zones=COVER, record=record | {"found": found}))
+        taken = PolicyInfo(**asdict(policy), zones=COVER, record=record | {"found": found})
+        rewrite(recogniser.bundle.folder, recogniser.bundle.info.model_copy(update={"certified": taken}))
 
 
 @app.command()
@@ -81,7 +78,7 @@ def report(
     data: Annotated[list[Path], typer.Argument(help="Test crops of the bundle's people; the look is logged.")],
     strangers: Annotated[Path, typer.Option(help="Folder of further people's aligned crops.")],
     bundle: Annotated[str, typer.Option(help="Bundle with a certified policy: a name or a folder.")] = "hardened",
-    work: Annotated[Path | None, typer.Option(help="Keeps what was seen; a rerun takes it from there.")] = None,
+    work: KeptEmbeddings = None,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     aligned: Aligned = False,
@@ -96,12 +93,11 @@ def report(
     folk = read_people([strangers], allow_single=True, aligned=True)
     others = at_size(folk.crops, recogniser.input_size)
     known = views_of(recogniser, crops, labels, "known faces", work=work, quick=True)
-    unknown = views_of(recogniser, others, _nobody(len(others)), "strangers", work=work, quick=True)
+    unknown = views_of(recogniser, others, nobody(len(others)), "strangers", work=work, quick=True)
     found = point(recogniser.policy, known, unknown, people=[folk.names[label] for label in folk.labels])
     log_look(TEST_LOG, {"certified": dict(found)}, command="tools.certify")
     figures = {"bundle": recogniser.bundle.info.name, "engine": recogniser.engine, "zones": list(recogniser.zones)}
-    figures |= {"date": _today(), "commit": commit_of_this_tree(), "command": command_line("tools.certify")}
-    cli.write_json(json_file, {**figures, "test": found})
+    cli.write_json(json_file, {**figures, **measured_by("tools.certify"), "test": found})
     _print([found])
 
 
@@ -112,22 +108,6 @@ def _print(points: list[Point]) -> None:
         shares += [one["people"]["known_rightly"], one["strangers"]["known_wrongly"]]
         words = "  ".join(f"{100 * (figure['share'] or 0):6.1f} %" for figure in shares)
         cli.console.print(f"{one['floor']:5.3f}   {words}", highlight=False)
-
-
-def _nobody(count: int) -> Labels:
-    return np.full(count, NOBODY, np.int64)
-
-
-def _today() -> str:
-    return datetime.datetime.now(datetime.UTC).date().isoformat()
-
-
-def _write(recogniser: Recogniser, policy: PolicyInfo) -> None:
-    folder, info = recogniser.bundle.folder, recogniser.bundle.info
-    try:
-        write_description(folder, info.model_copy(update={"certified": policy}))
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +27,7 @@ from realtime.session import Outputs, run
 from realtime.settings.config import Config, load_config
 from realtime.types import FaceCrop, FacesInFrame
 from realtime.verdicts.verdict import Verdict
-from tools.common.provenance import command_line, commit_of_this_tree
+from tools.common.provenance import measured_by
 
 app = typer.Typer(add_completion=False, help="Wear adversarial glasses on a clip, and count what is said of it.")
 
@@ -55,9 +54,7 @@ def main(
     settings = settings.model_copy(update={"recognition": settings.recognition.model_copy(update=given)})
     drill = Drill(partial(detector_of, settings.detection), rgba)
     figures: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": command_line("tools.drill"),
-        "commit": commit_of_this_tree(),
+        **measured_by("tools.drill"),
         "clip": clip.name,
         "wearer": wearer,
         "target": target,

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import typer
 
@@ -29,7 +28,7 @@ from tools.common.narrow import narrow
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.progress import ticking
 from tools.common.provenance import command_line, commit_of_this_tree
-from tools.crafting.attacked_faces import NOBODY
+from tools.crafting.attacked_faces import nobody
 from tools.evaluation import options as of
 from tools.evaluation.certificates import certificates
 from tools.evaluation.curves import CURVES, write_curves
@@ -200,8 +199,7 @@ def add_certificates(found: Evaluation, loaded: Loaded, request: Request) -> lis
     certified = certificates(second, *found.clean)
     if others is not None:
         foreign, whose = some_of(others, second, request.seed)
-        nobody = np.full(len(foreign), NOBODY)
-        certified["strangers"] = certificates(second, foreign, nobody, people=whose)
+        certified["strangers"] = certificates(second, foreign, nobody(len(foreign)), people=whose)
     found.figures["certificates"] = certified
     return []
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,15 +17,15 @@ import numpy as np
 import typer
 
 from models.errors import BadInput
-from models.recogniser import Recogniser, load_recogniser
+from models.recogniser import Recogniser
 from tools.common.bars import counted_bars
 from tools.common.options import Aligned
-from tools.common.provenance import command_line, commit_of_this_tree
+from tools.common.provenance import measured_by
 from tools.evaluation.new_people import Drawn, Shown, added, draws_of, only, rightly, without_people
 from tools.evaluation.open_set import Faces
 from tools.faces.people import People, read_people
 from tools.faces.splits import TEST_LOG, known_pictures, log_look
-from tools.recognition import faces_of
+from tools.recognition import faces_of, with_gallery
 
 app = typer.Typer(add_completion=False, help="Measure what becomes of people who are added to a bundle.")
 
@@ -52,9 +51,7 @@ def main(
 ) -> None:
     """Embed, add, show, count."""
     cli.check_writable(json_file)
-    recogniser = load_recogniser(bundle, engine, threads=threads)
-    if recogniser.gallery is None:
-        raise BadInput(f"--bundle {bundle}: knows a closed set of people; this command measures bundles with a gallery")
+    recogniser = with_gallery(bundle, engine, threads)
     learnt_from, shown, others = (
         read_people([folder], allow_single=True, aligned=aligned) for folder in (train, test, strangers)
     )
@@ -65,8 +62,7 @@ def main(
         learnt_from = learnt_from.of([learnt_from.names.index(name) for name in chosen])
         pictures = faces_of(recogniser, learnt_from, "pictures to learn from", work, tick)
     figures = figures_of(recogniser, pictures, tests, rest, draws, seed)
-    figures |= {"date": datetime.datetime.now(datetime.UTC).date().isoformat()}
-    figures |= {"command": command_line("tools.new_people"), "commit": commit_of_this_tree()}
+    figures |= measured_by("tools.new_people")
     log_look(TEST_LOG, {key: figures[key] for key in ("left_out", "strangers_added")}, command="tools.new_people")
     cli.write_json(json_file, figures)
     _print(figures)

@@ -20,8 +20,7 @@ import onnx
 import typer
 from rich.table import Table
 
-from models.arrays import Labels
-from models.bundle import Bundle, load_bundle, write_description
+from models.bundle import Bundle, load_bundle
 from models.engines import make_engine
 from models.engines.graphs import some_rows
 from models.errors import BadInput
@@ -29,10 +28,11 @@ from models.graphs.int8 import measure_ranges
 from models.recogniser import Recogniser
 from tools.attacks.settings import Settings
 from tools.common.bars import Tick, counted_bars
+from tools.common.bundles import rewrite
 from tools.common.options import Aligned, Bfloat16
 from tools.common.provenance import command_line, commit_of_this_tree
 from tools.common.report import percent
-from tools.crafting.attacked_faces import NOBODY, attacked_faces, labelled
+from tools.crafting.attacked_faces import attacked_faces, labelled, nobody
 from tools.evaluation.beside import Compared, Faces, accepted, answers, compared
 from tools.faces.people import People, at_size, read_people
 from tools.faces.splits import held_out
@@ -109,7 +109,7 @@ def measure(
     sets = {"clean": _known(clean, reference)}
     if strangers is not None:
         crops = at_size(strangers.crops, reference.input_size)
-        sets["strangers"] = Faces(crops, _nobody(len(crops)), _nobody(len(crops)))
+        sets["strangers"] = Faces(crops, nobody(len(crops)), nobody(len(crops)))
     if plan.attacks:
         settings = Settings(steps=plan.steps, half_precision=plan.half_precision)
         made = attacked_faces(reference, clean, settings, plan.attacks, plan.folder, name="precision", tick=tick)
@@ -137,11 +137,7 @@ def _recogniser(bundle: Bundle, engine: str, threads: int) -> Recogniser:
 
 def _known(people: People, recogniser: Recogniser) -> Faces:
     crops, labels = labelled(people, recogniser)
-    return Faces(crops, labels, _nobody(len(labels)))
-
-
-def _nobody(count: int) -> Labels:
-    return np.full(count, NOBODY, np.int64)
+    return Faces(crops, labels, nobody(len(labels)))
 
 
 def _with_record(bundle: Bundle, record: Mapping[str, object]) -> Bundle:
@@ -186,7 +182,7 @@ def main(  # noqa: PLR0913 - a command's options
     cli.console.print(_table(result))
     cli.console.print(f"accepted for engine: auto: {', '.join(result['accepted']) or 'none'}")
     if store:
-        write_description(opened.folder, measured.info)
+        rewrite(opened.folder, measured.info)
 
 
 def _table(result: Precision) -> Table:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from models.gallery.match import Matcher
 from models.recogniser import Recogniser, load_recogniser
 from tools.common.bars import Tick, counted_bars
 from tools.common.options import Aligned
-from tools.common.provenance import command_line, commit_of_this_tree
+from tools.common.provenance import measured_by
 from tools.evaluation.embedded import embeddings_of
 from tools.evaluation.open_set import Faces, from_few_pictures, rates_of
 from tools.evaluation.policy_rates import against_gallery_size, policy_figures
@@ -51,9 +50,7 @@ def main(
 ) -> None:
     """Embed, count, and print the tables."""
     cli.check_writable(json_file)
-    recogniser = load_recogniser(bundle, engine, threads=threads)
-    if recogniser.gallery is None:
-        raise BadInput(f"--bundle {bundle}: knows a closed set of people; this command measures bundles with a gallery")
+    recogniser = with_gallery(bundle, engine, threads)
     people = people_of_split(recogniser, read_people(data, allow_single=True, aligned=aligned), split)
     others = read_people([strangers], allow_single=True, aligned=aligned)
     _check_known(recogniser, people, others)
@@ -61,12 +58,23 @@ def main(
         known = faces_of(recogniser, people, "known faces", work, tick)
         unknown = faces_of(recogniser, others, "strangers", work, tick)
     figures = figures_of(recogniser, known, unknown)
-    figures |= {"date": datetime.datetime.now(datetime.UTC).date().isoformat()}
-    figures |= {"split": str(split), "command": command_line("tools.recognition"), "commit": commit_of_this_tree()}
+    figures |= {"split": str(split), **measured_by("tools.recognition")}
     if split is Split.test:
         log_look(TEST_LOG, {"views": figures["views"], "policy": figures["policy"]}, command="tools.recognition")
     cli.write_json(json_file, figures)
     _print(figures)
+
+
+def with_gallery(bundle: str | None, engine: str, threads: int) -> Recogniser:
+    """The bundle's recogniser.
+
+    Raises:
+        BadInput: it knows a closed set of people.
+    """
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    if recogniser.gallery is None:
+        raise BadInput(f"--bundle {bundle}: knows a closed set of people; this command measures bundles with a gallery")
+    return recogniser
 
 
 def faces_of(recogniser: Recogniser, people: People, what: str, work: Path, tick: Tick) -> Faces:

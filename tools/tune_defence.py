@@ -28,7 +28,7 @@ import torch
 import typer
 
 from models.arrays import Bytes, Floats, Labels
-from models.bundle import Bundle, DefenceInfo, load_bundle, write_description
+from models.bundle import Bundle, DefenceInfo, load_bundle
 from models.crop.wearables import WEARABLES
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
@@ -36,6 +36,7 @@ from models.saliency_mask import MaskParameters
 from models.training.calibration import calibrate
 from models.training.device import torch_device
 from tools.attacks.settings import Settings
+from tools.common.bundles import rewrite
 from tools.common.narrow import narrow
 from tools.common.options import Aligned, Bfloat16, Device
 from tools.common.progress import Tick, ticking
@@ -254,10 +255,7 @@ def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | No
     record |= {key: report[key] for key in kept if key in report}
     record |= {key: value for key, value in row.items() if key != "parameters"}
     defence = DefenceInfo(**asdict(found.fine.combinations[found.winner]), record=record)
-    try:
-        write_description(folder, bundle.info.model_copy(update={"defence": defence}))
-    except OSError as error:
-        raise BadInput(f"bundle {folder}: cannot be written ({error.strerror}); give --into FOLDER") from error
+    rewrite(folder, bundle.info.model_copy(update={"defence": defence}), otherwise="; give --into FOLDER")
     load_bundle(folder)
     return folder
 

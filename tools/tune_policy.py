@@ -19,22 +19,21 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-import datetime
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 
-from models.bundle import BundleInfo, DefenceInfo, load_bundle, write_description
+from models.bundle import DefenceInfo, load_bundle
 from models.errors import BadInput
 from models.recogniser import load_recogniser
-from tools.common.options import Aligned
-from tools.common.provenance import commit_of_this_tree
-from tools.crafting.attacked_faces import NOBODY, labelled
+from tools.common.bundles import rewrite
+from tools.common.options import Aligned, KeptEmbeddings
+from tools.common.provenance import commit_of_this_tree, today
+from tools.crafting.attacked_faces import labelled, nobody
 from tools.evaluation.run import with_innocent_glasses
 from tools.faces.people import read_people
 from tools.faces.splits import CALIBRATED, Half, held_out
@@ -67,9 +66,7 @@ def main(  # noqa: PLR0913 - a command's options
     every_stranger: Annotated[
         bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
     ] = False,
-    work: Annotated[Path | None, typer.Option(help="Keeps a gallery's embeddings; a rerun takes them from there.")] = (
-        None
-    ),
+    work: KeptEmbeddings = None,
     write: Annotated[bool, typer.Option(help="Write the thresholds into the bundle (or only report).")] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     engine: Annotated[str, typer.Option(help="What answers.")] = "auto",
@@ -96,7 +93,7 @@ def main(  # noqa: PLR0913 - a command's options
     if strangers is not None:
         half = None if every_stranger else Half.calibration
         crops, used = strangers_of(recogniser, strangers, half, most_strangers, seed)
-        others = look(crops, np.full(len(crops), NOBODY, np.int64), "strangers")
+        others = look(crops, nobody(len(crops)), "strangers")
     if others is not None and named is None and recogniser.gallery is not None:
         named = 0.01
     if named is not None and others is None:
@@ -106,7 +103,7 @@ def main(  # noqa: PLR0913 - a command's options
     policy = calibrated(start, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "commit": commit_of_this_tree(),
         "rates": asdict(rates),
         "seed": seed,
@@ -121,20 +118,13 @@ def main(  # noqa: PLR0913 - a command's options
     if write:
         info = recogniser.bundle.info
         stored = info.policy.model_copy(update={**asdict(policy), "record": report})
-        _store(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
+        rewrite(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
 
 
 def _taken_over(mask_of: str) -> DefenceInfo:
     defence = load_bundle(mask_of).info.defence
     source = f"taken over from {mask_of}: {defence.record.get('source', 'no record')}"
     return defence.model_copy(update={"record": {"source": source}})
-
-
-def _store(folder: Path, info: BundleInfo) -> None:
-    try:
-        write_description(folder, info)
-    except OSError as error:
-        raise BadInput(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 if __name__ == "__main__":

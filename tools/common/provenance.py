@@ -1,7 +1,8 @@
-"""Where a figure comes from: the commit of this code and the command that was typed."""
+"""Where a figure comes from: the day, the commit of this code and the command that was typed."""
 
 from __future__ import annotations
 
+import datetime
 import shlex
 import subprocess
 import sys
@@ -28,6 +29,16 @@ def commit_of_this_tree() -> str:
     if not commit:
         return "unknown"
     return commit + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def today() -> str:
+    """The date, ISO, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def measured_by(module: str) -> dict[str, str]:
+    """What every file of figures says of itself: ``date``, ``command`` and ``commit``."""
+    return {"date": today(), "command": command_line(module), "commit": commit_of_this_tree()}
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -106,6 +106,11 @@ def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bo
     return found
 
 
+def nobody(count: int) -> Labels:
+    """(N,) the label of so many strangers' faces."""
+    return np.full(count, NOBODY, np.int64)
+
+
 def attacked_faces(
     recogniser: Recogniser,
     people: People,

@@ -13,7 +13,7 @@ from models.arrays import Bools, Bytes, Labels
 from models.recogniser import Recogniser
 from tools.attacks.settings import Settings
 from tools.common.progress import Tick
-from tools.crafting.attacked_faces import NOBODY, Attacked, attacked_faces
+from tools.crafting.attacked_faces import NOBODY, Attacked, attacked_faces, nobody
 from tools.evaluation.answered import Answered, Asker
 from tools.evaluation.defences import NONE, Defence
 from tools.evaluation.figures import AttackFigures, Figures
@@ -107,10 +107,10 @@ class Measurement:
 
     def strangers(self, crops: Bytes, whose: Sequence[str], defence: Defence) -> None:
         """Measure whom one defence calls by a name though nobody's name is right."""
-        nobody = np.full(len(crops), NOBODY)
+        strangers = nobody(len(crops))
         policy, names = self.recogniser.policy, self.recogniser.labels
         decisions = self._ask(defence, crops, "strangers").decisions(defence, names, policy)
-        states = state_figures(decisions, nobody, nobody, names, people=whose)
+        states = state_figures(decisions, strangers, strangers, names, people=whose)
         states.pop("known_target")
         self.found.figures["strangers"][defence.name] = {"states": states}
 

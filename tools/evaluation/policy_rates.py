@@ -12,7 +12,7 @@ from models.gallery.match import Matcher, Scale
 from models.policy import Decision, Policy, decide
 from models.recogniser import Recogniser
 from tools.common.report import Proportion
-from tools.crafting.attacked_faces import NOBODY
+from tools.crafting.attacked_faces import nobody
 from tools.evaluation.answered import views_only
 from tools.evaluation.certificates import identity, no_impersonation
 from tools.evaluation.measures import Flags, share
@@ -29,7 +29,7 @@ def policy_figures(
         strangers: whoever is in no gallery.
     """
     policy, zones = recogniser.policy, recogniser.zones
-    names, nobody = strangers.names(), np.full(len(strangers.labels), NOBODY, np.int64)
+    names, foreign = strangers.names(), nobody(len(strangers.labels))
     raw, views = recogniser.compare(known)
     others_raw, others = recogniser.compare(strangers.embeddings)
     decisions, of_strangers = decided(policy, raw, views, zones), decided(policy, others_raw, others, zones)
@@ -43,12 +43,12 @@ def policy_figures(
         "strangers_called_an_attack": share(_in(of_strangers, "suspected_attack"), people=names),
         "nobody_else_can_be_known_by_eyewear": share(no_impersonation(views[:, 0], labels, policy.least_of(0))),
         "nobody_can_be_known_by_eyewear_of_strangers": share(
-            no_impersonation(others[:, 0], nobody, policy.least_of(0)), people=names
+            no_impersonation(others[:, 0], foreign, policy.least_of(0)), people=names
         ),
         "nobody_else_can_be_known": share(covered(policy, views, labels)),
-        "nobody_can_be_known_of_strangers": share(covered(policy, others, nobody), people=names),
+        "nobody_can_be_known_of_strangers": share(covered(policy, others, foreign), people=names),
         "a_given_name_cannot_be_known": given_name_is_safe(policy, views, labels),
-        "a_given_name_cannot_be_known_of_strangers": given_name_is_safe(policy, others, nobody),
+        "a_given_name_cannot_be_known_of_strangers": given_name_is_safe(policy, others, foreign),
         "right_name_told_under_eyewear": share(identity(views[:, 0], labels, policy.zone_threshold)),
     }
 

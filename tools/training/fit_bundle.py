@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from models.training.recipe import Trained, record_of, train
 from models.training.stages import Progress, RecipeSettings
 from models.training.trunks import Trunk, read_trunk
 from tools.common import report
-from tools.common.provenance import commit_of_this_tree
+from tools.common.provenance import commit_of_this_tree, today
 from tools.faces.people import People, at_size
 from tools.faces.splits import SEEN, fingerprints
 from tools.training.adversary import short_attacks
@@ -136,7 +135,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     validation |= {f"hidden {kind}": report.accuracy(logits, labels) for kind, logits in trained.occluded.items()}
     held = people.subset(trained.validation)
     training: dict[str, Any] = record_of(job.settings, trained) | {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "commit": commit_of_this_tree(),
         "command": job.command,
         SEEN: fingerprints(people),

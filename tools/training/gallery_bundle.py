@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ from models.training.recipe import split
 from models.training.trunks import learnt_ranges, read_network
 from tools.common import report
 from tools.common.bars import Tick
-from tools.common.provenance import commit_of_this_tree
+from tools.common.provenance import commit_of_this_tree, today
 from tools.evaluation.embedded import embeddings_of
 from tools.evaluation.open_set import RATES, named_while
 from tools.faces.crop_sources import CropSource, drawn
@@ -134,7 +133,7 @@ def gallery_bundle(
     figures = measured(Matcher(gallery, cohort, embedding.scale), job.views, found)
     training = {
         "settings": {"validation_share": job.held_out, "seed": job.seed, "most": job.most},
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": today(),
         "commit": commit_of_this_tree(),
         "command": job.command,
         SEEN: fingerprints(people),

@@ -7,22 +7,10 @@ import numpy as np
 import pytest
 from accessibility import violations
 
-from models.errors import BadInput
 from tools.evaluation.page import Example, html_page
 from tools.evaluation.table import Table
-from tools.maintain import screenshot
 
 pytest.importorskip("selenium", reason="selenium is not installed")
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    try:
-        browser = screenshot.open_browser(1280, 900)
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module")

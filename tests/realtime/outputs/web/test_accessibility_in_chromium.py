@@ -8,7 +8,6 @@ from made_up_desk import MadeUp, MarkedDetector, jpeg, marked
 from made_up_page import MovingCameras
 from sightings import attack, frame, sighting
 
-from models.errors import BadInput
 from realtime.drill import Drill
 from realtime.faces.limits import QualityLimits
 from realtime.outputs.events.log import EventLog
@@ -21,16 +20,6 @@ from tools.maintain import screenshot
 pytest.importorskip("selenium", reason="selenium is not installed")
 
 SIZES = {"desktop": (1280, 900, "light"), "phone": (360, 740, "light"), "dark": (1280, 900, "dark")}
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    try:
-        browser = screenshot.open_browser(1280, 900)
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture(scope="module")

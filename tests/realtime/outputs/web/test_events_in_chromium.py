@@ -6,7 +6,6 @@ from browsing import View, until
 from made_up_page import MovingCameras
 from sightings import attack, frame, sighting
 
-from models.errors import BadInput
 from realtime.outputs.events.log import EventLog
 from realtime.outputs.events.types import EventSettings
 from realtime.outputs.web import WebPage
@@ -26,13 +25,8 @@ NOTIFICATIONS = """window.told = []; window.Notification = class {
 
 
 @pytest.fixture(scope="module")
-def chrome():
-    try:
-        browser = screenshot.open_browser(1280, 900, more=["--autoplay-policy=no-user-gesture-required"])
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
+def chrome(open_chrome):
+    return open_chrome(1280, 900, ["--autoplay-policy=no-user-gesture-required"])
 
 
 @pytest.fixture

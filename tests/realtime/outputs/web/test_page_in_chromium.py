@@ -20,16 +20,6 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    try:
-        browser = screenshot.open_browser(1280, 900)
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
-
-
 @pytest.fixture
 def serve(chrome, tmp_path):
     """Starts one page with cameras and an empty event log."""

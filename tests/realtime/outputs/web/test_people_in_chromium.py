@@ -11,13 +11,11 @@ from made_up_bundle import made_up_bundle
 from made_up_desk import MadeUp, MarkedDetector, jpeg, marked
 from made_up_page import MovingCameras
 
-from models.errors import BadInput
 from realtime.faces.limits import QualityLimits
 from realtime.outputs.web import WebPage
 from realtime.people.live_desk import LiveDesk
 from realtime.people.people import People
 from realtime.types import Frame
-from tools.maintain import screenshot
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.by import By
@@ -26,17 +24,12 @@ LOOKS = ("straight", "left", "right", "up")
 
 
 @pytest.fixture(scope="module")
-def chrome(tmp_path_factory):
+def chrome(open_chrome, tmp_path_factory):
     """A phone's browser; its webcam looks straight, left, right and up in turn, at 8 pictures a second."""
     film = tmp_path_factory.mktemp("film") / "webcam.mjpeg"
     film.write_bytes(b"".join(jpeg(marked(pose, number)) for number in range(2) for pose in LOOKS for _ in range(16)))
     webcam = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-    try:
-        browser = screenshot.open_browser(390, 844, more=(*webcam, f"--use-file-for-fake-video-capture={film}"))
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
+    return open_chrome(390, 844, [*webcam, f"--use-file-for-fake-video-capture={film}"])
 
 
 class Turning(MovingCameras):

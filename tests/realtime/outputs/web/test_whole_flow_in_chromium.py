@@ -18,7 +18,6 @@ from skimage.data import astronaut
 
 from models import load_recogniser
 from models.crop.wearables import innocent
-from models.errors import BadInput
 from models.gallery.gallery import Person, unit
 from models.gallery.store import GalleryStore
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
@@ -34,16 +33,6 @@ from selenium.webdriver.common.by import By
 
 SIDE, FPS, SECONDS = 320, 6, 200
 GLASSES = innocent("violet", "wide", 112)
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    try:
-        browser = screenshot.open_browser(1280, 900)
-    except BadInput as missing:
-        pytest.skip(str(missing))
-    yield browser
-    browser.quit()
 
 
 def standing(number: int, *, worn: bool) -> np.ndarray:
