@@ -117,9 +117,10 @@ class NewestFrame:
         """Stop capturing. False where the thread hung and was left behind (it cannot keep the process alive)."""
         self.stop_soon()
         deadline = time.monotonic() + timeout
-        for thread in (self._thread, self._watch):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(max(deadline - time.monotonic(), 0))
+        if self._watch is not None:  # first, for it may be starting another capture thread
+            self._watch.join(max(deadline - time.monotonic(), 0))
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(deadline - time.monotonic(), 0))
         return self._thread is None or not self._thread.is_alive()
 
     # -- for readers, from any thread --
@@ -185,10 +186,11 @@ class NewestFrame:
     # -- the capture thread --
 
     def _start_capture(self) -> None:
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._capture, args=(self._generation,), name=f"capture {self.name}", daemon=True
         )
-        self._thread.start()
+        thread.start()
+        self._thread = thread  # only once it runs: whoever stops now may join it
 
     def _is_current(self, generation: int) -> bool:
         return generation == self._generation and not self._stopping.is_set()

@@ -188,6 +188,24 @@ def test_a_camera_that_hangs_every_time_does_not_fill_the_process(capture):
     release.set()
 
 
+def test_it_can_be_stopped_while_a_new_capture_thread_is_being_started(monkeypatch, capture):
+    starting, start = threading.Event(), threading.Thread.start
+
+    def start_slowly(thread):
+        if thread.name == "capture door" and threading.current_thread().name == "watch door":
+            starting.set()
+            time.sleep(0.3)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_slowly)
+    release = threading.Event()
+    source = capture([lambda: release.wait(5), 1], stuck_after=0.05)
+    source.start()
+    assert starting.wait(5)
+    assert source.stop(timeout=5)  # without an error, and the thread that was being started has ended too
+    release.set()
+
+
 def test_stopping_leaves_a_hanging_thread_behind_in_time(capture):
     release = threading.Event()
     source = capture([lambda: release.wait(5)])
