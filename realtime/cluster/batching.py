@@ -7,6 +7,7 @@ the one that matters: a face that waited too long has been seen again since.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ OVERTAKEN = "overtaken by newer crops"
 Work = Callable[[Bytes, Bools | None], Evidence]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Request:
     crops: Bytes
     looked: Bools | None
@@ -60,7 +61,12 @@ class Batches:
             oldest.answer.set_exception(Unanswered(OVERTAKEN))
         if self._working is None or self._working.done():
             self._working = asyncio.ensure_future(self._work_off())
-        return await request.answer
+        try:
+            return await request.answer
+        except asyncio.CancelledError:  # who asked has gone
+            with contextlib.suppress(ValueError):  # it is in a pass already
+                self._waiting.remove(request)
+            raise
 
     async def _work_off(self) -> None:
         while self._waiting:

@@ -138,8 +138,13 @@ def start_ray(section: ClusterSection, node: str, cores: int | None = None) -> N
     command += ["--labels", f"{NODE_LABEL}={node}", "--object-store-memory", str(200 << 20)]
     command += ["--temp-dir", str(folder_of(section, node))]
     command += ["--head", "--port", str(section.port)] if node == HEAD else ["--address", f"{host}:{section.port}"]
-    command += ["--include-dashboard", "false"] if node == HEAD else []
+    command += ["--include-log-monitor", "false"]  # logs stay in the node's files
+    command += (
+        ["--include-dashboard", "false", "--no-monitor"] if node == HEAD else []
+    )  # nobody adds machines by itself
     command += ["--num-cpus", str(cores)] if cores is not None else []
+    if node == HEAD:  # left by a head that was killed: Ray would take a node's process for a head that still runs
+        (folder_of(section, node) / "ray_current_cluster").unlink(missing_ok=True)
     surroundings = {**os.environ, **environment(section)}
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=_STARTING)
     if done.returncode != 0:

@@ -97,7 +97,8 @@ class Keeper:
         running = {one.plan.number for one in self._processes if one.plan is not None}
         waiting = [self._refused.get(p.number) or waits_for(p, nodes) for p in self._plans if p.number not in running]
         cores = {name: cores for name, (_, cores) in self._nodes.items()}
-        return Overview(cores, reports, waiting, self._moves, dict(self._metrics))
+        spares = sorted({one.node for one in list(self._processes) if one.plan is None and _is_ready(one)})
+        return Overview(cores, reports, waiting, self._moves, dict(self._metrics), spares)
 
     def stop(self) -> None:
         """End every group in good order."""

@@ -27,6 +27,7 @@ _QUICK = {  # a node whose process has gone is noticed within about three second
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "3000",
     "RAY_health_check_failure_threshold": "3",
+    "RAY_prestart_worker_first_driver": "0",  # a worker for every core, that nobody needs
     "RAY_worker_niceness": "0",  # Ray's processes would give way to everything else on the machine
     "RAY_agent_register_timeout_ms": "180000",  # a node ends itself where its helper starts slowly, on a busy machine
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # a head may be away so long

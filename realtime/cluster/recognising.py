@@ -23,6 +23,7 @@ from realtime.cluster.wire import Answer, Explained, packed
 from realtime.settings.config import Config
 
 _log = logging.getLogger(__name__)
+_NICE = 5
 #: The name of the people's file, as it is sent.
 PEOPLE = "people.npz"
 
@@ -34,6 +35,8 @@ class Recognising:
         import ray
 
         answer_on(ray.util.get_node_ip_address())
+        if hasattr(os, "nice"):  # decisions fill every core they get: cameras, page and whatever starts come first
+            os.nice(_NICE)
         folder = fetched(parcel, self._part)
         threads = config.recognition.threads or max(1, int(section.cores_per_replica))
         recognition = config.recognition.model_copy(

@@ -15,7 +15,7 @@ from realtime.cluster.wire import Answer, Explained, bare, unpacked
 from realtime.recogniser import Unanswered
 
 APPLICATION, DEPLOYMENT = "spectaclear", "recogniser"
-_PATIENCE = 3.0  # seconds: what is answered later says nothing of a face that moves
+_PATIENCE = 8.0  # seconds: what is answered later says nothing of a face that moves
 _OF_EXPLAINING = 20.0
 _PAUSE = 0.2  # seconds, where there is nobody to ask
 
@@ -88,9 +88,11 @@ def asking_serve() -> Asking:
         from ray.exceptions import RayError, RayTaskError
         from ray.serve.exceptions import RayServeException
 
+        answer = getattr(handle, method).remote(*given)
         try:
-            return getattr(handle, method).remote(*given).result(timeout_s=patience)
+            return answer.result(timeout_s=patience)
         except TimeoutError:
+            answer.cancel()  # nobody waits for it any more: it must not hold up what came after it
             raise Unanswered("no answer in time") from None
         except Unanswered as overtaken:
             raise Unanswered(str(overtaken)) from None

@@ -36,11 +36,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Overview:
-    """The cluster at a moment: nodes with their cores, reports of all groups, what waits and why, moves so far."""
+    """The cluster at a moment: nodes with their cores, reports of all groups, what waits and why, moves so far.
+
+    ``spares``: the nodes that have a process ready for a group that must move.
+    """
 
     nodes: dict[str, float]
     reports: Sequence[Report]
     waiting: Sequence[str]
     moves: int
     metrics: dict[str, int]
+    spares: Sequence[str]
     page: str | None = None

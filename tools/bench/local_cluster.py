@@ -9,20 +9,28 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from models.errors import BadInput
+from realtime.cameras.demo_scene import ACTS, FPS, DemoScene
 from realtime.cameras.states import CameraState
 from realtime.cluster.commands import own_processes, start_ray, stop_ray
 from realtime.cluster.ray_here import HEAD, make_token, ray_module
 from realtime.cluster.settings import ClusterConfig, load_cluster
 from realtime.outputs.events.store import EventStore
+from tools.fault_drill.pictures import write_video
 
+_SCENE_FPS = 5
 KINDS = ("worker", "replica", "node", "head")
 LIMITS = {"worker": 10.0, "replica": 10.0, "node": 10.0, "head": 30.0}
 """Seconds until every camera has to be live again, by what was killed."""
@@ -49,11 +57,16 @@ class LocalCluster:
         self.folder, self.nodes, self._cores = folder, list(nodes), cores
         self._redis = shutil.which("redis-server") if redis else None
         self._port, self._redis_port = free_port(), free_port()
-        own = {"port": self._port, "evidence": str(folder / "evidence"), "token": str(folder / "token")}
+        own: dict[str, Any] = {
+            "port": self._port,
+            "metrics_port": 0,
+            "evidence": str(folder / "evidence"),
+            "token": str(folder / "token"),
+        }
         if self._redis is not None:
             own["redis"] = f"127.0.0.1:{self._redis_port}"
         wanted = {
-            "cameras": [{"name": name, "source": source} for name, source in cameras.items()],
+            "cameras": [{"name": name, "source": source, "detect_every": 1} for name, source in cameras.items()],
             "events": {"folder": str(folder / "all")},
             **{key: value for key, value in settings.items() if key != "cluster"},
             "cluster": {**own, **settings.get("cluster", {})},
@@ -62,6 +75,8 @@ class LocalCluster:
         file.write_text(yaml.safe_dump(wanted))
         self.config: ClusterConfig = load_cluster(file)
         self._stack = contextlib.ExitStack()
+        self._pool = ThreadPoolExecutor(1 + len(self.nodes))
+        self._starting: Future[None] | None = None
 
     def __enter__(self) -> LocalCluster:
         section = self.config.cluster
@@ -71,20 +86,27 @@ class LocalCluster:
             if self._redis is not None:
                 stack.callback(self._end, self._start_redis(self._redis))
             stack.callback(stop_ray, section, None)
-            for node in (HEAD, *self.nodes):
-                start_ray(section, node, self._cores)
+            start_ray(section, HEAD, self._cores)
+            self._start(self.nodes)
             from realtime.cluster import deploy
 
             ray = deploy.connect(section, self.nodes[0])
             stack.callback(ray.shutdown)
             deploy.deploy(self.config)
-            stack.callback(deploy.take_down)
+            stack.callback(self._take_down)
             self.until(self.all_live, 300.0, "not every camera came to life")
+            self.until(self._whole, 120.0, "not every node had a process to spare")
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _take_down(self) -> None:
+        from realtime.cluster import deploy
+
+        if own_processes(self.config.cluster, HEAD):  # without a head it would be waited for without end
+            deploy.take_down()
 
     def overview(self) -> Any:
         """``reports.Overview``."""
@@ -98,6 +120,10 @@ class LocalCluster:
         live = CameraState.LIVE
         return {one.name: report.process for report in reports for one in report.cameras if one.state is live}
 
+    def cameras_on(self, node: str) -> list[str]:
+        """The cameras that run there."""
+        return [one.name for report in self.overview().reports if report.node == node for one in report.cameras]
+
     def all_live(self) -> bool:
         """Whether every camera is."""
         try:
@@ -106,34 +132,53 @@ class LocalCluster:
             return False
 
     def kill(self, kind: str) -> Callable[[], bool]:
-        """``kill -9``; gives what says whether everything that was hit is live again, elsewhere."""
-        before = self.processes()
+        """``kill -9``; gives what says whether all cameras are live and faces decided, without what was killed.
+
+        A head is started again, as a service would. Its nodes are asked for their own figures, which need no head.
+        """
+        before, ports = self.processes(), self.overview().metrics
         hit = self._victims(kind, before)
         for number in hit:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         if kind in ("head", "node"):
             psutil.wait_procs([psutil.Process(one) for one in hit if psutil.pid_exists(one)], timeout=3.0)
+        figures = Figures([])
         if kind == "head":
-            start_ray(self.config.cluster, HEAD, self._cores)
-        names = set(before)
+            self._starting = self._pool.submit(start_ray, self.config.cluster, HEAD, self._cores)
+            figures = Figures([ports[node] for node in self.nodes])
 
         def again() -> bool:
-            try:
-                now = self.processes()
-                answers = kind not in ("replica", "head") or self._replica() is not None
-            except Exception:  # the head or the keeper is away
-                return False
-            return set(now) == names and not set(now.values()) & set(hit) and answers
+            live = figures.live()
+            if self._starting is None or self._starting.done():  # Ray's calls wait for the head
+                with contextlib.suppress(Exception):  # the keeper is away
+                    live |= {name for name, process in self.processes().items() if process not in hit}
+            if kind == "head":
+                return live == set(before) and figures.decided_on()
+            return live == set(before) and (kind != "replica" or self._replica() is not None)
 
         return again
 
+    def head_answers(self) -> bool:
+        """Whether page and commands show all cameras: after a head was killed that takes until it runs again."""
+        if self._starting is not None and not self._starting.done():
+            return False
+        return self.all_live()
+
     def restore(self) -> None:
-        """Start the nodes that were killed."""
-        for node in self.nodes:
-            if not own_processes(self.config.cluster, node):
-                start_ray(self.config.cluster, node, self._cores)
-        self.until(lambda: len(self.overview().nodes) == 1 + len(self.nodes), 60.0, "a node did not come back")
+        """Start the nodes that were killed, and wait until every node could take a group over."""
+        self._start([node for node in self.nodes if not own_processes(self.config.cluster, node)])
+        self.until(self._whole, 120.0, "a node did not come back")
+
+    def _start(self, nodes: Sequence[str]) -> None:
+        list(self._pool.map(lambda node: start_ray(self.config.cluster, node, self._cores), nodes))
+
+    def _whole(self) -> bool:
+        try:
+            found = self.overview()
+        except Exception:  # the head is away
+            return False
+        return set(found.spares) == set(found.nodes) == {HEAD, *self.nodes}
 
     def _victims(self, kind: str, before: Mapping[str, int]) -> list[int]:
         if kind == "worker":
@@ -141,7 +186,7 @@ class LocalCluster:
         if kind == "replica":
             number = self._replica()
             return [] if number is None else [number]
-        node = HEAD if kind == "head" else self.nodes[-1]
+        node = HEAD if kind == "head" else self.nodes[-1]  # not the first: this process would end with it
         whole: set[int] = set()
         for process in own_processes(self.config.cluster, node):
             whole |= {process.pid, *(child.pid for child in process.children(recursive=True))}
@@ -193,6 +238,51 @@ class LocalCluster:
     def _end(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         process.wait(5.0)
+
+
+def scene_file(path: Path, seconds: float) -> str:
+    """The demo's scene as a video of few frames a second: many of them may run on few cores.
+
+    What a face costs is the same; what a camera's pictures cost (decoding, drawing, encoding) is not measured with it.
+    """
+    scene = DemoScene()
+    once = [
+        scene.frame(round(number * FPS / _SCENE_FPS))
+        for number in range(round(len(ACTS) * scene.act_seconds * _SCENE_FPS))
+    ]
+    frames = islice(cycle(once), round(seconds * _SCENE_FPS))
+    return str(write_video(path, frames, fps=_SCENE_FPS))
+
+
+class Figures:
+    """What nodes say of themselves to Prometheus on those ports of loopback."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._ports = ports
+        self._decided = self._sum()
+
+    def live(self) -> set[str]:
+        """The cameras that are live."""
+        samples = [one for one in self._samples("spectaclear_camera_state") if one.value]
+        return {one.labels["camera"] for one in samples if one.labels["state"] == CameraState.LIVE.value}
+
+    def decided_on(self) -> bool:
+        """Whether faces have been decided since this was made."""
+        return self._sum() > self._decided
+
+    def _sum(self) -> float:
+        return sum(one.value for one in self._samples("spectaclear_decisions_total"))
+
+    def _samples(self, name: str) -> list[Sample]:
+        found: list[Sample] = []
+        for port in self._ports:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=3) as answer,
+            ):
+                for family in text_string_to_metric_families(answer.read().decode()):
+                    found += [one for one in family.samples if one.name == name]
+        return found
 
 
 def free_port() -> int:

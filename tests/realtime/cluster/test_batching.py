@@ -82,3 +82,20 @@ def test_what_the_work_fails_with_is_told_to_who_asked_and_the_next_is_answered(
         return float(evidence.raw[first, 0])
 
     assert asyncio.run(both()) == 2
+
+
+def test_a_request_that_nobody_waits_for_any_more_is_not_worked_on() -> None:
+    worker = Worker()
+
+    async def asked() -> None:
+        batches = Batches(worker, batch=1, waiting=100)
+        first, given_up, last = (asyncio.ensure_future(batches.ask(crops(number), None)) for number in range(3))
+        while not worker.begun.is_set():
+            await asyncio.sleep(0.005)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        worker.may.set()
+        await asyncio.gather(first, last)
+
+    asyncio.run(asked())
+    assert worker.passes == [1, 1]
