@@ -23,7 +23,8 @@ from models.graphs.cache import cache_folder
 from realtime.cluster import actors
 from realtime.cluster.group import Order
 from realtime.cluster.parcels import Parcel, Shelf, parcel_of
-from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, place, waits_for
+from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, hosts_of, place, waits_for
+from realtime.cluster.ray_here import HEAD
 from realtime.cluster.recognising import PEOPLE
 from realtime.cluster.remote import Known
 from realtime.cluster.reports import Overview, Seen
@@ -118,6 +119,7 @@ class Keeper:
                 self._bury()
                 self._spares()
                 self._give_out()
+                self._relieve_head()
             except Exception as error:  # the head or the recognisers are away: all goes on as it is
                 _log.warning("the keeper tries again: %s", (str(error) or type(error).__name__).splitlines()[0])
                 time.sleep(1.0)
@@ -179,8 +181,9 @@ class Keeper:
             actors.end(one.actor)
 
     def _spares(self) -> None:
-        """One process on every node that has nothing to do, and as many more as groups wait for."""
-        for name, (number, _) in self._nodes.items():
+        """One process with nothing to do on every node that gets groups, and as many more as groups wait for."""
+        for name in hosts_of(self._nodes, self._plans):
+            number, _ = self._nodes[name]
             if not any(one.plan is None and one.node == name for one in self._processes):
                 actor = actors.group(name, number, self._config.detection)
                 self._processes.append(_Process(actor, name, actor.stay.remote(), actor.ready.remote()))
@@ -198,6 +201,17 @@ class Keeper:
                 continue
             process = next(one for one in spares if one.node == at.name)
             self._give(plan, process, self._known)
+
+    def _relieve_head(self) -> None:
+        """A group moves from the head as soon as another node can take it over: a head may be away for a while."""
+        if HEAD in hosts_of(self._nodes, self._plans):
+            return
+        able = any(one.plan is None and one.node != HEAD and _is_ready(one) for one in self._processes)
+        there = next((one for one in self._processes if one.plan is not None and one.node == HEAD), None)
+        if able and there is not None:
+            _answer(there.actor.leave.remote(), _SHORT)
+            self._processes.remove(there)
+            actors.end(there.actor)
 
     def _give(self, plan: GroupPlan, process: _Process, known: Known) -> None:
         evidence, section = self._config.cluster.evidence, self._config.cluster

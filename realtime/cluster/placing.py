@@ -1,14 +1,16 @@
 """Which group of cameras runs where, and what is done when one has gone: it moves to a process that waits for that.
 
-Every node has a spare, a process of a group with everything imported and nothing to do. A group whose process died,
-alone or with its node, is given to the spare of the node with the fewest cameras per core; then a new spare is started.
+Every node but the head has a spare, a process of a group with everything imported and nothing to do. A group whose
+process died, alone or with its node, is given to the spare of the node with the fewest cameras per core; then a new
+spare is started.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from realtime.cluster.ray_here import HEAD
 from realtime.settings.config import CameraConfig
 
 
@@ -51,6 +53,15 @@ def place(group: GroupPlan, nodes: Sequence[NodePlan]) -> NodePlan | None:
     """The node that the group should run on; None where none may."""
     able = [node for node in nodes if group.node in (None, node.name)]
     return min(able, key=lambda node: (node.load, node.name), default=None)
+
+
+def hosts_of(nodes: Collection[str], groups: Sequence[GroupPlan]) -> list[str]:
+    """The nodes that get groups: the head only where it is alone, or the only one that reaches a camera.
+
+    So all cameras go on while the head is away.
+    """
+    others = [name for name in nodes if name != HEAD or any(group.node == HEAD for group in groups)]
+    return others or list(nodes)
 
 
 def waits_for(group: GroupPlan, nodes: Sequence[NodePlan]) -> str:

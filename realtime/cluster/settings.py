@@ -43,7 +43,7 @@ class ClusterSection(Section):
     waiting: int = Field(
         default=32, ge=1, le=10_000, description="Crops that wait at a recogniser; beyond it the oldest is dropped"
     )
-    asked_at_once: int = Field(default=2, ge=1, le=16, description="Passes that a group asks for at a time")
+    asked_at_once: int = Field(default=1, ge=1, le=16, description="Passes that a group asks for at a time")
     metrics_port: int | None = Field(
         default=None,
         ge=0,

@@ -41,7 +41,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         recognition = {"engine": plan.engine or "auto", "threads": max(1, cores // 2), "batch": 2}
         if plan.bundle is not None:
             recognition["bundle"] = plan.bundle
-        group = -(-plan.cameras // 3)  # one for each node: whichever is killed, there is something to move
+        group = -(-plan.cameras // 2)
         settings = {
             "recognition": recognition,
             "cluster": {"cameras_per_group": min(64, group), "replicas": 2, "cores_per_replica": max(0.5, cores / 4)},
@@ -115,7 +115,11 @@ def _kills(cluster: LocalCluster, plan: Plan, store: list[float]) -> list[dict[s
     pause = 60 * plan.minutes / max(1, plan.kills)
     found = []
     for number in range(plan.kills):
-        began, kind = time.monotonic(), KINDS[number % len(KINDS)]
+        kind = KINDS[number % len(KINDS)]
+        if kind == "node" and not cluster.cameras_on(cluster.nodes[-1]):
+            cluster.until(cluster.kill("worker"), 60.0, "cameras did not move")  # to the node that has none
+            cluster.restore()
+        began = time.monotonic()
         again = cluster.kill(kind)
         killed = time.monotonic()
         try:

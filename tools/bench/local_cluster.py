@@ -12,7 +12,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from realtime.cluster.commands import own_processes, start_ray, stop_ray
 from realtime.cluster.ray_here import HEAD, make_token, ray_module
 from realtime.cluster.settings import ClusterConfig, load_cluster
 from realtime.outputs.events.store import EventStore
-from tools.fault_drill.pictures import write_video
+from tools.fault_drill.pictures import repeated, write_video
 
 _SCENE_FPS = 5
 KINDS = ("worker", "replica", "node", "head")
@@ -42,6 +41,8 @@ class LocalCluster:
     Args:
         folder: for everything that it writes.
         settings: further sections of the configuration, and of ``cluster``.
+        cores: that each node gives.
+        detect_every: frames between two searches for faces, of every camera.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class LocalCluster:
         *,
         nodes: Sequence[str] = ("a", "b"),
         cores: int = 1,
-        redis: bool = True,
+        detect_every: int = 1,
     ) -> None:
         self.folder, self.nodes, self._cores = folder, list(nodes), cores
-        self._redis = shutil.which("redis-server") if redis else None
+        self._redis = shutil.which("redis-server")
         self._port, self._redis_port = free_port(), free_port()
         own: dict[str, Any] = {
             "port": self._port,
@@ -66,7 +67,9 @@ class LocalCluster:
         if self._redis is not None:
             own["redis"] = f"127.0.0.1:{self._redis_port}"
         wanted = {
-            "cameras": [{"name": name, "source": source, "detect_every": 1} for name, source in cameras.items()],
+            "cameras": [
+                {"name": name, "source": source, "detect_every": detect_every} for name, source in cameras.items()
+            ],
             "events": {"folder": str(folder / "all")},
             **{key: value for key, value in settings.items() if key != "cluster"},
             "cluster": {**own, **settings.get("cluster", {})},
@@ -175,10 +178,12 @@ class LocalCluster:
 
     def _whole(self) -> bool:
         try:
-            found = self.overview()
+            found, recognisers = self.overview(), self._recognisers()
         except Exception:  # the head is away
             return False
-        return set(found.spares) == set(found.nodes) == {HEAD, *self.nodes}
+        if recognisers < self.config.cluster.replicas:
+            return False
+        return set(found.spares) == set(self.nodes) and set(found.nodes) == {HEAD, *self.nodes}
 
     def _victims(self, kind: str, before: Mapping[str, int]) -> list[int]:
         if kind == "worker":
@@ -191,6 +196,16 @@ class LocalCluster:
         for process in own_processes(self.config.cluster, node):
             whole |= {process.pid, *(child.pid for child in process.children(recursive=True))}
         return sorted(whole - {os.getpid()})
+
+    @staticmethod
+    def _recognisers() -> int:
+        """How many answer."""
+        from ray import serve
+
+        from realtime.cluster.remote import APPLICATION, DEPLOYMENT
+
+        states = serve.status().applications[APPLICATION].deployments[DEPLOYMENT].replica_states
+        return int(states.get("RUNNING", 0))
 
     def _replica(self) -> int | None:
         from ray import serve
@@ -208,7 +223,7 @@ class LocalCluster:
         while not done():
             if time.monotonic() - began > seconds:
                 raise BadInput(f"{what} in {seconds:g} s")
-            time.sleep(0.1)
+            time.sleep(0.2)
         return time.monotonic() - began
 
     def stored_on_nodes(self) -> list[str]:
@@ -246,12 +261,11 @@ def scene_file(path: Path, seconds: float) -> str:
     What a face costs is the same; what a camera's pictures cost (decoding, drawing, encoding) is not measured with it.
     """
     scene = DemoScene()
-    once = [
-        scene.frame(round(number * FPS / _SCENE_FPS))
-        for number in range(round(len(ACTS) * scene.act_seconds * _SCENE_FPS))
+    frames = [
+        scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(len(ACTS) * scene.act_seconds * _SCENE_FPS))
     ]
-    frames = islice(cycle(once), round(seconds * _SCENE_FPS))
-    return str(write_video(path, frames, fps=_SCENE_FPS))
+    once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=_SCENE_FPS)
+    return str(repeated(once, path, seconds))
 
 
 class Figures:

@@ -79,6 +79,26 @@ def write_video(path: Path, pictures: Iterable[Bytes], *, fps: int = 25, key_eve
     return path
 
 
+def repeated(video: Path, path: Path, seconds: float) -> Path:
+    """The video over and over, as it is encoded, until it lasts so long."""
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        packets = [(bytes(packet), packet.is_keyframe) for packet in container.demux(stream) if packet.size]
+        unit, rate = stream.time_base, stream.average_rate
+        assert unit is not None
+        assert rate is not None
+        step = round(1 / (rate * unit))
+        with av.open(str(path), "w") as out:
+            copy = out.add_stream_from_template(stream)
+            for number in range(round(seconds * rate)):
+                content, is_key = packets[number % len(packets)]
+                packet = av.Packet(content)
+                packet.stream, packet.time_base, packet.is_keyframe = copy, unit, is_key
+                packet.pts = packet.dts = number * step
+                out.mux(packet)
+    return path
+
+
 class Reference:
     """Tells whether a picture that arrived is the one that was sent under its number."""
 

@@ -30,12 +30,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, small_bundle: Bundle) -> I
     settings = {
         "recognition": {"bundle": str(small_bundle.folder), "engine": "onnxruntime", "batch": 2, "threads": 1},
         "defence": {"zones": ["eyewear"]},
-        "cluster": {"cameras_per_group": 3, "cores_per_replica": 0.5, "replicas": 2},
+        "cluster": {"cameras_per_group": 4, "cores_per_replica": 0.5, "replicas": 2},
     }
     file = scene_file(folder / "scene.mkv", 400)
     with (
         pytest.MonkeyPatch.context() as patch,
-        LocalCluster(folder, {f"cam{number}": file for number in range(8)}, settings) as running,
+        LocalCluster(folder, {f"cam{number}": file for number in range(8)}, settings, detect_every=5) as running,
     ):
         patch.setenv("SPECTACLEAR_DATA", str(folder))
         yield running
@@ -49,12 +49,13 @@ def test_nothing_of_it_listens_beyond_this_machine(cluster: LocalCluster) -> Non
     assert {one.laddr.ip.removeprefix("::ffff:") for one in open_ports} == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("kind", ["worker", "replica", "node", "head"])
+@pytest.mark.parametrize("kind", ["worker", "replica", "head", "node"])
 def test_after_a_kill_every_camera_goes_on(cluster: LocalCluster, kind: str) -> None:
     if kind == "head" and shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed, and the head's state is kept in it")
-    if kind == "node":
+    if kind in ("head", "node"):
         cluster.restore()
+    if kind == "node":
         assert cluster.cameras_on(cluster.nodes[-1]), "nothing would be shown"
     again = cluster.kill(kind)
     cluster.until(again, SLOW_MACHINE * LIMITS[kind], f"not every camera went on after the {kind} was killed")

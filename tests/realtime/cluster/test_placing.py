@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, place, waits_for
+from realtime.cluster.placing import GroupPlan, NodePlan, groups_of, hosts_of, place, waits_for
 from realtime.settings.config import CameraConfig
 
 
@@ -30,3 +30,10 @@ def test_a_pinned_group_waits_for_its_node_and_says_so() -> None:
     assert place(gate, [other]) is None
     line = waits_for(gate, [other])
     assert line == "gate: pinned to node yard, which is away; start it, or change cluster.pinned"
+
+
+def test_the_head_gets_cameras_only_where_it_is_alone_or_reaches_one_that_no_other_does() -> None:
+    anywhere, here = GroupPlan(0, ("gate",)), GroupPlan(1, ("door",), "head")
+    assert hosts_of(["head", "yard", "house"], [anywhere]) == ["yard", "house"]
+    assert hosts_of(["head"], [anywhere]) == ["head"]
+    assert hosts_of(["head", "yard"], [anywhere, here]) == ["head", "yard"]
