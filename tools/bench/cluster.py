@@ -18,6 +18,7 @@ from realtime.system.threads import usable_cores
 from tools.bench.local_cluster import KINDS, LIMITS, LocalCluster, scene_file
 
 _WARM_UP = 5.0  # seconds
+_DETECT_EVERY = 5  # frames: once a second
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def measure(plan: Plan) -> dict[str, Any]:
             "cluster": {"cameras_per_group": min(64, group), "replicas": 2, "cores_per_replica": max(0.5, cores / 4)},
         }
         names = {f"cam{number + 1}": scene for number in range(plan.cameras)}
-        with LocalCluster(Path(folder), names, settings, cores=max(1, cores // 2)) as cluster:
+        with LocalCluster(
+            Path(folder), names, settings, cores=max(1, cores // 2), detect_every=_DETECT_EVERY
+        ) as cluster:
             time.sleep(_WARM_UP)
             spread = _rates(cluster, plan.seconds)
             store = [_object_store()]
@@ -75,7 +78,10 @@ def measure(plan: Plan) -> dict[str, Any]:
 def _alone(plan: Plan, scene: str) -> dict[str, Any]:
     from realtime.session import Outputs, run
 
-    cameras = [CameraConfig(name=f"cam{number + 1}", source=scene, detect_every=1) for number in range(plan.cameras)]
+    cameras = [
+        CameraConfig(name=f"cam{number + 1}", source=scene, detect_every=_DETECT_EVERY)
+        for number in range(plan.cameras)
+    ]
     recognition = RecognitionConfig(bundle=plan.bundle, engine=plan.engine or "auto", batch=2)
     with tempfile.TemporaryDirectory(prefix="spectaclear-alone-") as folder:
         plain = Config()

@@ -53,7 +53,7 @@ class LocalCluster:
         *,
         nodes: Sequence[str] = ("a", "b"),
         cores: int = 1,
-        detect_every: int = 1,
+        detect_every: int = 5,
     ) -> None:
         self.folder, self.nodes, self._cores = folder, list(nodes), cores
         self._redis = shutil.which("redis-server")

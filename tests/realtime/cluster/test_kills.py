@@ -35,7 +35,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, small_bundle: Bundle) -> I
     file = scene_file(folder / "scene.mkv", 400)
     with (
         pytest.MonkeyPatch.context() as patch,
-        LocalCluster(folder, {f"cam{number}": file for number in range(8)}, settings, detect_every=5) as running,
+        LocalCluster(folder, {f"cam{number}": file for number in range(8)}, settings) as running,
     ):
         patch.setenv("SPECTACLEAR_DATA", str(folder))
         yield running
