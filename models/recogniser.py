@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,25 +21,12 @@ from models.gallery.gallery import Gallery, unit
 from models.heads import ClosedSet, GalleryHead, Head, head_of
 from models.policy import Decision, Policy, decide
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
+from models.stage_times import Stages
 
 if TYPE_CHECKING:
     from torch import nn
 
 _AT_ONCE = 32  # crops of which views are held at a time
-
-
-class _Stages:
-    """Notes how long each stage took, if anybody wants to know."""
-
-    def __init__(self, stage_ms: dict[str, float] | None) -> None:
-        self._stage_ms = stage_ms
-        self._started = time.perf_counter()
-
-    def end(self, stage: str) -> None:
-        now = time.perf_counter()
-        if self._stage_ms is not None:
-            self._stage_ms[stage] = (now - self._started) * 1e3
-        self._started = now
 
 
 class Recogniser:
@@ -177,7 +163,7 @@ class Recogniser:
                 zone views; quick: ``classify`` for these), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
-        stages = _Stages(stage_ms)
+        stages = Stages(stage_ms)
         if quick and self.zones:
             return self._defend_alarms(crops, looked, stages)
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
@@ -197,14 +183,14 @@ class Recogniser:
 
         Gives ``found`` with saliency, mask, masked crop and the probabilities after it; what was decided on stays.
         """
-        head, crops, stages = self._head, self._checked(crop[None]), _Stages(None)
+        head, crops, stages = self._head, self._checked(crop[None]), Stages(None)
         _, saliency = self._explaining.outputs_and_saliency(crops, head.rows, self.mask_parameters.percentile)
         mask, masked_crops, defended = self._masked(head, crops, saliency, found.raw[None], stages)
         if head.labels != found.labels:  # others are enrolled by now: names follow the evidence, not the gallery
             defended = found.raw[None]
         return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
-    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: _Stages) -> Evidence:
+    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: Stages) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
         head, zones = self._head, self.zones
         selection = every_view(zones, len(crops)) if looked is None else ViewSelection(zones, looked)
@@ -242,7 +228,7 @@ class Recogniser:
         return _views(self._head, selection, self._engine.outputs(selection.views(crops, self.fill_rgb)))
 
     def _masked(
-        self, head: Head, crops: Bytes, saliency: Floats, raw: Floats, stages: _Stages
+        self, head: Head, crops: Bytes, saliency: Floats, raw: Floats, stages: Stages
     ) -> tuple[Bools, Bytes, Floats]:
         """The mask, the crops under it, and the probabilities of these."""
         mask = saliency_to_mask(saliency, self.mask_parameters)

@@ -12,16 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from models.errors import BadInput
 from realtime.cameras.camera import Camera
+from realtime.cameras.counts import Arrivals, Drops
 from realtime.cameras.frame_reader import FrameReader
 from realtime.cameras.reconnect import BackOff
 from realtime.cameras.states import CameraError, CameraState, CameraStatus, Cause
-from realtime.system.redact import redact
+from realtime.cameras.trouble import Trouble, trouble_of
 from realtime.types import Frame
 
 log = logging.getLogger(__name__)
@@ -65,18 +64,16 @@ class NewestFrame:
         self._inside_since: float | None = None  # when the capture thread went into the camera's code
         self._newest: Frame | None = None
         self._captured = 0
-        self._dropped: Counter[str] = Counter()
-        self._dropped_now: Counter[str] = Counter()  # the open camera's own, which goes on counting
+        self._drops = Drops()
         self._connections = 0
         self._abandoned: list[threading.Thread] = []
         self._abandoned_count = 0
-        self._arrivals: deque[float] = deque(maxlen=60)
+        self._arrivals = Arrivals()
         self._state = CameraState.CONNECTING
         self._since = time.monotonic()
         self._error: CameraError | None = None
         self._ended = False
-        self._told: Cause | None = None  # to the user, since it was last live
-        self._away_since = 0.0
+        self._trouble = Trouble(name)
 
     # -- for its owner --
 
@@ -149,9 +146,9 @@ class NewestFrame:
                 advice="" if live or self._error is None else self._error.advice,
                 since=now - since,
                 frame_age=age,
-                fps=self._rate(now) if live else 0.0,
+                fps=self._arrivals.rate(now) if live else 0.0,
                 captured=self._captured,
-                dropped=dict(self._all_dropped()),
+                dropped=dict(self._drops.all()),
                 connections=self._connections,
                 abandoned=self._abandoned_count,
             )
@@ -204,7 +201,7 @@ class NewestFrame:
             self._failed(error, ended=wait is None)
             if wait is None:
                 return
-            self._tell(error)
+            self._trouble.tell(error)
             log.info("%s; next attempt in %.1f s", error.message, wait)
             self._stopping.wait(wait)
             self._enter(CameraState.CONNECTING, generation)
@@ -221,14 +218,8 @@ class NewestFrame:
                 self._goes_inside(generation)
                 frame = camera.read()
                 self._publish(replace(frame, camera=self.name, index=first + frame.index), generation)
-        except CameraError as error:
-            return error
-        except BadInput as error:
-            return CameraError(Cause.NOT_FOUND, str(error), permanent=True, advice="")
-        except Exception as error:  # a bug or a driver's: this camera is in trouble, the others go on
-            log.exception("%s: unexpected error", self.name)
-            what = f"unexpected {type(error).__name__}: {redact(str(error))}"
-            return CameraError(Cause.DECODE_ERROR, f"{self.name}: {what}")
+        except Exception as error:  # also a bug or a driver's: this camera is in trouble, the others go on
+            return trouble_of(self.name, error)
         finally:
             if camera is not None:
                 camera.close()
@@ -245,10 +236,12 @@ class NewestFrame:
     def _opened(self, camera: Camera, generation: int) -> None:
         with self._changed:
             if self._is_current(generation):
-                self.native_fps, self._dropped_now = camera.native_fps, camera.dropped
+                self.native_fps = camera.native_fps
+                self._drops.opened(camera.dropped)
 
     def _publish(self, frame: Frame, generation: int) -> None:
-        self._tell_back(generation)
+        if self._is_current(generation):
+            self._trouble.over()
         with self._changed:
             if not self._is_current(generation):  # left behind while it hung
                 return
@@ -260,7 +253,7 @@ class NewestFrame:
                 self._state, self._since, self._error = CameraState.LIVE, frame.captured_at, None
             self._newest = frame
             self._captured += 1
-            self._arrivals.append(frame.captured_at)
+            self._arrivals.add(frame.captured_at)
             self._changed.notify_all()
             if self._every_frame:
                 self._changed.wait_for(lambda: self._stopping.is_set() or self._is_taken(frame))
@@ -272,33 +265,13 @@ class NewestFrame:
         with self._changed:
             self._state, self._since = error.state, time.monotonic()
             self._error, self._ended = error.with_traceback(None), ended
-            self._dropped, self._dropped_now = self._all_dropped(), Counter()
+            self._drops.closed()
             self._changed.notify_all()
-
-    def _tell(self, error: CameraError) -> None:
-        """One line where it is lost or refused, and one where the reason changes; not one for every attempt."""
-        if self._told != error.cause:
-            if self._told is None:
-                self._away_since = time.monotonic()
-            self._told = error.cause
-            log.warning("%s is %s: %s; it is tried again until it comes", self.name, error.state, error.as_bad_input())
-
-    def _tell_back(self, generation: int) -> None:
-        if self._told is not None and self._is_current(generation):
-            self._told = None
-            log.warning("%s is back after %.0f s", self.name, time.monotonic() - self._away_since)
 
     def _enter(self, state: CameraState, generation: int) -> None:
         with self._changed:
             if self._is_current(generation):
                 self._state, self._since = state, time.monotonic()
-
-    def _all_dropped(self) -> Counter[str]:
-        return self._dropped + Counter(dict(self._dropped_now))  # copied in one step: another thread may be counting
-
-    def _rate(self, now: float) -> float:
-        recent = [at for at in self._arrivals if now - at <= 3.0]
-        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
 
     # -- the watchdog --
 
@@ -319,5 +292,5 @@ class NewestFrame:
                 self._inside_since = None
                 error = CameraError(Cause.TIMEOUT, f"it hung for {self._stuck_after:g} s and is opened anew")
                 self._failed(error, ended=False)
-            self._tell(error)
+            self._trouble.tell(error)
             self._start_capture()

@@ -14,8 +14,8 @@ from realtime.metrics import Meter
 from realtime.outputs.delivery.delivery import Delivery, Surroundings
 from realtime.outputs.delivery.outbox import OutboxSender
 from realtime.outputs.events.feed import EventFeed
-from realtime.outputs.events.log import EventLog, Explain
-from realtime.outputs.events.types import EventSettings, FindFaces
+from realtime.outputs.events.log import EventLog
+from realtime.outputs.events.types import EventSettings, Explain, FindFaces
 from realtime.types import Frame
 
 if TYPE_CHECKING:

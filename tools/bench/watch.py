@@ -14,7 +14,8 @@ import psutil
 from models.arrays import Bytes
 from models.evidence import CropEvidence
 from models.policy import Decision
-from realtime.metrics import Histogram, Percentiles
+from realtime.histogram import Histogram
+from realtime.metrics import Percentiles
 from realtime.types import FaceCrop, Frame
 
 #: Upper ends of the classes of ages that are counted, in milliseconds.

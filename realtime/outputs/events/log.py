@@ -16,19 +16,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.arrays import Bytes
-from models.evidence import CropEvidence
 from realtime.outputs.events import evidence_files, retention
 from realtime.outputs.events.follow_up import FollowUp
 from realtime.outputs.events.listeners import Listeners, Subscription
 from realtime.outputs.events.rows import Row
 from realtime.outputs.events.rules import EventRules, pending_of
 from realtime.outputs.events.store import EventStore
-from realtime.outputs.events.types import Event, EventFilter, EventSettings, FindFaces, PendingEvent, Sighting
+from realtime.outputs.events.types import Event, EventFilter, EventSettings, Explain, FindFaces, PendingEvent, Sighting
 from realtime.system.redact import redact
 from realtime.types import Frame
 
@@ -38,9 +35,6 @@ _BELIEVED = 86_400.0  # seconds that the clock may have gone on while nothing ra
 _LAND_EVERY = 0.25  # seconds between two tries to store what waits
 _LONGEST_REST = 1.5  # seconds that closing waits for events still in the queue; a clean shutdown has three
 _LOOKS_FOR = 0.5  # seconds of these in which saliency is still looked at: the engine must be at rest at the end
-
-#: (crop (S, S, 3) RGB, its evidence) -> the evidence with the saliency looked at, ``Recogniser.explain``
-Explain = Callable[[Bytes, CropEvidence], CropEvidence]
 
 
 class EventLog:
@@ -275,18 +269,14 @@ class EventLog:
 
     def _explained(self, event: PendingEvent) -> PendingEvent:
         """The event with the saliency of its crop looked at, if there is time for it."""
-        verdict, crop = event.subject.verdict, event.subject.crop
-        if self._explain is None or verdict is None or verdict.evidence is None or crop is None:
-            return event
         behind = self._queue.qsize() > self.settings.queue_size // 2 or time.monotonic() > self._looks_until
-        if verdict.evidence.explained or behind:
+        if self._explain is None or behind:
             return event
         try:
-            evidence = self._explain(crop, verdict.evidence)
+            return event.explained(self._explain)
         except Exception as error:  # an event without its explanation is better than none
             self._complain("the saliency of an event could not be looked at: %s", error)
             return event
-        return replace(event, subject=replace(event.subject, verdict=replace(verdict, evidence=evidence)))
 
     def _prune_sometimes(self) -> None:
         now = time.monotonic()

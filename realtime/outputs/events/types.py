@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from models.arrays import Bytes, Floats
+from models.evidence import CropEvidence
 from realtime.types import DetectedFace, TrackedFace
 from realtime.verdicts.verdict import Verdict
 
@@ -17,6 +18,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: Finds the faces of a frame (H, W, 3) BGR, ``FaceDetector.detect``
 FindFaces = Callable[[Bytes], Sequence[DetectedFace]]
+#: (crop (S, S, 3) RGB, its evidence) -> the evidence with the saliency looked at, ``Recogniser.explain``
+Explain = Callable[[Bytes, CropEvidence], CropEvidence]
 
 #: Evidence and its file names. The crop pictures are lossless, the whole frame is a JPEG; the clip comes later.
 PICTURES: Mapping[str, str] = {
@@ -99,6 +102,14 @@ class PendingEvent:
     people: frozenset[str]  # everybody who is named in this frame
     clip_at: float | None = None
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def explained(self, explain: Explain) -> PendingEvent:
+        """The event with the saliency of its crop looked at, if that is not done yet and there is a crop."""
+        verdict, crop = self.subject.verdict, self.subject.crop
+        if verdict is None or verdict.evidence is None or verdict.evidence.explained or crop is None:
+            return self
+        evidence = explain(crop, verdict.evidence)
+        return replace(self, subject=replace(self.subject, verdict=replace(verdict, evidence=evidence)))
 
 
 @dataclass(frozen=True)
