@@ -9,6 +9,8 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +21,7 @@ from rich.console import Console
 from models.errors import BadInput
 from realtime.system.threads import calm_opencv, thread_budget
 from tools.bench.kinds import KINDS, Asked
-from tools.bench.machine import in_words, machine
+from tools.bench.machine import Machine, in_words, machine
 from tools.common.provenance import command_line
 
 app = typer.Typer(add_completion=False, help="How fast, how old, how much: measured on this machine.")
@@ -94,37 +96,45 @@ def benchmark(  # noqa: PLR0913 - a command's options
         *(seconds, minutes, repeats, threads, thread_budget(inference=threads).inference, yunet, sface, plain),
         *(people, strangers, [one.value for one in mode or Mode], only, decision_ms),
     )
-    results, outcome = measured(kind, asked)
-    cli.write_json(json_file, outcome)
-    show(kind, results, outcome)
+    outcome = measured(kind, asked)
+    cli.write_json(json_file, outcome.record())
+    show(kind, outcome)
     if png is not None:
         from tools.bench import charts
 
-        charts.save(charts.chart_of(kind, results), png)
+        charts.save(charts.chart_of(kind, outcome.results), png)
 
 
-def measured(kind: str, asked: Asked) -> tuple[Any, dict[str, Any]]:
-    """The results, and the outcome that says also by what and on what they were made."""
+@dataclass(frozen=True)
+class Outcome:
+    """The ``results`` of a measurement, and on what they were made; ``notes``: threads, and what the kind adds."""
+
+    machine: Machine
+    notes: Mapping[str, object]
+    results: Any
+
+    def record(self) -> dict[str, object]:
+        """For JSON, with the command."""
+        command = command_line("tools.benchmark")
+        return {"command": command, "machine": self.machine, **self.notes, "results": self.results}
+
+
+def measured(kind: str, asked: Asked) -> Outcome:
+    """Measure it now."""
     with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
-        outcome = {
-            "command": command_line("tools.benchmark"),
-            "machine": machine(),
-            "threads": asked.inference,
-            **KINDS[kind].notes(asked),
-        }
-        results = KINDS[kind].measure(asked, Path(folder))
-    return results, outcome | {"results": results}
+        before, notes = machine(), {"threads": asked.inference, **KINDS[kind].notes(asked)}
+        return Outcome(before, notes, KINDS[kind].measure(asked, Path(folder)))
 
 
-def show(kind: str, results: Any, outcome: dict[str, Any]) -> None:
+def show(kind: str, outcome: Outcome) -> None:
     """The table, and what to know of it."""
     console = cli.console if cli.console.is_terminal else Console(width=150)  # a file has no narrow screen
-    console.print(KINDS[kind].table(results))
-    if headline := KINDS[kind].headline(results):
+    console.print(KINDS[kind].table(outcome.results))
+    if headline := KINDS[kind].headline(outcome.results):
         console.print("\n".join(headline))
-    if not outcome["machine"]["quiet"]:
+    if not outcome.machine["quiet"]:
         cli.console.print("The machine was busy with other things: rates and ages are worse than it can do.")
-    console.print(f"{in_words(outcome['machine'])}; threads for inference: {outcome['threads']}", style="dim")
+    console.print(f"{in_words(outcome.machine)}; threads for inference: {outcome.notes['threads']}", style="dim")
 
 
 def refuse_unused(context: typer.Context, kind: str) -> None:

@@ -15,19 +15,47 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypedDict
 
 import typer
 from rich.table import Table
 
 from models.errors import BadInput
 from tools.common.provenance import command_line, commit_of_this_tree
-from tools.planning.costs import Costs, Scene, against_live, read_costs
+from tools.planning.costs import Costs, Reckoned, Scene, against_live, read_costs
+
+if TYPE_CHECKING:  # needs SimPy
+    from tools.planning.site import PlannedPart, PlannedSite
 
 NODES = (2, 4, 8, 16, 32, 64)
 SITES = (10, 100, 1_000, 10_000, 100_000)
 NEAR_ENOUGH = 0.15
+PARTS: Final[tuple[Literal["calm", "rush", "node_lost"], ...]] = ("calm", "rush", "node_lost")
 app = typer.Typer(add_completion=False, help="Cameras per node, and sites of many nodes, from measured costs.")
+
+
+class PerNode(TypedDict):
+    cores: int
+    cameras: int
+
+
+class Checked(Reckoned):
+    """A live run of a file."""
+
+    file: str
+
+
+class Capacity(TypedDict):
+    """Everything that was reckoned, ready for JSON."""
+
+    command: str
+    commit: str
+    date: str
+    costs_measured_on: str | None
+    assumptions: dict[str, object]
+    per_node: list[PerNode]
+    sites: list[PlannedSite]
+    live: list[Checked]
 
 
 @app.command()
@@ -61,7 +89,7 @@ def main(  # noqa: PLR0913 - a command's options
     for count in cameras or SITES:
         sites.append(planned(costs, wishes, count))
     checks = checked(costs, live or [])
-    result = {
+    result: Capacity = {
         "command": command_line("tools.capacity"),
         "commit": commit_of_this_tree(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -81,13 +109,13 @@ def measured_on(stages: Path) -> str | None:
     return str(machine["date"]) if "date" in machine else None
 
 
-def checked(costs: Costs, files: Sequence[Path]) -> list[dict[str, Any]]:
+def checked(costs: Costs, files: Sequence[Path]) -> list[Checked]:
     """The reckoned rates beside those of live runs; where the machine was busy, with the cores that each run got.
 
     Raises:
         BadInput: a file holds no live runs.
     """
-    rows = []
+    rows: list[Checked] = []
     for file in files:
         try:
             measured = json.loads(file.read_text(encoding="utf-8"))
@@ -101,7 +129,7 @@ def checked(costs: Costs, files: Sequence[Path]) -> list[dict[str, Any]]:
     return rows
 
 
-def shown(result: dict[str, Any]) -> None:
+def shown(result: Capacity) -> None:
     """Tables for people."""
     carried = Table(title="cameras per node")
     carried.add_column("cores")
@@ -111,28 +139,26 @@ def shown(result: dict[str, Any]) -> None:
     sites = Table(title="seconds until a verdict, p50 / p95; of faces that left without one, %")
     for column in ("cameras", "nodes", "calm", "rush", "a node lost"):
         sites.add_column(column)
-    for row in result["sites"]:
-        sites.add_row(str(row["cameras"]), str(row["nodes"]), *(_words(row[part]) for part in PARTS))
+    for site in result["sites"]:
+        sites.add_row(str(site["cameras"]), str(site["nodes"]), *(_words(site[part]) for part in PARTS))
     cli.console.print(carried)
     cli.console.print(sites)
     if result["live"]:
         live = Table(title=f"decisions a second, reckoned and measured (near enough: {100 * NEAR_ENOUGH:.0f} %)")
         for column in ("faces", "cameras", "cores", "reckoned", "measured", "error"):
             live.add_column(column)
-        for row in result["live"]:
-            error = "-" if row["error"] is None else f"{100 * row['error']:+.0f} %"
-            live.add_row(*(str(row[key]) for key in ("faces", "cameras", "cores", "reckoned", "measured")), error)
+        for run in result["live"]:
+            error = "-" if run["error"] is None else f"{100 * run['error']:+.0f} %"
+            figures = (run["faces"], run["cameras"], run["cores"], run["reckoned"], run["measured"])
+            live.add_row(*map(str, figures), error)
         cli.console.print(live)
 
 
-PARTS = ("calm", "rush", "node_lost")
-
-
-def _words(part: dict[str, Any]) -> str:
-    verdict, gone = part["until_verdict"], part["left_without_verdict"]
-    if verdict["p50"] is None:
+def _words(part: PlannedPart) -> str:
+    p50, p95, gone = part["until_verdict"]["p50"], part["until_verdict"]["p95"], part["left_without_verdict"]
+    if p50 is None or p95 is None or gone is None:
         return "nobody"
-    return f"{verdict['p50']:.2f} / {verdict['p95']:.2f}; {100 * gone:.0f}"
+    return f"{p50:.2f} / {p95:.2f}; {100 * gone:.0f}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -84,7 +84,7 @@ def drift(
 ) -> None:
     """Measure how much a face drifts: spread over five seconds and step from picture to picture."""
     cli.check_writable(json_file)
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, tuple[float, float]]] = {}
     detector = detector_of(Config().detection)
     for video in videos:
         try:

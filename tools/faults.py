@@ -13,7 +13,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -42,7 +42,7 @@ def main(
     cli.check_writable(json_file, markdown)
     settings = _settings(config, bundle)
     camera = settings.cameras[0]
-    figures: dict[str, Any] = {"time_outs": _time_outs(camera)}
+    figures: dict[str, object] = {"time_outs": _time_outs(camera)}
     if isolation:
         found = measure_isolation(settings, seconds=seconds, turns=turns)
         cli.console.print(isolation_table(found))

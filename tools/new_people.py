@@ -11,7 +11,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import numpy as np
 import typer
@@ -21,6 +21,7 @@ from models.recogniser import Recogniser
 from tools.common.bars import counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import measured_by
+from tools.common.report import Proportion, in_hundred
 from tools.evaluation.new_people import Drawn, Shown, added, draws_of, only, rightly, without_people
 from tools.evaluation.open_set import Faces
 from tools.faces.people import People, read_people
@@ -30,6 +31,30 @@ from tools.recognition import faces_of, with_gallery
 app = typer.Typer(add_completion=False, help="Measure what becomes of people who are added to a bundle.")
 
 FROM, STRANGERS_FROM = (20, 5, 1), (4, 1)
+
+
+#: Who was added (names, or how many), how the others fared before, and by the number of pictures what came of it.
+Group = TypedDict(
+    "Group",
+    {
+        "people": list[str] | int,
+        "others_known_rightly_before": Proportion,
+        "from": dict[str, dict[str, Proportion]],
+    },
+)
+
+
+class Figures(TypedDict):
+    """Of the people who were left out, and of the strangers who were added; ``engine``: what embeds."""
+
+    bundle: str
+    bundle_sha256: str
+    engine: str
+    draws: int
+    seed: int
+    strangers_people: int
+    left_out: Group
+    strangers_added: Group
 
 
 @app.command()
@@ -62,9 +87,9 @@ def main(
         learnt_from = learnt_from.of([learnt_from.names.index(name) for name in chosen])
         pictures = faces_of(recogniser, learnt_from, "pictures to learn from", work, tick)
     figures = figures_of(recogniser, pictures, tests, rest, draws, seed)
-    figures |= measured_by("tools.new_people")
-    log_look(TEST_LOG, {key: figures[key] for key in ("left_out", "strangers_added")}, command="tools.new_people")
-    cli.write_json(json_file, figures)
+    told = {"left_out": figures["left_out"], "strangers_added": figures["strangers_added"]}
+    log_look(TEST_LOG, told, command="tools.new_people")
+    cli.write_json(json_file, {**figures, **measured_by("tools.new_people")})
     _print(figures)
 
 
@@ -82,9 +107,7 @@ def _chosen(recogniser: Recogniser, train: People, test: People, others: People,
     return list(chosen)
 
 
-def figures_of(
-    recogniser: Recogniser, pictures: Faces, tests: Faces, others: Faces, draws: int, seed: int
-) -> dict[str, Any]:
+def figures_of(recogniser: Recogniser, pictures: Faces, tests: Faces, others: Faces, draws: int, seed: int) -> Figures:
     """Everything that is counted; ``pictures`` are of those who are taken out and added again."""
     gallery = recogniser.gallery
     assert gallery is not None
@@ -130,13 +153,12 @@ def figures_of(
     }
 
 
-def _print(figures: dict[str, Any]) -> None:
-    for group in ("left_out", "strangers_added"):
-        part = figures[group]
-        before = 100 * part["others_known_rightly_before"]["share"]
-        cli.console.print(f"{group.replace('_', ' ')}; the others before: {before:.1f} % known rightly")
+def _print(figures: Figures) -> None:
+    for group, part in (("left out", figures["left_out"]), ("strangers added", figures["strangers_added"])):
+        before = in_hundred(part["others_known_rightly_before"])
+        cli.console.print(f"{group}; the others before: {before} % known rightly")
         for count, counted in part["from"].items():
-            told = ", ".join(f"{key.replace('_', ' ')} {100 * one['share']:.2f} %" for key, one in counted.items())
+            told = ", ".join(f"{key.replace('_', ' ')} {in_hundred(one, 2)} %" for key, one in counted.items())
             cli.console.print(f"  from {count:>2}: {told}", highlight=False)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -38,12 +39,19 @@ def main(
     cli.console.print(f"{report['kept']} of {report['pictures']} pictures kept, {report['people']} people, in {target}")
     for reason, count in report["reasons"].items():
         cli.console.print(f"  {count} x {reason}")
-    print_left_out(report)
+    print_left_out([*report["skipped"], *report["dropped"]])
 
 
-def print_left_out(report: dict[str, Any]) -> None:
+class LeftOut(TypedDict):
+    """A picture without a crop."""
+
+    person: str
+    picture: str
+    reason: str
+
+
+def print_left_out(lost: Sequence[LeftOut]) -> None:
     """By name what gave no crop, and why: the first twenty, the others are in ``prepare.json``."""
-    lost = [*report["skipped"], *report["dropped"]]
     for each in lost[:_SHOWN]:
         cli.console.print(f"  {Path(each['person'], each['picture'])}: {each['reason']}")
     if len(lost) > _SHOWN:

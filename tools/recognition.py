@@ -10,7 +10,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 
 # isort: split
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import numpy as np
 import typer
@@ -21,6 +21,7 @@ from models.recogniser import Recogniser, load_recogniser
 from tools.common.bars import Tick, counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import measured_by
+from tools.common.report import Proportion, in_hundred
 from tools.evaluation.embedded import embeddings_of
 from tools.evaluation.open_set import Faces, from_few_pictures, rates_of
 from tools.evaluation.policy_rates import against_gallery_size, policy_figures
@@ -30,6 +31,21 @@ from tools.faces.splits import TEST_LOG, Split, log_look, people_of_split
 app = typer.Typer(add_completion=False, help="Measure a bundle's recognition, strangers included.")
 
 FEW, SIZES = (1, 2, 5), (1, 5, 30, 157)
+
+
+class Figures(TypedDict):
+    """``views``: by the view, and by what is counted; the last two by how many pictures, or people."""
+
+    bundle: str
+    bundle_sha256: str
+    engine: str
+    known_faces: int
+    strangers: int
+    strangers_people: int
+    views: dict[str, dict[str, Proportion]]
+    policy: dict[str, Proportion | float | list[str]]
+    from_few_pictures: dict[str, dict[str, Proportion | int]]
+    strangers_named_by_gallery_size: dict[str, dict[str, Proportion]]
 
 
 @app.command()
@@ -58,10 +74,9 @@ def main(
         known = faces_of(recogniser, people, "known faces", work, tick)
         unknown = faces_of(recogniser, others, "strangers", work, tick)
     figures = figures_of(recogniser, known, unknown)
-    figures |= {"split": str(split), **measured_by("tools.recognition")}
     if split is Split.test:
         log_look(TEST_LOG, {"views": figures["views"], "policy": figures["policy"]}, command="tools.recognition")
-    cli.write_json(json_file, figures)
+    cli.write_json(json_file, {**figures, "split": str(split), **measured_by("tools.recognition")})
     _print(figures)
 
 
@@ -83,7 +98,7 @@ def faces_of(recogniser: Recogniser, people: People, what: str, work: Path, tick
     return Faces(found, people.labels, people.names, people.pictures)
 
 
-def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> dict[str, Any]:
+def figures_of(recogniser: Recogniser, known: Faces, strangers: Faces) -> Figures:
     """Everything that is counted, from embeddings alone."""
     bundle, gallery = recogniser.bundle, recogniser.gallery
     assert gallery is not None
@@ -122,14 +137,14 @@ def _check_known(recogniser: Recogniser, people: People, others: People) -> None
         raise BadInput(f"--strangers: {both[0]} is in the bundle's gallery; take the folder out")
 
 
-def _print(figures: dict[str, Any]) -> None:
+def _print(figures: Figures) -> None:
     cli.console.print(f"{figures['known_faces']} known faces, {figures['strangers']} of strangers; right, DIR at 1 %:")
     for name, view in figures["views"].items():
-        both = (100 * view[column]["share"] for column in ("right", "dir_at_0.01"))
-        cli.console.print(f"  {name:12} {' '.join(f'{share:6.1f}' for share in both)}", highlight=False)
+        both = (in_hundred(view[column]) for column in ("right", "dir_at_0.01"))
+        cli.console.print(f"  {name:12} {' '.join(f'{share:>6}' for share in both)}", highlight=False)
     for name, figure in figures["policy"].items():
-        if isinstance(figure, dict) and figure.get("share") is not None:
-            cli.console.print(f"  {name:52} {100 * figure['share']:6.1f}  n = {figure['n']}", highlight=False)
+        if isinstance(figure, dict) and figure["share"] is not None:
+            cli.console.print(f"  {name:52} {in_hundred(figure):>6}  n = {figure['n']}", highlight=False)
 
 
 if __name__ == "__main__":

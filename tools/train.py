@@ -7,7 +7,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 import typer
@@ -116,8 +116,7 @@ def fit(  # noqa: PLR0913 - a command's options
         outcome = fit_bundle(people, job, out, name=name, progress=progress)
     cli.write_json(json_file, outcome)
     for kind, figure in outcome["validation"].items():
-        if isinstance(figure, dict):
-            cli.console.print(f"validation, {kind}: {report.percent(cast(report.Proportion, figure))}")
+        cli.console.print(f"validation, {kind}: {report.percent(figure)}")
     cli.console.print(f"{out}: {outcome['megabytes']} MB, {outcome['people']} people; report in {work}")
 
 
@@ -140,15 +139,20 @@ def score(
     torch.set_num_threads(threads)
     people = read_people(data, allow_single=True, aligned=aligned)
     outcome = score_bundle(bundle, people, held_out_only=split is Split.validation, defended=defended, threads=threads)
-    counts = outcome.pop("confusion")
+    counts = outcome["confusion"]
+    figures = {key: value for key, value in outcome.items() if key != "confusion"}
     if split is Split.test:
-        shown = {key: value for key, value in outcome.items() if key not in ("labels", "per_person")}
+        shown = {key: value for key, value in figures.items() if key not in ("labels", "per_person")}
         log_look(log, shown, command="tools.train")
     if plot is not None:
         report.plot_confusion(counts, outcome["labels"], plot)
-    cli.write_json(json_file, outcome | {"split": split.value, "confusion": counts})
-    for key in ("accuracy", "named_rightly", "named_wrongly"):
-        cli.console.print(f"{split.value}, {key.replace('_', ' ')}: {report.percent(outcome[key])}")
+    cli.write_json(json_file, figures | {"split": split.value, "confusion": counts})
+    for words, figure in (
+        ("accuracy", outcome["accuracy"]),
+        ("named rightly", outcome["named_rightly"]),
+        ("named wrongly", outcome["named_wrongly"]),
+    ):
+        cli.console.print(f"{split.value}, {words}: {report.percent(figure)}")
     for zone, accuracy in outcome["hidden"].items():
         cli.console.print(f"{split.value}, {zone.replace('_', ' ')} hidden: {report.percent(accuracy)}")
 

@@ -17,11 +17,11 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 import datetime
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -49,8 +49,8 @@ from tools.fan_out.option import Ray, WithRay
 from tools.tuning.answers import Answers
 from tools.tuning.grid import Axes, coarse_axes, in_words
 from tools.tuning.report import OBJECTIVES, markdown, plot_surface, rows_of
-from tools.tuning.search import Faces, Found, search
-from tools.tuning.transfer import transfer_matrix, transfer_table
+from tools.tuning.search import Faces, Found, Record, Row, search
+from tools.tuning.transfer import Matrix, transfer_matrix, transfer_table
 
 #: What the transfer matrix compares: attack and wearable.
 KINDS = {
@@ -67,6 +67,25 @@ REPORT = "report.json"
 TABLE = "table.md"
 SURFACES = {objective: f"surface_{objective}.png" for objective in OBJECTIVES}
 app = typer.Typer(add_completion=False, help="Tune the saliency mask on validation faces.")
+
+
+class Report(Record):
+    """A search, ready for JSON; ``rows``: see ``rows_of``, ``surface``: the whole coarse grid, for other programs."""
+
+    command: str
+    commit: str
+    date: str
+    bundle: dict[str, str]
+    engine: str
+    seed: int
+    attack: dict[str, object]
+    axes: dict[str, object]
+    calibration: dict[str, object]
+    seconds: float
+    on_the_edge: list[str]
+    rows: dict[str, Row]
+    transfer: Matrix | None
+    surface: list[dict[str, object]]
 
 
 @app.command(cls=WithRay)
@@ -127,7 +146,7 @@ def main(  # noqa: PLR0913 - a command's options
             tick=tick,
         )
         matrix = transferred(craft, recogniser, people, answers, axes, settings, transfer, tick) if transfer else None
-    report = {
+    report: Report = {
         "command": command_line("tools.tune_defence"),
         "commit": commit_of_this_tree(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -170,7 +189,7 @@ def faces_of(recogniser: Recogniser, people: People, attacked: Attacked, count: 
     return Faces(*clean, attacked.adversarial, attacked.labels, attacked.targets)
 
 
-def calibrated(recogniser: Recogniser, people: People) -> tuple[dict[str, Any], float]:
+def calibrated(recogniser: Recogniser, people: People) -> tuple[dict[str, object], float]:
     """The temperature that the validation crops ask for, and the one to apply: 1 if the bundle is calibrated.
 
     Goodness is made of confidences; without this a recogniser could raise it by being surer than it may be.
@@ -192,7 +211,7 @@ def transferred(
     settings: Settings,
     pairs: int,
     tick: Tick,
-) -> dict[str, Any]:
+) -> Matrix:
     """The transfer matrix over ``KINDS``, ``pairs`` of each, made with ``settings`` but another seed."""
     seed = settings.seed + 1
     kinds: dict[str, Attacked] = {
@@ -204,14 +223,14 @@ def transferred(
     return transfer_matrix(answers, clean, labels, kinds, combinations, tick=tick)
 
 
-def surface(found: Found) -> list[dict[str, Any]]:
-    """The whole coarse grid, for other programs."""
+def surface(found: Found) -> list[dict[str, object]]:
+    """The whole coarse grid."""
     return [
         asdict(one) | terms.rounded() for one, terms in zip(found.coarse.combinations, found.coarse.terms, strict=True)
     ]
 
 
-def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskParameters, work: Path) -> None:
+def written(report: Report, found: Found, axes: Axes, published: MaskParameters, work: Path) -> None:
     """report.json, table.md and the heat maps."""
     winner = found.fine.combinations[found.winner]
     marks = {f"best, {winner.fill} fill": winner, "published": published}
@@ -233,7 +252,7 @@ def written(report: dict[str, Any], found: Found, axes: Axes, published: MaskPar
     cli.console.print(narrow(text, cli.console.width), markup=False, highlight=False)
 
 
-def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | None) -> Path:
+def stored(bundle: Bundle, found: Found, report: Report, into: Path | None) -> Path:
     """Write the winner with its record into the bundle, or into a copy of it.
 
     Raises:
@@ -248,11 +267,12 @@ def stored(bundle: Bundle, found: Found, report: dict[str, Any], into: Path | No
         except OSError as error:
             raise BadInput(f"--into {into}: cannot be written ({error.strerror})") from error
         folder = into
+    told: Mapping[str, object] = report
     row = report["rows"]["best goodness"]
     kept = ["date", "commit", "seed", "engine", "attack", "calibration", "goodness_interval", "runner_up", "lead"]
     kept += ["on_the_edge", "combinations"]
-    record = {"source": "tools.tune_defence, grid search by goodness on validation faces"}
-    record |= {key: report[key] for key in kept if key in report}
+    record: dict[str, object] = {"source": "tools.tune_defence, grid search by goodness on validation faces"}
+    record |= {key: told[key] for key in kept if key in told}
     record |= {key: value for key, value in row.items() if key != "parameters"}
     defence = DefenceInfo(**asdict(found.fine.combinations[found.winner]), record=record)
     rewrite(folder, bundle.info.model_copy(update={"defence": defence}), otherwise="; give --into FOLDER")

@@ -247,7 +247,7 @@ def test_each_kind_tunes_on_its_even_faces_and_is_reported_on_the_odd_ones(recog
     assert matrix["kinds"] == ["own", "other"]
     for row, name in enumerate(matrix["kinds"]):
         best = max(combinations, key=lambda one: goodness(one, kinds[name], even))
-        assert matrix["tuned"][name] == vars(best)
+        assert matrix["tuned"][name] == best
         for column, other in enumerate(matrix["kinds"]):
             assert matrix["goodness"][row][column] == pytest.approx(goodness(best, kinds[other], odd), abs=1e-4)
     published = [goodness(combinations[1], kind, odd) for kind in kinds.values()]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from realtime.types import Frame
 from tools.bench.naive import Naive
 from tools.bench.peers import peers
 from tools.bench.scene import frames_of
-from tools.bench.timing import spread
+from tools.bench.timing import Spread, spread
 from tools.bench.untrained import bundle_of_size
 from tools.common.bars import Tick
 
@@ -49,6 +49,37 @@ class Plan:
     sface: Path | None = None
 
 
+class About(TypedDict):
+    """What all ways of a size have in common; ``baseline``: the better of the natural ways."""
+
+    size: int
+    bundle: str
+    baseline: str
+
+
+class Measured(About):
+    """A way: decisions per second, and the ratio to the baseline (None: it is one of the natural ways).
+
+    Peers that do not defend themselves are ``undefended``.
+    """
+
+    way: str
+    undefended: bool
+    decisions_per_second: Spread
+    ratio: Spread | None
+
+
+class LeftOut(About):
+    """A peer that cannot run here, and why."""
+
+    way: str
+    undefended: bool
+    left_out: str
+
+
+Row = Measured | LeftOut
+
+
 class Ours:
     """The offline line of the pipeline: find (every n-th frame by detection), then decide on all faces at once."""
 
@@ -70,18 +101,15 @@ class Ours:
         return [decide(one, self._recogniser.policy) for one in evidence]
 
 
-def measure(bundle: Bundle, plan: Plan, folder: Path, tick: Tick | None = None) -> list[dict[str, Any]]:
-    """A row per size and way: decisions per second, and for ours the ratio to the better of the natural ways.
-
-    Peers that do not defend themselves have ``undefended``; one that cannot run here has ``left_out``, the reason.
-    """
-    rows = []
+def measure(bundle: Bundle, plan: Plan, folder: Path, tick: Tick | None = None) -> list[Row]:
+    """A row per size and way."""
+    rows: list[Row] = []
     for size in plan.sizes:
         rows += _rows_of_size(bundle_of_size(bundle, size, folder / str(size)), plan, tick)
     return rows
 
 
-def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[dict[str, Any]]:
+def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[Row]:
     frames = frames_of(DemoScene(), plan.rounds * plan.frames)
     naive = Naive(bundle, min_face=MIN_FACE)
     ways: dict[str, Way] = {
@@ -99,8 +127,8 @@ def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[dict[st
             ways[f"{engine}, detection {where}"] = Ours(recogniser, detector, detect_every=every)
     rates = in_rounds(ways, frames, plan, tick)
     best = max(natural, key=lambda name: spread(rates[name])["p50"])
-    about = {"size": bundle.info.input_size, "bundle": bundle.info.name, "baseline": best}
-    rows = [
+    about: About = {"size": bundle.info.input_size, "bundle": bundle.info.name, "baseline": best}
+    ran: list[Measured] = [
         {
             **about,
             "way": name,
@@ -110,7 +138,10 @@ def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[dict[st
         }
         for name, values in rates.items()
     ]
-    return rows + [{**about, "way": name, "undefended": True, "left_out": why} for name, why in absent.items()]
+    missing: list[LeftOut] = [
+        {**about, "way": name, "undefended": True, "left_out": why} for name, why in absent.items()
+    ]
+    return [*ran, *missing]
 
 
 def in_rounds(
@@ -143,9 +174,3 @@ def _on_threads(naive: Naive, threads: int) -> Way:
 def _before(frame: Frame, count: int) -> Frame:
     """The same picture, as if captured ``count`` frames earlier."""
     return replace(frame, index=frame.index - count, captured_at=frame.captured_at - count / 25)
-
-
-def best_engine_rate(rows: Sequence[dict[str, Any]], size: int) -> dict[str, Any] | None:
-    """The row of ours with the highest ratio at a size."""
-    ours = [row for row in rows if row["size"] == size and not row["undefended"] and row["ratio"] is not None]
-    return max(ours, key=lambda row: row["ratio"]["p50"], default=None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, final
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from models.errors import BadInput
 from models.recogniser import Recogniser, recogniser_for
 from realtime.cameras.demo_scene import DemoScene
 from tools.bench import scene as scenes
-from tools.bench.timing import milliseconds, paired_ratio, spread
+from tools.bench.timing import Spread, milliseconds, paired_ratio, spread
 from tools.bench.untrained import bundle_of_size
 
 BASELINE = "onnxruntime-cpu"
@@ -45,6 +45,52 @@ class Plan:
     zones: tuple[Zone, ...] = ()
 
 
+class Times(TypedDict):
+    """Per pass over the whole batch, by stage; ``ratio``: to the bare forward over the same batch."""
+
+    masked_share: float
+    bare_forward_ms: Spread
+    ms: dict[str, Spread]
+    ratio: dict[str, Spread]
+    decisions_per_second: float
+
+
+class Case(TypedDict):
+    """What is measured; ``runs``: what the engine says that it is."""
+
+    engine: str
+    runs: str
+    size: int
+    batch: int
+    faces: str
+    bundle: str
+    zones: list[str]
+
+
+@final
+class Measured(Case, Times):
+    """A case and its times."""
+
+
+@final
+class NoFace(Case):
+    """A case that cannot be measured, and why."""
+
+    left_out: str
+
+
+@final
+class NoEngine(TypedDict):
+    """An engine that cannot run here, and why."""
+
+    engine: str
+    size: int
+    left_out: str
+
+
+Row = Measured | NoFace | NoEngine
+
+
 def engines_here() -> tuple[str, ...]:
     """Every engine for the processor whose package is installed, the baseline's first."""
     names = [
@@ -53,12 +99,12 @@ def engines_here() -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: name != BASELINE))
 
 
-def measure(bundle: Bundle, plan: Plan, folder: Path) -> list[dict[str, Any]]:
+def measure(bundle: Bundle, plan: Plan, folder: Path) -> list[Row]:
     """A row per size, batch, engine and kind of face; ``folder`` takes bundles that are made on the fly."""
     return [row for size in plan.sizes for row in _rows_of_size(bundle_of_size(bundle, size, folder / str(size)), plan)]
 
 
-def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[dict[str, Any]]:
+def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[Row]:
     baseline = make_engine(BASELINE, bundle, threads=plan.threads)
     recognisers: dict[str, Recogniser] = {}
     for name in plan.engines or engines_here():
@@ -71,13 +117,20 @@ def _rows_of_size(bundle: Bundle, plan: Plan) -> Iterator[dict[str, Any]]:
         for name, recogniser in recognisers.items():
             for kind, crops in faces.items():
                 repeated = crops[np.arange(batch) % len(crops)] if len(crops) else crops
-                row = {"engine": name, "runs": recogniser.engine, "size": bundle.info.input_size, "batch": batch}
                 recogniser.zones = plan.zones or recogniser.zones
-                row |= {"faces": kind, "bundle": bundle.info.name, "zones": list(recogniser.zones)}
+                case: Case = {
+                    "engine": name,
+                    "runs": recogniser.engine,
+                    "size": bundle.info.input_size,
+                    "batch": batch,
+                    "faces": kind,
+                    "bundle": bundle.info.name,
+                    "zones": list(recogniser.zones),
+                }
                 if len(crops) == 0:
-                    yield row | {"left_out": "no such face was found in the scene"}
+                    yield {**case, "left_out": "no such face was found in the scene"}
                 else:
-                    yield row | measure_engine(recogniser, baseline, repeated, plan.repeats)
+                    yield {**case, **measure_engine(recogniser, baseline, repeated, plan.repeats)}
 
 
 def pick_faces(recogniser: Recogniser) -> dict[str, Bytes]:
@@ -90,7 +143,7 @@ def pick_faces(recogniser: Recogniser) -> dict[str, Bytes]:
     return {"clean": clean, "attacked": worn[masked][:8]}
 
 
-def measure_engine(recogniser: Recogniser, baseline: Engine, crops: Bytes, repeats: int) -> dict[str, Any]:
+def measure_engine(recogniser: Recogniser, baseline: Engine, crops: Bytes, repeats: int) -> Times:
     """Times per pass over ``crops`` (the whole batch), and ratios to the baseline's pass over the same batch.
 
     Where zones have the say there is a stage more, ``quick``: the decision as it is taken live, which looks at the
@@ -121,11 +174,11 @@ def measure_engine(recogniser: Recogniser, baseline: Engine, crops: Bytes, repea
     }
 
 
-def headline(rows: Sequence[dict[str, Any]]) -> list[str]:
+def headline(rows: Sequence[Row]) -> list[str]:
     """The figures that are asked for first, in words."""
     lines = []
     for row in rows:
-        if row.get("batch") == 1 and row.get("faces") == "attacked" and "ratio" in row:
+        if "ratio" in row and row["batch"] == 1 and row["faces"] == "attacked":
             ratio = row["ratio"]
             lines.append(
                 f"{row['size']}, {row['engine']}: of the bare forward, logits"

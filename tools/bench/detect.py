@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from realtime.faces.detect import FaceDetector, MtcnnDetector
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 from realtime.types import DetectedFace
 from tools.bench.scene import MOST_FACES, tiled
-from tools.bench.timing import in_turn, paired_ratio, spread
+from tools.bench.timing import Case, Spread, in_turn, paired_ratio, spread
 
 BASELINE = "mtcnn, torch"
 
@@ -32,7 +32,24 @@ class Plan:
     yunet: Path | None = None
 
 
-def measure(plan: Plan) -> list[dict[str, Any]]:
+class Wanted(TypedDict):
+    faces: int
+    min_face: int
+    threads: int
+
+
+class Row(Wanted):
+    """What a detector found, in which time; ``ratio``: to the baseline, as ``landmarks_px`` (see
+    ``landmark_distance``)."""
+
+    detector: str
+    ms: Spread
+    ratio: Spread
+    faces_found: float
+    landmarks_px: float | None
+
+
+def measure(plan: Plan) -> list[Row]:
     """A row per number of faces, smallest face and detector; ratios are to MTCNN in torch on the same picture.
 
     Raises:
@@ -41,12 +58,13 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     if max(plan.faces) > MOST_FACES:
         raise BadInput(f"--faces {max(plan.faces)}: a picture shows {MOST_FACES} at most, give fewer")
     scene = DemoScene()
-    rows = []
+    rows: list[Row] = []
     for min_face in plan.min_faces:
         detectors = _detectors(plan, min_face)
         for faces in plan.faces:
             pictures = [tiled(scene, 40 * index, faces) for index in range(plan.repeats + 2)]
-            rows += _rows(detectors, pictures, {"faces": faces, "min_face": min_face, "threads": plan.threads}, plan)
+            wanted: Wanted = {"faces": faces, "min_face": min_face, "threads": plan.threads}
+            rows += _rows(detectors, pictures, wanted, plan)
     return rows
 
 
@@ -62,18 +80,16 @@ def _detectors(plan: Plan, min_face: int) -> dict[str, FaceDetector]:
     return detectors
 
 
-def _rows(
-    detectors: dict[str, FaceDetector], pictures: Sequence[Bytes], row: dict[str, Any], plan: Plan
-) -> list[dict[str, Any]]:
+def _rows(detectors: dict[str, FaceDetector], pictures: Sequence[Bytes], wanted: Wanted, plan: Plan) -> list[Row]:
     found: dict[str, list[list[DetectedFace]]] = {name: [] for name in detectors}
 
-    def case(name: str, detector: FaceDetector) -> Any:
+    def case(name: str, detector: FaceDetector) -> Case:
         return lambda: found[name].append(detector.detect(pictures[len(found[name])]))
 
     times = in_turn({name: case(name, detector) for name, detector in detectors.items()}, repeats=plan.repeats)
     return [
-        row
-        | {
+        {
+            **wanted,
             "detector": name,
             "ms": spread(times[name]),
             "ratio": paired_ratio(times[name], times[BASELINE]),

@@ -15,17 +15,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypedDict
 
 from models.errors import BadInput
 from realtime.cameras.camera import Camera
 from realtime.cameras.demo_scene import DemoScene
 from realtime.cameras.open import register_camera
+from realtime.metrics import Percentiles
 from realtime.settings.config import CameraConfig, Config, EventsConfig, RecognitionConfig, WebConfig, load_config
 from realtime.system.redact import redact
 from realtime.system.threads import thread_budget
 from tools.bench.scene import MOST_FACES, LoopedVideo, write_clip
-from tools.bench.watch import Sampler, Watch
+from tools.bench.watch import Figures, Sampler, Watch
 from tools.common.bars import Tick
 
 DEFAULT_CASES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 4))
@@ -52,6 +53,36 @@ class Case:
     clip_seconds: float = CLIP_SECONDS
 
 
+class Threads(TypedDict):
+    inference: int
+    detection: int
+
+
+class Row(Figures):
+    """A live run in figures.
+
+    Rates, frame ages, states, processor and resident memory are those of the ``seconds`` after the warm-up; the ages
+    of verdicts and their stale share, the times of stages and the peak of memory are the whole run's.
+    """
+
+    source: str
+    faces: int
+    most_faces_at_once: int
+    cameras: int
+    engine: str
+    threads: Threads
+    everything: bool
+    displayed_fps_lowest: float
+    decisions_per_second_and_face: float
+    verdict_age_ms: Percentiles
+    stale_verdicts: float
+    cpu_percent_of_a_core: float | None
+    cpu_percent_of_machine: float | None
+    rss_mb: float | None
+    peak_rss_mb: float
+    stage_ms: dict[str, float | None]
+
+
 def cases_of(faces: Sequence[int], cameras: Sequence[int], like: Case) -> list[Case]:
     """Every combination that is possible; neither given: the usual ones.
 
@@ -76,7 +107,7 @@ def cases_of(faces: Sequence[int], cameras: Sequence[int], like: Case) -> list[C
     return [replace(like, faces=face, cameras=camera) for face, camera in pairs]
 
 
-def measure(cases: Sequence[Case], *, isolated: bool = True, tick: Tick | None = None) -> list[dict[str, Any]]:
+def measure(cases: Sequence[Case], *, isolated: bool = True, tick: Tick | None = None) -> list[Row]:
     """A row per case."""
     if tick is not None:
         tick("live runs", 0, len(cases))
@@ -94,12 +125,8 @@ def measure(cases: Sequence[Case], *, isolated: bool = True, tick: Tick | None =
     return rows
 
 
-def run_case(case: Case) -> dict[str, Any]:
-    """Run it here and say what was seen.
-
-    Rates, frame ages, states, processor and resident memory are those of the ``seconds`` after the warm-up; the ages
-    of verdicts and their stale share, the times of stages and the peak of memory are the whole run's.
-    """
+def run_case(case: Case) -> Row:
+    """Run it here and say what was seen."""
     from realtime.session import Outputs, run
 
     with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
@@ -143,7 +170,7 @@ def config_of(case: Case, folder: Path) -> Config:
     like = settings.cameras[0]
     sources = scene_cameras(case, folder) if case.source is None else [case.source] * case.cameras
     cameras = [like.model_copy(update={"name": f"cam{i + 1}", "source": source}) for i, source in enumerate(sources)]
-    changes: dict[str, Any] = {
+    changes: dict[str, object] = {
         "cameras": [CameraConfig.model_validate(camera.model_dump()) for camera in cameras],
         "recognition": _recognition(settings.recognition, case),
     }

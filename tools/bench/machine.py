@@ -6,7 +6,7 @@ import datetime
 import os
 import platform
 from importlib import metadata
-from typing import Any
+from typing import TypedDict
 
 import psutil
 
@@ -25,11 +25,27 @@ _QUIET = 0.5  # of the cores: what the programs that ended just before may have 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16", "neon", "asimd")
 
 
-def machine() -> dict[str, Any]:
+class Machine(TypedDict):
     """Plain values, ready for JSON.
 
     ``load`` is the mean of the last minute before the measurement, ``quiet`` whether it left the cores free.
     """
+
+    date: str
+    cpu: str
+    cpu_family_model: str
+    instructions: list[str]
+    cores: int
+    memory_gb: float
+    load: float
+    quiet: bool
+    system: str
+    python: str
+    packages: dict[str, str]
+
+
+def machine() -> Machine:
+    """This one, now."""
     info, load, cores = _cpuinfo(), psutil.getloadavg()[0], os.cpu_count() or 1
     flags = set(info.get("flags", info.get("Features", "")).split())
     return {
@@ -47,7 +63,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def in_words(found: dict[str, Any]) -> str:
+def in_words(found: Machine) -> str:
     """One line for people."""
     versions = ", ".join(f"{name} {version}" for name, version in found["packages"].items())
     extra = f" ({', '.join(found['instructions'])})" if found["instructions"] else ""

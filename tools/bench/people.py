@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from models.gallery.store import GalleryStore
 from models.recogniser import Recogniser, load_recogniser
 from realtime.people.follow import GalleryFollower
 from realtime.people.photo import SUFFIXES
-from tools.bench.timing import spread
+from tools.bench.timing import Spread, spread
 
 _PATIENCE = 120.0  # seconds for a command, and for a running recogniser to notice
 
@@ -38,8 +38,17 @@ class Plan:
     threads: int | None = None
 
 
-def measure(plan: Plan) -> list[dict[str, Any]]:
-    """One row: seconds of the whole command (a process, from its start to its end) and of the take-up.
+class Row(TypedDict):
+    """Seconds of the whole command (a process, from its start to its end) and of the take-up."""
+
+    pictures: int
+    people_before: int
+    whole_command_seconds: Spread
+    until_a_run_knows_them_seconds: Spread
+
+
+def measure(plan: Plan) -> list[Row]:
+    """One row.
 
     Raises:
         BadInput: the folder holds no pictures, or the command fails.

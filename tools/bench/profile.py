@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import onnxruntime
@@ -28,11 +28,23 @@ from tools.bench.untrained import bundle_of_size
 _MATRIX = 1536  # side of the product that the peak is taken from: far larger than any cache line, well within memory
 
 
-def measure(
-    bundle: Bundle, sizes: tuple[int, ...], folder: Path, *, repeats: int, threads: int
-) -> list[dict[str, Any]]:
-    """A row per size and graph: ops by their share of the time, floating-point operations, and share of the peak."""
-    rows = []
+class Row(TypedDict):
+    """A graph at a size: ``ops`` by their share of the time, floating-point operations, and share of the peak."""
+
+    size: int
+    graph: str
+    ms: float
+    gflop: float
+    gflops: float
+    matrix_peak_gflops: float
+    share_of_peak: float
+    ops: dict[str, float]
+    threads: int
+
+
+def measure(bundle: Bundle, sizes: tuple[int, ...], folder: Path, *, repeats: int, threads: int) -> list[Row]:
+    """A row per size and graph."""
+    rows: list[Row] = []
     for size in sizes:
         sized = bundle_of_size(bundle, size, folder / str(size))
         kept = np.array([kept_values(size, sized.info.defence.percentile)], np.int64)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from realtime.cameras.camera import Camera
 from realtime.cameras.demo_scene import DemoScene
@@ -37,7 +37,43 @@ class Plan:
     everything: bool = True
 
 
-def measure(plan: Plan) -> dict[str, Any]:
+class Row(TypedDict):
+    """A sample, ``seconds`` after the beginning; ``cpu_seconds`` so far."""
+
+    seconds: float
+    rss_mb: float
+    threads: int
+    files: int
+    cpu_seconds: float
+    frame_age_ms: Percentiles
+
+
+class Growth(TypedDict):
+    """Medians of the time after the warm-up and of the end. ``flat``: memory within 3 %, no more threads and open
+    files, and frames no older than a fifth more; None: nothing can be said, and ``why``."""
+
+    flat: bool | None
+    why: NotRequired[str]
+    warm_up_seconds: NotRequired[float]
+    rss_mb: NotRequired[list[float]]
+    rss_growth: NotRequired[float]
+    threads: NotRequired[list[float]]
+    files: NotRequired[list[float]]
+    frame_age_p95_ms: NotRequired[list[float]]
+
+
+class Results(TypedDict):
+    minutes: float
+    engine: str
+    reconnects: int
+    decisions_per_second: float
+    displayed_fps: dict[str, float]
+    verdict_age_ms: Percentiles
+    growth: Growth
+    samples: list[Row]
+
+
+def measure(plan: Plan) -> Results:
     """The samples over time, and whether anything grew."""
     from realtime.session import Outputs, run
 
@@ -72,7 +108,7 @@ def measure(plan: Plan) -> dict[str, Any]:
             summary = run(config_of(like, Path(folder)), outputs, capture=capture)
     begin, end = watch.window
     rows = [
-        {**_row(sample, begin), "frame_age_ms": age}
+        _row(sample, begin, age)
         for sample, age in zip(sampler.samples, ages, strict=False)
         if begin <= sample.at <= end
     ]
@@ -89,11 +125,8 @@ def measure(plan: Plan) -> dict[str, Any]:
     }
 
 
-def growth(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The end against the time after the warm-up (two minutes, or a fifth of a shorter run).
-
-    ``flat``: memory within 3 %, no more threads and open files, and frames no older than a fifth more.
-    """
+def growth(rows: Sequence[Row]) -> Growth:
+    """The end against the time after the warm-up (two minutes, or a fifth of a shorter run)."""
     if len(rows) < 5:
         return {"flat": None, "why": "too short to say anything: fewer than five samples"}
     warm = min(120.0, rows[-1]["seconds"] / 5)
@@ -101,10 +134,10 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     part = max(2, round(_PART * len(counted)))
     first, last = counted[:part], counted[-part:]
 
-    def medians(key: str) -> tuple[float, float]:
+    def medians(key: Literal["rss_mb", "threads", "files"]) -> tuple[float, float]:
         return median(row[key] for row in first), median(row[key] for row in last)
 
-    def age(some: Sequence[dict[str, Any]]) -> float:
+    def age(some: Sequence[Row]) -> float:
         return median(row["frame_age_ms"]["p95"] or 0.0 for row in some)
 
     rss, threads, files = medians("rss_mb"), medians("threads"), medians("files")
@@ -126,11 +159,12 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _row(sample: Sample, begin: float) -> dict[str, Any]:
+def _row(sample: Sample, begin: float, age: Percentiles) -> Row:
     return {
         "seconds": round(sample.at - begin, 1),
         "rss_mb": round(sample.rss_mb, 1),
         "threads": sample.threads,
         "files": sample.files,
         "cpu_seconds": round(sample.cpu, 1),
+        "frame_age_ms": age,
     }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, TypedDict, get_args
 
 import numpy as np
 
@@ -49,6 +49,42 @@ MOST_WRONG = 0.5  # seconds in which a wrong name may be shown as current: the t
 Mode = Literal["live", "paced", "every frame"]
 MODES: Final[dict[str, Mode]] = {mode: mode for mode in get_args(Mode)}
 _NEAR = TILE / 2  # pixels: a box whose middle lies farther from every face is nobody's
+
+
+class Row(TypedDict):
+    """One clip in one mode: for how long a name, a wrong one, or an alarm was shown as current."""
+
+    clip: str
+    faces: int
+    mode: Mode
+    wrong_seconds: float
+    right_seconds: float
+    alarm_seconds: float
+    seconds: float
+    wrong_pictures: list[int]
+    decisions_per_second: float | None
+    pictures_drawn: int
+
+
+class Wrong(TypedDict):
+    """Seconds in which a wrong name was shown as current, over ``n`` clips."""
+
+    n: int
+    p50: float
+    p95: float
+    worst: float
+    worst_by_faces: dict[str, float]
+    on_target: bool
+
+
+class Results(TypedDict):
+    """``wrong_seconds`` by mode."""
+
+    cast: list[str]
+    engine: str
+    zones: list[str]
+    clips: list[Row]
+    wrong_seconds: dict[str, Wrong]
 
 
 @dataclass(frozen=True)
@@ -109,7 +145,7 @@ def whose(truth: Sequence[Truth], middle: np.ndarray) -> str | None:
     return near[0][1] if near and near[0][0] <= _NEAR else None
 
 
-def measure(plan: Plan, *, tell: Callable[[Mapping[str, Any]], None] = lambda row: None) -> dict[str, Any]:
+def measure(plan: Plan, *, tell: Callable[[Row], None] = lambda row: None) -> Results:
     """A row per clip and mode, and the worst, p95 and p50 of each mode; ``tell`` gets every row at once.
 
     Raises:
@@ -123,7 +159,7 @@ def measure(plan: Plan, *, tell: Callable[[Mapping[str, Any]], None] = lambda ro
     clips = [clip for clip in changes(cast) if plan.only in clip.name]
     if not clips:
         raise BadInput(f"--only {plan.only}: no clip has this in its name; they are: {_names(changes(cast))}")
-    rows = []
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="spectaclear-time-") as folder:
         for number, clip in enumerate(clips):
             path = write_clip(Path(folder) / "clip.mp4", clip, seed=number)
@@ -136,15 +172,17 @@ def measure(plan: Plan, *, tell: Callable[[Mapping[str, Any]], None] = lambda ro
         "zones": list(recogniser.zones),
         "clips": rows,
         "wrong_seconds": {
-            mode: summary([row for row in rows if row["mode"] == mode]) for mode in dict.fromkeys(_modes(rows))
+            mode: summary([row for row in rows if row["mode"] == mode])
+            for mode in dict.fromkeys(r["mode"] for r in rows)
         },
     }
 
 
-def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summary(rows: Sequence[Row]) -> Wrong:
     """p50, p95 and worst over the clips, and the worst of those with so many faces."""
     wrong = [row["wrong_seconds"] for row in rows]
-    by_faces = {count: max(r["wrong_seconds"] for r in rows if r["faces"] == count) for count in _faces(rows)}
+    counts = sorted({row["faces"] for row in rows})
+    by_faces = {count: max(r["wrong_seconds"] for r in rows if r["faces"] == count) for count in counts}
     small = [seconds for count, seconds in by_faces.items() if count <= 2]
     return {
         "n": len(rows),
@@ -167,7 +205,7 @@ class Setting:
     seconds: float
 
 
-def _run(clip: Clip, path: Path, setting: Setting, mode: Mode) -> dict[str, Any]:
+def _run(clip: Clip, path: Path, setting: Setting, mode: Mode) -> Row:
     recogniser = setting.recogniser
     camera = CameraConfig(name="clip", source=str(path), every_frame=mode != "live")
     config = setting.config.model_copy(update={"cameras": [camera]})
@@ -178,13 +216,21 @@ def _run(clip: Clip, path: Path, setting: Setting, mode: Mode) -> dict[str, Any]
     def show(frame: Frame, picture: Bytes) -> None:
         """Nobody looks but ``shown``."""
 
-    parts: dict[str, Any] = {"rules": config.verdict, "meter": meter, "draw": shown.draw, "show": show}
     if mode == "paced":
         run_paced(path, shown, setting)
     elif mode == "every frame":
-        run_every_frame(capture, finder, recogniser, **parts)
+        run_every_frame(capture, finder, recogniser, rules=config.verdict, meter=meter, draw=shown.draw, show=show)
     else:
-        pipeline = Pipeline([capture], {camera.name: finder}, recogniser, batch=setting.batch, **parts)
+        pipeline = Pipeline(
+            [capture],
+            {camera.name: finder},
+            recogniser,
+            rules=config.verdict,
+            meter=meter,
+            draw=shown.draw,
+            show=show,
+            batch=setting.batch,
+        )
         pipeline.start()
         try:
             pipeline.wait(clip.count / FPS + 20)
@@ -244,14 +290,6 @@ def _config(plan: Plan) -> Config:
     changed = {"bundle": plan.bundle, "engine": plan.engine, "threads": plan.threads}
     given = {key: value for key, value in changed.items() if value is not None}
     return config.model_copy(update={"recognition": config.recognition.model_copy(update=given)})
-
-
-def _modes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [row["mode"] for row in rows]
-
-
-def _faces(rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    return sorted({row["faces"] for row in rows})
 
 
 def _names(clips: Sequence[Clip]) -> str:

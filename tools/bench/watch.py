@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import psutil
 
@@ -30,6 +30,22 @@ def age_class(milliseconds: float) -> str:
             return f"{lower}-{upper}"
         lower = upper
     return f"{lower} and more"
+
+
+class Figures(TypedDict):
+    """What a watch counted; rates per second, times in milliseconds, ``fps`` by camera."""
+
+    seconds: float
+    captured_fps: dict[str, float]
+    displayed_fps: dict[str, float]
+    frame_age_ms: Percentiles
+    frame_age_classes: dict[str, int]
+    decisions: int
+    full_decisions: int
+    quick_decisions: int
+    decisions_per_second: float
+    between_decisions_of_a_face_ms: Percentiles
+    states: dict[str, int]
 
 
 class Watch:
@@ -99,8 +115,8 @@ class Watch:
         with self._lock:
             return self._begin, min(self._last, self._begin + self._seconds)
 
-    def figures(self) -> dict[str, Any]:
-        """What was counted; rates per second, times in milliseconds."""
+    def figures(self) -> Figures:
+        """What was counted so far."""
         begin, end = self.window
         with self._lock:
             seconds = max(end - begin, 1e-9)

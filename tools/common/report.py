@@ -62,6 +62,11 @@ def percent(figure: Proportion) -> str:
     return f"{100 * share:.1f} % ({100 * low:.1f}-{100 * high:.1f}, n = {figure['n']})"
 
 
+def in_hundred(figure: Proportion, digits: int = 1) -> str:
+    """The share alone, per cent: ``95.3``; ``-`` where nothing was counted."""
+    return "-" if figure["share"] is None else f"{100 * figure['share']:.{digits}f}"
+
+
 def accuracy(scores: Floats, labels: Labels) -> Proportion:
     """How often the highest of (N, K) scores is the person."""
     return proportion(int((scores.argmax(axis=1) == labels).sum()) if len(labels) else 0, len(labels))

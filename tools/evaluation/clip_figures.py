@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,68 @@ class Clip:
     whose: int | None
 
 
-def verdict_figures(clips: Sequence[Clip]) -> dict[str, Any]:
+class Mean(TypedDict):
+    """Over ``n`` clips; None where there are none."""
+
+    mean: float | None
+    n: int
+
+
+class PeopleTold(TypedDict):
+    """Of clips of people who are known; the first four are shares of the clips."""
+
+    right_at_the_end: Proportion
+    right_at_any_time: Proportion
+    wrong_at_any_time: Proportion
+    alarm_at_any_time: Proportion
+    share_of_time_right: Mean
+    seconds_until_right: float | None
+
+
+class StrangersTold(TypedDict):
+    """Of clips of strangers; the first three are shares of the clips."""
+
+    named_at_the_end: Proportion
+    named_at_any_time: Proportion
+    alarm_at_any_time: Proportion
+    share_of_time_named: Mean
+
+
+class Told(TypedDict):
+    people: PeopleTold
+    strangers: StrangersTold
+
+
+class AddedUp(TypedDict):
+    """Means over clips, a clip counting with the share of its windows."""
+
+    people_right: Mean
+    people_wrong: Mean
+    strangers_named: Mean
+
+
+class Moved(TypedDict):
+    """What a bound on the likeness would do."""
+
+    bound: float
+    looks_of_one_person: Proportion
+    clips_of_one_person: Proportion
+    two_people_missed: Proportion
+
+
+class Movement(TypedDict):
+    """Quantiles of the likeness, of one person's looks and of two people's."""
+
+    n_looks: int
+    n_clips: int
+    n_other: int
+    one_person: Mapping[str, float | None]
+    least_of_a_clip: Mapping[str, float | None]
+    two_people: Mapping[str, float | None]
+    moved: list[Moved]
+
+
+def verdict_figures(clips: Sequence[Clip]) -> Told:
     """Shares of clips (people's, strangers') of which a viewer was told something, at its end and at any time."""
     known = [clip for clip in clips if clip.whose is not None]
     foreign = [clip for clip in clips if clip.whose is None]
@@ -70,7 +131,7 @@ def _wrong(clip: Clip) -> npt.NDArray[np.bool_]:
 
 def ways_of_adding_up(
     clips: Sequence[Clip], labels: tuple[str, ...], zones: tuple[str, ...], policy: Policy, rules: VerdictRules
-) -> dict[str, Any]:
+) -> dict[str, AddedUp]:
     """The same windows of decisions added up in three ways: the newest alone, by votes, and pooled as the verdict is.
 
     Each way's shares are over clips, a clip counting with the share of its windows.
@@ -122,7 +183,7 @@ def _voted(identities: Sequence[str | None], rules: VerdictRules) -> str | None:
 
 def movements(
     clips: Sequence[Clip], labels: tuple[str, ...], zones: tuple[str, ...], rules: VerdictRules, *, seed: int = 0
-) -> dict[str, Any]:
+) -> dict[str, Movement | float]:
     """How alike a look is to what the looks before it say together (``pooling.affinity``), of the face as it is and
     without the first zone: of one person a moment later, and of two people who are known by other names.
 
@@ -161,7 +222,7 @@ def _alike(kind: str, before: CropEvidence, now: CropEvidence) -> float:
     return affinity(before.raw, now.raw) if kind == "raw" else affinity(before.views[0], now.views[0])
 
 
-def _movement(same: Sequence[npt.NDArray[np.float64]], other: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _movement(same: Sequence[npt.NDArray[np.float64]], other: npt.NDArray[np.float64]) -> Movement:
     looks = np.concatenate(same) if same else np.zeros(0)
     least = np.array([values.min() for values in same])
     return {
@@ -187,9 +248,9 @@ def _quantiles(values: npt.NDArray[np.float64], shares: Sequence[float]) -> Mapp
     return {f"{share:g}": round(float(np.quantile(values, share)), 4) if len(values) else None for share in shares}
 
 
-def _share(flags: Sequence[Any]) -> Proportion:
+def _share(flags: Sequence[bool | np.bool_]) -> Proportion:
     return proportion(int(np.sum(np.asarray(flags, np.bool_))), len(flags))
 
 
-def _mean(values: Sequence[float]) -> dict[str, float | int | None]:
+def _mean(values: Sequence[float]) -> Mean:
     return {"mean": round(float(np.mean(values)), 4) if values else None, "n": len(values)}

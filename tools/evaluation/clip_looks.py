@@ -183,7 +183,7 @@ class _Watch:
 def _key(recogniser: Recogniser, subject: Subject, frames: int) -> str:
     """Everything that decides the looks: the recogniser and its policy, the picture, the drift, the verdict's rules."""
     bundle = recogniser.bundle
-    made_with: dict[str, Any] = {
+    made_with: dict[str, object] = {
         "bundle": [bundle.checksum, bundle.cover, recogniser.engine],
         "labels": recogniser.labels,
         "zones": recogniser.zones,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from models.arrays import Floats, Labels
 from models.gallery.gallery import Gallery, Person
 from models.recogniser import Recogniser
+from tools.common.report import Proportion
 from tools.evaluation.measures import Flags, share
 from tools.evaluation.open_set import Faces
 from tools.evaluation.policy_rates import decided
@@ -86,10 +86,10 @@ class Counted:
         self.wrong += [answer is not None and answer != true for answer, true in pairs]
         self.whose += whose
 
-    def known_rightly(self) -> Any:
+    def known_rightly(self) -> Proportion:
         return share(_flags(self.right), people=self.whose)
 
-    def known_wrongly(self) -> Any:
+    def known_wrongly(self) -> Proportion:
         return share(_flags(self.wrong), people=self.whose)
 
 
@@ -106,7 +106,9 @@ class Shown:
     strangers: Faces
 
 
-def added(recogniser: Recogniser, start: Gallery, learnt_from: Faces, drawn: Sequence[Drawn], shown: Shown) -> Any:
+def added(
+    recogniser: Recogniser, start: Gallery, learnt_from: Faces, drawn: Sequence[Drawn], shown: Shown
+) -> dict[str, Proportion]:
     """Add the new people to ``start`` as drawn, show everybody, and count.
 
     Args:
@@ -131,7 +133,7 @@ def added(recogniser: Recogniser, start: Gallery, learnt_from: Faces, drawn: Seq
     }
 
 
-def rightly(recogniser: Recogniser, gallery: Gallery, faces: Faces) -> Any:
+def rightly(recogniser: Recogniser, gallery: Gallery, faces: Faces) -> Proportion:
     """How many of these faces are known rightly with this gallery."""
     counted = Counted.none()
     counted.count(known_as(recogniser, gallery, faces.embeddings), faces.names(), faces.names())

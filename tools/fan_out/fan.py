@@ -12,7 +12,7 @@ import importlib.util
 import logging
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, TypeVar
@@ -59,7 +59,7 @@ class Fan:
 
     def __enter__(self) -> Fan:
         ray = _ray()
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self.address == HERE:
             stay_on_loopback()
             options |= {"address": "local", "num_cpus": self._cores, "num_gpus": 0, "include_dashboard": False}
@@ -148,7 +148,7 @@ def fanned_out(address: str | None, engine: str, threads: int, device: torch.dev
         yield fan
 
 
-def _begun(ray: Any, options: dict[str, Any], attempts: int) -> None:
+def _begun(ray: Any, options: Mapping[str, object], attempts: int) -> None:
     """Raises what Ray raises at the last attempt."""
     for attempt in range(attempts):
         try:

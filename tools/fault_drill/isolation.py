@@ -66,7 +66,7 @@ class Isolation:
     def on_target(self) -> bool:
         return self.rate >= LEAST_RATE and self.age <= MOST_AGE
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "rate": self.rate, "age": self.age, "on_target": self.on_target}
 
 

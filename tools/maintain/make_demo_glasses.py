@@ -14,7 +14,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import cv2
 import numpy as np
@@ -101,6 +101,14 @@ def judge(recogniser: Recogniser, glasses: Bytes, *, every: int = 9) -> dict[str
     return {key: round(value, 3) for key, value in counts.items()}
 
 
+class Tried(TypedDict):
+    """One target, the ``seconds`` that it took, and how the scene's frames were then taken, in shares."""
+
+    target: str
+    seconds: int
+    shares: dict[str, float]
+
+
 @app.command()
 def main(
     target: Annotated[list[str] | None, typer.Option(help="Whom to try, in this order; none: everybody.")] = None,
@@ -130,7 +138,7 @@ def main(
     unknown = [name for name in targets if name not in others]
     if unknown:
         raise BadInput(f"target {unknown[0]!r} is not in the bundle; known are {', '.join(others)}")
-    tried: list[dict[str, Any]] = []
+    tried: list[Tried] = []
     for name in targets:
         started = time.monotonic()
         glasses = attack_scene(

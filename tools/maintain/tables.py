@@ -13,7 +13,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 import json
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,7 +164,7 @@ def written(text: str, declared: Declared, figures: Figures) -> str:
 
     def part(found: re.Match[str]) -> str:
         kind, name = found[1], found[2]
-        known: dict[str, Any] = declared.tables if kind == "table" else declared.numbers
+        known: Mapping[str, TableSpec | NumberSpec] = declared.tables if kind == "table" else declared.numbers
         if name not in known:
             raise BadInput(f"{DECLARED}: declares no {kind} '{name}'")
         spec = known[name]

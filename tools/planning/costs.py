@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -106,13 +106,23 @@ def cameras_per_node(costs: Costs, scene: Scene, *, cores: float, per_face: floa
     return most
 
 
-def against_live(costs: Costs, rows: Sequence[Mapping[str, Any]], cores: float | None) -> list[dict[str, Any]]:
+class Reckoned(TypedDict):
+    """Decisions a second of a live run; ``error`` is (reckoned - measured) / measured."""
+
+    faces: int
+    cameras: int
+    cores: float
+    measured: float
+    reckoned: float
+    error: float | None
+
+
+def against_live(costs: Costs, rows: Sequence[Mapping[str, Any]], cores: float | None) -> list[Reckoned]:
     """Decisions a second as reckoned and as ``tools.benchmark --what live`` measured them, row by row.
 
     ``cores`` that the runs had to themselves; None: those that each run got, on a machine with other things to do.
-    ``error`` is (reckoned - measured) / measured.
     """
-    found = []
+    found: list[Reckoned] = []
     for row in rows:
         fps = sum(row["captured_fps"].values()) / max(1, len(row["captured_fps"]))
         had = cores or row["cpu_percent_of_a_core"] / 100

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from models.errors import BadInput
 from realtime.schedule import SETTLED, SOON
@@ -60,12 +61,45 @@ class Wishes:
         return (habits.verdict + later) / max(self.stay, begins)
 
 
+class Spread(TypedDict):
+    """Seconds; None where nobody was seen."""
+
+    p50: float | None
+    p95: float | None
+    worst: float | None
+
+
+class Part(TypedDict):
+    """A part in figures, seconds: until a verdict, and between two decisions of a face."""
+
+    faces: int
+    until_verdict: Spread
+    between_decisions: Spread
+    left_without_verdict: float | None
+
+
+class PlannedPart(Part):
+    """``decisions_take``: the share of the nodes' time that decisions take."""
+
+    decisions_take: float
+
+
+class PlannedSite(TypedDict):
+    cameras: int
+    nodes: int
+    cameras_per_node: float
+    simulated_nodes: int
+    calm: PlannedPart
+    rush: PlannedPart
+    node_lost: PlannedPart
+
+
 def per_node(costs: Costs, wishes: Wishes, cores: int) -> int:
     """Cameras that a node with so many cores carries in the rush."""
     return cameras_per_node(costs, wishes.scene, cores=cores, per_face=wishes.per_face, busy=wishes.busy)
 
 
-def planned(costs: Costs, wishes: Wishes, cameras: int) -> dict[str, Any]:
+def planned(costs: Costs, wishes: Wishes, cameras: int) -> PlannedSite:
     """Nodes for so many cameras, and what verdicts are like there.
 
     Raises:
@@ -80,13 +114,22 @@ def planned(costs: Costs, wishes: Wishes, cameras: int) -> dict[str, Any]:
     nodes = math.ceil(cameras / most) + wishes.spare
     each = cameras / nodes
     seen = simulated(costs, wishes, each, min(nodes, MOST_NODES))
-    parts = {name: part_of(seen, begin, begin + wishes.seconds) for name, begin in _parts(wishes).items()}
     shown = min(nodes, MOST_NODES)
+    parts: dict[str, PlannedPart] = {}
     for name, begin in _parts(wishes).items():
         alive = shown - (name == "node_lost")
         worked = float(seen.between("busy", begin, begin + wishes.seconds).sum())
-        parts[name]["decisions_take"] = round(worked / (wishes.seconds * max(1, alive)), 3)
-    return {"cameras": cameras, "nodes": nodes, "cameras_per_node": round(each, 2), "simulated_nodes": shown, **parts}
+        take = round(worked / (wishes.seconds * max(1, alive)), 3)
+        parts[name] = {**part_of(seen, begin, begin + wishes.seconds), "decisions_take": take}
+    return {
+        "cameras": cameras,
+        "nodes": nodes,
+        "cameras_per_node": round(each, 2),
+        "simulated_nodes": shown,
+        "calm": parts["calm"],
+        "rush": parts["rush"],
+        "node_lost": parts["node_lost"],
+    }
 
 
 def simulated(costs: Costs, wishes: Wishes, cameras: float, nodes: int) -> Seen:
@@ -124,8 +167,8 @@ def _parts(wishes: Wishes) -> dict[str, float]:
     }
 
 
-def part_of(seen: Seen, begin: float, end: float) -> dict[str, Any]:
-    """A part in figures, seconds: until a verdict, and between two decisions of a face."""
+def part_of(seen: Seen, begin: float, end: float) -> Part:
+    """What was seen from ``begin`` on, before ``end``."""
     verdicts, gaps, gone = (seen.between(what, begin, end) for what in ("verdicts", "gaps", "gone"))
     faces = len(verdicts) + len(gone)
     return {
@@ -136,13 +179,13 @@ def part_of(seen: Seen, begin: float, end: float) -> dict[str, Any]:
     }
 
 
-def _spread(values: Any) -> dict[str, float | None]:
+def _spread(values: npt.NDArray[np.float64]) -> Spread:
     if not len(values):
         return {"p50": None, "p95": None, "worst": None}
     p50, p95 = np.percentile(values, [50, 95])
     return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "worst": round(float(values.max()), 3)}
 
 
-def assumptions(wishes: Wishes) -> dict[str, Any]:
+def assumptions(wishes: Wishes) -> dict[str, object]:
     """What the figures hang on, for the record."""
     return asdict(wishes) | {"habits": asdict(wishes.habits), "decisions_per_second_of_a_face": wishes.per_face}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -14,14 +15,12 @@ from scipy.special import softmax
 import realtime.system.command_line as cli
 from models.arrays import Floats
 from models.bundle import Bundle, BundleInfo, DefenceInfo, PolicyInfo, TrunkInfo, load_bundle, write_bundle
-from models.crop.pose import template
 from models.errors import BadInput
-from models.files import whole_file
 from models.network.vgg16 import VGG16
 from models.recogniser import load_recogniser
 from models.saliency_mask import MaskParameters
 from models.training.device import CPU
-from models.training.fit import FitSettings
+from models.training.fit import FitSettings, Record
 from models.training.recipe import Trained, record_of, train
 from models.training.stages import Progress, RecipeSettings
 from models.training.trunks import Trunk, read_trunk
@@ -30,7 +29,7 @@ from tools.common.provenance import commit_of_this_tree, today
 from tools.faces.people import People, at_size
 from tools.faces.splits import SEEN, fingerprints
 from tools.training.adversary import short_attacks
-from tools.training.teacher import Teacher
+from tools.training.teacher import kept_embeddings
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,31 @@ class Job:
     device: torch.device = CPU
     command: str = ""
     like: Bundle | None = None
+
+
+class Fitted(TypedDict):
+    """What came of it: accuracies with intervals, calibration, the learning curves, how the bundle was made."""
+
+    bundle: str
+    name: str
+    megabytes: float
+    people: int
+    crops: int
+    validation: dict[str, report.Proportion]
+    calibration: dict[str, object] | None
+    kept: str
+    stages: Mapping[str, Sequence[Record]]
+    training: dict[str, object]
+
+
+class Transferred(TypedDict):
+    """``known`` and ``strangers`` are names, ``points`` what each threshold does."""
+
+    known: tuple[str, ...]
+    strangers: tuple[str, ...]
+    accuracy_on_known: report.Proportion
+    area_under_roc: float | None
+    points: list[report.OpenSet]
 
 
 def recipe(
@@ -118,11 +142,8 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
     return model, trunk, trained
 
 
-def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Progress | None = None) -> dict[str, Any]:
+def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Progress | None = None) -> Fitted:
     """Train, export to the folder ``out``, measure what was exported, and write the report to ``job.work``.
-
-    Returns:
-        The report: accuracies with intervals, calibration, how the bundle was made.
 
     Raises:
         BadInput: the name is empty; see ``fit_model``.
@@ -134,7 +155,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     validation = {"clean": report.accuracy(trained.logits, labels)}
     validation |= {f"hidden {kind}": report.accuracy(logits, labels) for kind, logits in trained.occluded.items()}
     held = people.subset(trained.validation)
-    training: dict[str, Any] = record_of(job.settings, trained) | {
+    training: dict[str, object] = record_of(job.settings, trained) | {
         "date": today(),
         "commit": commit_of_this_tree(),
         "command": job.command,
@@ -149,7 +170,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         "strangers_seen": [] if job.strangers is None else list(job.strangers.names),
         "trunk_sha256": _digest(job.trunk),
     }
-    calibration: dict[str, Any] = {}
+    calibration: dict[str, object] = {}
     if trained.calibration is not None:
         calibration = {**vars(trained.calibration), "folded": True}
     elif job.settings.temperature is not None:
@@ -181,7 +202,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
             report.confusion(exported, labels, len(people.names)), people.names, job.work / "confusion.png"
         )
     report.plot_learning_curves(trained.stages, job.work / "learning_curves.png")
-    outcome = {
+    outcome: Fitted = {
         "bundle": out.name,
         "name": name,
         "megabytes": round(size / 1e6, 2),
@@ -197,7 +218,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     return outcome
 
 
-def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progress | None = None) -> dict[str, Any]:
+def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progress | None = None) -> Transferred:
     """Fit on ``known`` people drawn with ``seed``; everybody else is a stranger who must not be named.
 
     Known people are measured on their validation crops, strangers on all of theirs. Writes
@@ -221,7 +242,7 @@ def transfer(people: People, job: Job, *, known: int, seed: int, progress: Progr
     labels = enrolled.labels[trained.validation]
     thresholds = [0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99]
     points = report.open_set(inside, labels, outside, thresholds)
-    outcome = {
+    outcome: Transferred = {
         "known": enrolled.names,
         "strangers": others.names,
         "accuracy_on_known": report.accuracy(inside, labels),
@@ -246,21 +267,6 @@ def logits_of(model: VGG16, people: People, *, batch: int = 32) -> Floats:
     return found
 
 
-def embeddings(people: People, teacher: Path, work: Path, threads: int) -> Floats:
-    """The teacher's embedding of each crop, kept in ``work``."""
-    net = teacher.read_bytes() if teacher.is_file() else b""  # a missing one is told below
-    key = hashlib.sha256(np.ascontiguousarray(people.crops).tobytes() + net).hexdigest()
-    kept = work / f"teacher-{key[:16]}.npy"
-    if kept.is_file():
-        found: Floats = np.load(kept, allow_pickle=False)
-        return found
-    corners = template(people.crops.shape[1]).astype(np.float64)
-    found = Teacher(teacher, threads=threads).embed(people.crops, corners)
-    with whole_file(kept) as stream:
-        np.save(stream, found)
-    return found
-
-
 def _check_apart(people: People, strangers: People | None) -> None:
     both = [] if strangers is None else people.shared_with(strangers)
     if both:
@@ -269,7 +275,7 @@ def _check_apart(people: People, strangers: People | None) -> None:
 
 
 def _taught(people: People, job: Job) -> Floats | None:
-    return None if job.teacher is None else embeddings(people, job.teacher, job.work, job.threads)
+    return None if job.teacher is None else kept_embeddings(people.crops, job.teacher, job.work, job.threads)
 
 
 def _digest(trunk: Path) -> str:

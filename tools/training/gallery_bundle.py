@@ -82,9 +82,25 @@ class Embedded:
     strangers: Floats
 
 
+@dataclass(frozen=True)
+class Made:
+    """A bundle: the megabytes of its ``files``, and of the whole face and each view what ``measured`` gives."""
+
+    bundle: str
+    files: dict[str, float]
+    people: int
+    temperature: float
+    views: dict[str, dict[str, report.Proportion]]
+
+    def record(self) -> dict[str, object]:
+        """For JSON: the views beside the rest."""
+        told = {"bundle": self.bundle, "files": self.files, "people": self.people, "temperature": self.temperature}
+        return {**told, **self.views}
+
+
 def gallery_bundle(
     people: People, strangers: People | None, job: GalleryJob, out: Path, *, name: str, tick: Tick
-) -> dict[str, Any]:
+) -> Made:
     """Write the bundle's folder ``out``, measured on the pictures held out and on the strangers.
 
     Raises:
@@ -142,7 +158,7 @@ def gallery_bundle(
         "cohort": {source.name: len(source.people) for source in job.cohort} | {"drawn": len(others)},
         "strangers_seen": sorted(set(other_names)),
     }
-    calibration: dict[str, Any] = {
+    calibration: dict[str, object] = {
         "temperature": temperature,
         "source": "given" if job.temperature else "held-out pictures",
     }
@@ -150,7 +166,7 @@ def gallery_bundle(
         calibration["int8"] = {"learnt": ranges}
     done = info.model_copy(update={"training": training, "calibration": calibration, "embedding": embedding})
     bundle = write_people(recogniser.bundle, gallery, cohort, done)
-    return {"bundle": out.name, "files": _sizes(bundle), "people": len(gallery), "temperature": temperature} | figures
+    return Made(out.name, _sizes(bundle), len(gallery), temperature, figures)
 
 
 def gallery_of(people: People, embeddings: Floats, bundle: Bundle) -> Gallery:

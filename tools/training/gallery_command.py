@@ -71,8 +71,8 @@ def gallery(  # noqa: PLR0913 - a command's options
     others = None if strangers is None else read_people([strangers], allow_single=True, aligned=True)
     with counted_bars() as tick:
         outcome = gallery_bundle(people, others, job, out, name=name, tick=tick)
-    cli.write_json(json_file, outcome)
+    cli.write_json(json_file, outcome.record())
     for view in ("whole", *job.views):
-        told = ", ".join(f"{kind.replace('_', ' ')} {report.percent(one)}" for kind, one in outcome[view].items())
+        told = ", ".join(f"{kind.replace('_', ' ')} {report.percent(one)}" for kind, one in outcome.views[view].items())
         cli.console.print(f"{view.replace('_', ' ')}: {told}", highlight=False)
-    cli.console.print(f"{out}: {outcome['people']} people, temperature {outcome['temperature']}")
+    cli.console.print(f"{out}: {outcome.people} people, temperature {outcome.temperature}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from models.arrays import Bytes, Labels
 from models.errors import BadInput
@@ -16,20 +17,37 @@ from tools.faces.people import People, at_size
 from tools.faces.splits import Split, people_of_split
 
 
+class Score(TypedDict):
+    """A bundle in figures.
+
+    ``named_rightly`` and ``named_wrongly``: with at least the threshold; ``hidden``: accuracy with each of the bundle's
+    zones hidden; ``confusion``: rows are people, columns ``labels``; ``defended``: counts by state, where asked for.
+    """
+
+    bundle: str
+    bundle_sha256: str
+    engine: str
+    accuracy: report.Proportion
+    threshold: float
+    named_rightly: report.Proportion
+    named_wrongly: report.Proportion
+    hidden: dict[str, report.Proportion]
+    calibration_error: float
+    per_person: dict[str, report.Proportion]
+    confusion: npt.NDArray[np.int64]
+    labels: tuple[str, ...]
+    defended: NotRequired[dict[str, report.Proportion]]
+
+
 def score_bundle(
     bundle: Path | str | None, people: People, *, held_out_only: bool, defended: bool = False, threads: int = 2
-) -> dict[str, Any]:
+) -> Score:
     """Accuracy, calibration and what the policy's threshold does, on the people that the bundle knows.
 
     Args:
         people: crops; their names must be among the bundle's labels.
         held_out_only: the crops are the bundle's training data: measure only those that it was validated on.
         defended: also take the defended decision of each crop (several times slower).
-
-    Returns:
-        ``accuracy``, ``named_rightly`` (with at least the threshold), ``named_wrongly``, ``hidden`` (accuracy with each
-        of the bundle's zones hidden), ``per_person``, with ``defended`` counts by state where asked, and ``confusion``
-        (rows: people, columns: labels).
 
     Raises:
         BadInput: somebody is unknown to the bundle, or the crops are not those that it was validated on; or, without
@@ -46,7 +64,7 @@ def score_bundle(
     scores = np.concatenate([recogniser.classify(crops[i : i + 32]) for i in range(0, len(crops), 32)])
     best, right = scores.max(axis=1), scores.argmax(axis=1) == labels
     sure = best >= recogniser.policy.threshold
-    outcome: dict[str, Any] = {
+    outcome: Score = {
         "bundle": recogniser.bundle.info.name,
         "bundle_sha256": recogniser.bundle.checksum,
         "engine": recogniser.engine,

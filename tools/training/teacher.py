@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,10 @@ import numpy.typing as npt
 from skimage.transform import SimilarityTransform
 
 from models.arrays import Bytes, Floats
+from models.crop.pose import template
 from models.engines.providers import open_session
 from models.errors import BadInput
+from models.files import whole_file
 
 #: ArcFace's five points for a 112 x 112 crop (Deng et al. 2019), as (x, y).
 ARCFACE_TEMPLATE = np.array(
@@ -55,3 +58,18 @@ class Teacher:
     def _run(self, aligned: Bytes) -> Floats:
         (found,) = self._session.run(None, {self._input: np.ascontiguousarray(aligned)})
         return np.asarray(found, np.float32)
+
+
+def kept_embeddings(crops: Bytes, teacher: Path, work: Path, threads: int) -> Floats:
+    """The teacher's embedding of each crop (N, S, S, 3), kept in ``work``."""
+    net = teacher.read_bytes() if teacher.is_file() else b""  # a missing one is told below
+    key = hashlib.sha256(np.ascontiguousarray(crops).tobytes() + net).hexdigest()
+    kept = work / f"teacher-{key[:16]}.npy"
+    if kept.is_file():
+        found: Floats = np.load(kept, allow_pickle=False)
+        return found
+    corners = template(crops.shape[1]).astype(np.float64)
+    found = Teacher(teacher, threads=threads).embed(crops, corners)
+    with whole_file(kept) as stream:
+        np.save(stream, found)
+    return found

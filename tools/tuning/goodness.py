@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,14 @@ class Terms:
 
     def rounded(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in (*vars(self).items(), ("goodness", self.goodness))}
+
+
+class Interval(TypedDict):
+    """``value`` and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def terms_of(clean: Outcomes, adversarial: Outcomes) -> list[Terms]:
     return [Terms(float(a), float(b), float(c)) for a, b, c in columns]
 
 
-def goodness_interval(clean: Outcomes, adversarial: Outcomes, one: int, other: int | None = None) -> dict[str, float]:
+def goodness_interval(clean: Outcomes, adversarial: Outcomes, one: int, other: int | None = None) -> Interval:
     """95 % interval of one combination's goodness, or of its lead over another's, and its ``value``."""
     on_clean, on_attacked = _parts(clean, adversarial, one)
     if other is None:
@@ -78,7 +86,7 @@ def bootstrap(
     constant: float = 1,
     seed: int = 0,
     draws: int = 2000,
-) -> dict[str, float]:
+) -> Interval:
     """``value`` of (mean + mean + constant) / 3 and its 95 % percentile interval, the faces drawn anew.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from models.saliency_mask import MaskParameters
 from tools.common.progress import Tick
 from tools.common.report import Proportion, proportion
 from tools.tuning.answers import Answers
-from tools.tuning.goodness import Outcomes, Terms, goodness_interval, terms_of
+from tools.tuning.goodness import Interval, Outcomes, Terms, goodness_interval, terms_of
 from tools.tuning.grid import Axes, in_words, inpainted, with_others
 
 INPAINTED = 80  # of the coarse grid's best, tried again with the other fill
@@ -119,6 +119,18 @@ class Measured:
         }
 
 
+class Record(TypedDict):
+    """How parameters were found; ``combinations``, ``stage_seconds`` and ``masks_classified`` by stage."""
+
+    goodness_interval: Interval
+    runner_up: str | None
+    merging_error: float
+    combinations: dict[str, int]
+    stage_seconds: dict[str, float]
+    masks_classified: dict[str, int]
+    lead: NotRequired[Interval]
+
+
 @dataclass(frozen=True)
 class Found:
     """What ``search`` found. ``merging_error`` is the largest error in goodness that sharing answers between
@@ -132,10 +144,10 @@ class Found:
     seconds: dict[str, float]
     classified: dict[str, int]
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """For the bundle and the report: how these parameters were found."""
         runner = None if self.runner_up is None else self.fine.combinations[self.runner_up]
-        outcome: dict[str, Any] = {
+        outcome: Record = {
             "goodness_interval": goodness_interval(self.fine.clean, self.fine.adversarial, self.winner),
             "runner_up": None if runner is None else in_words(runner),
             "merging_error": round(self.merging_error, 5),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,6 +17,26 @@ from tools.tuning.goodness import terms_of
 from tools.tuning.grid import in_words
 
 
+class Cells(TypedDict):
+    """A row of the matrix: by the kind reported on."""
+
+    goodness: list[float]
+    accuracy: list[Proportion]
+    success: list[Proportion]
+
+
+class Matrix(TypedDict):
+    """Row = the kind tuned on, with the parameters found there, column = the kind reported on; ``published``: the row
+    of the published parameters."""
+
+    kinds: list[str]
+    tuned: dict[str, MaskParameters]
+    goodness: list[list[float]]
+    accuracy: list[list[Proportion]]
+    success: list[list[Proportion]]
+    published: Cells
+
+
 def transfer_matrix(
     answers: Answers,
     clean: Bytes,
@@ -27,13 +46,11 @@ def transfer_matrix(
     *,
     merge: float = 0.002,
     tick: Tick | None = None,
-) -> dict[str, Any]:
+) -> Matrix:
     """Each kind tunes on its faces with even numbers; all are reported on those with odd numbers.
 
-    Returns:
-        ``kinds``; ``tuned`` (the parameters of each); ``goodness`` and ``accuracy`` and ``success`` as
-        matrices: row = the kind tuned on, column = the kind reported on; ``published`` the same row for the
-        combination that comes last.
+    Args:
+        combinations: the published one comes last.
     """
     on_clean = answers.measure(
         clean, clean_labels, None, combinations, merge=merge, stage="transfer, clean faces", tick=tick
@@ -50,8 +67,8 @@ def transfer_matrix(
         for name, found in measured.items()
     }
 
-    def row(index: int) -> dict[str, list[float | Proportion]]:
-        cells: dict[str, list[float | Proportion]] = {"goodness": [], "accuracy": [], "success": []}
+    def row(index: int) -> Cells:
+        cells: Cells = {"goodness": [], "accuracy": [], "success": []}
         for name, found in measured.items():
             held = found.of(slice(index, index + 1), reporting)
             (terms,) = terms_of(on_clean.of(slice(index, index + 1), reporting), held)
@@ -64,18 +81,20 @@ def transfer_matrix(
     rows = {name: row(index) for name, index in tuned.items()}
     return {
         "kinds": list(kinds),
-        "tuned": {name: asdict(combinations[index]) for name, index in tuned.items()},
-        **{key: [rows[name][key] for name in kinds] for key in ("goodness", "accuracy", "success")},
+        "tuned": {name: combinations[index] for name, index in tuned.items()},
+        "goodness": [rows[name]["goodness"] for name in kinds],
+        "accuracy": [rows[name]["accuracy"] for name in kinds],
+        "success": [rows[name]["success"] for name in kinds],
         "published": row(len(combinations) - 1),
     }
 
 
-def transfer_table(matrix: Mapping[str, Any]) -> str:
+def transfer_table(matrix: Matrix) -> str:
     """Markdown: goodness (success of the attack) by kind."""
     kinds = matrix["kinds"]
     lines = ["| tuned on, parameters | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
 
-    def cells(goodness: Sequence[float], success: Sequence[Mapping[str, Any]]) -> str:
+    def cells(goodness: Sequence[float], success: Sequence[Proportion]) -> str:
         shown = (
             f"{g:.3f} ({100 * (s['share'] or 0):.0f} % of {s['n']} fooled)"
             for g, s in zip(goodness, success, strict=True)
@@ -83,7 +102,7 @@ def transfer_table(matrix: Mapping[str, Any]) -> str:
         return " | ".join(shown)
 
     for name, goodness, success in zip(kinds, matrix["goodness"], matrix["success"], strict=True):
-        words = in_words(MaskParameters(**matrix["tuned"][name]))
+        words = in_words(matrix["tuned"][name])
         lines.append(f"| {name}: {words} | {cells(goodness, success)} |")
     published = matrix["published"]
     lines.append(f"| published, scaled | {cells(published['goodness'], published['success'])} |")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tools.common.report import confusion, open_set, percent, proportion, separation
+from tools.common.report import confusion, in_hundred, open_set, percent, proportion, separation
 
 
 def test_wilson_intervals_agree_with_the_published_table() -> None:
@@ -11,6 +11,7 @@ def test_wilson_intervals_agree_with_the_published_table() -> None:
     assert (found["low"], found["high"]) == (pytest.approx(0.441, abs=0.001), pytest.approx(0.684, abs=0.001))
     assert percent(found) == "56.7 % (44.1-68.4, n = 60)"
     assert percent(proportion(0, 0)) == "not measured"
+    assert (in_hundred(found), in_hundred(found, 2), in_hundred(proportion(0, 0))) == ("56.7", "56.67", "-")
 
 
 def test_open_set_figures_of_a_hand_worked_case() -> None:

@@ -68,14 +68,15 @@ def test_people_are_the_means_of_their_pictures_and_the_rest_is_measured(network
     assert recogniser.gallery.people[1].counts == 8
     assert recogniser.bundle.cohort.shape == (3, 6, WIDTH)
     right = sum(recogniser.classify(held.crops).argmax(axis=1) == held.labels)
-    assert outcome["whole"]["right"]["right"] == right
-    assert outcome["whole"]["right"]["n"] == 6
-    assert {"right", "right_at_0.01", "right_at_0.001"} == set(outcome["forehead"])
+    assert outcome.views["whole"]["right"]["right"] == right
+    assert outcome.views["whole"]["right"]["n"] == 6
+    assert {"right", "right_at_0.01", "right_at_0.001"} == set(outcome.views["forehead"])
+    assert list(outcome.record()) == ["bundle", "files", "people", "temperature", "whole", "eyewear", "forehead"]
     last = {what: (done, of) for what, done, of in told}
     assert last == {"gallery": (24, 24), "cohort": (6, 6), "validation": (6, 6), "strangers": (5, 5)}
     info = load_bundle(tmp_path / "b").info
     assert len(info.training["strangers_seen"]) == 6
-    assert info.embedding.temperature == outcome["temperature"] == info.calibration["temperature"]
+    assert info.embedding.temperature == outcome.temperature == info.calibration["temperature"]
 
 
 def test_a_bundle_is_remade_with_other_people_on_the_same_trunk(tmp_path: Path) -> None:

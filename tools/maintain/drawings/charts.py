@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -134,7 +135,13 @@ def architecture(theme: Theme) -> Figure:
     return figure
 
 
-def _with_intervals(axes: Axes, x: list[int], found: list[dict[str, Any]], title: str, colour: str) -> None:
+class _Share(TypedDict):
+    share: float
+    low: float
+    high: float
+
+
+def _with_intervals(axes: Axes, x: list[int], found: Sequence[_Share], title: str, colour: str) -> None:
     y = [100 * one["share"] for one in found]
     below = [100 * (one["share"] - one["low"]) for one in found]
     above = [100 * (one["high"] - one["share"]) for one in found]
