@@ -158,7 +158,7 @@ class LocalCluster:
             if self._starting is None or self._starting.done():  # Ray's calls wait for the head
                 with contextlib.suppress(Exception):  # the keeper is away
                     seen.update(name for name, process in self.processes().items() if process not in hit)
-            if seen < set(before):
+            if not seen >= set(before):
                 return False
             return figures.decided_on() if kind == "head" else kind != "replica" or self._replica() is not None
 
