@@ -15,10 +15,9 @@ from rich.table import Table
 from models.errors import BadInput
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from realtime.system.threads import usable_cores
-from tools.bench.local_cluster import KINDS, LIMITS, LocalCluster, scene_file
+from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file
 
 _WARM_UP = 5.0  # seconds
-_DETECT_EVERY = 5  # frames: once a second
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,16 @@ def measure(plan: Plan) -> dict[str, Any]:
         recognition = {"engine": plan.engine or "auto", "threads": max(1, cores // 2), "batch": 2}
         if plan.bundle is not None:
             recognition["bundle"] = plan.bundle
-        group = -(-plan.cameras // 2)
         settings = {
             "recognition": recognition,
-            "cluster": {"cameras_per_group": min(64, group), "replicas": 2, "cores_per_replica": max(0.5, cores / 4)},
+            "cluster": {
+                "cameras_per_group": min(64, -(-plan.cameras // 2)),
+                "replicas": 2,
+                "cores_per_replica": max(0.5, cores / 4),
+            },
         }
         names = {f"cam{number + 1}": scene for number in range(plan.cameras)}
-        with LocalCluster(
-            Path(folder), names, settings, cores=max(1, cores // 2), detect_every=_DETECT_EVERY
-        ) as cluster:
+        with LocalCluster(Path(folder), names, settings, cores=max(1, cores // 2)) as cluster:
             time.sleep(_WARM_UP)
             spread = _rates(cluster, plan.seconds)
             store = [_object_store()]
@@ -79,8 +79,7 @@ def _alone(plan: Plan, scene: str) -> dict[str, Any]:
     from realtime.session import Outputs, run
 
     cameras = [
-        CameraConfig(name=f"cam{number + 1}", source=scene, detect_every=_DETECT_EVERY)
-        for number in range(plan.cameras)
+        CameraConfig(name=f"cam{number + 1}", source=scene, detect_every=DETECT_EVERY) for number in range(plan.cameras)
     ]
     recognition = RecognitionConfig(bundle=plan.bundle, engine=plan.engine or "auto", batch=2)
     with tempfile.TemporaryDirectory(prefix="spectaclear-alone-") as folder:

@@ -30,6 +30,7 @@ from realtime.outputs.events.store import EventStore
 from tools.fault_drill.pictures import repeated, write_video
 
 _SCENE_FPS = 5
+DETECT_EVERY = _SCENE_FPS  # frames between two searches for faces: once a second
 KINDS = ("worker", "replica", "node", "head")
 LIMITS = {"worker": 10.0, "replica": 10.0, "node": 10.0, "head": 30.0}
 """Seconds until every camera has to be live again, by what was killed."""
@@ -42,7 +43,6 @@ class LocalCluster:
         folder: for everything that it writes.
         settings: further sections of the configuration, and of ``cluster``.
         cores: that each node gives.
-        detect_every: frames between two searches for faces, of every camera.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class LocalCluster:
         *,
         nodes: Sequence[str] = ("a", "b"),
         cores: int = 1,
-        detect_every: int = 5,
     ) -> None:
         self.folder, self.nodes, self._cores = folder, list(nodes), cores
         self._redis = shutil.which("redis-server")
@@ -68,7 +67,7 @@ class LocalCluster:
             own["redis"] = f"127.0.0.1:{self._redis_port}"
         wanted = {
             "cameras": [
-                {"name": name, "source": source, "detect_every": detect_every} for name, source in cameras.items()
+                {"name": name, "source": source, "detect_every": DETECT_EVERY} for name, source in cameras.items()
             ],
             "events": {"folder": str(folder / "all")},
             **{key: value for key, value in settings.items() if key != "cluster"},
@@ -245,11 +244,10 @@ class LocalCluster:
         return keys
 
     def _start_redis(self, program: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [program, "--port", str(self._redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)],
             stdout=subprocess.DEVNULL,
         )
-        return process
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import av
@@ -67,13 +66,12 @@ def jpeg_of(bgr: Bytes, quality: int = 90) -> bytes:
 
 def write_video(path: Path, pictures: Iterable[Bytes], *, fps: int = 25, key_every: int = 25) -> Path:
     """The pictures, all of one size, as a video of the container that the name asks for."""
-    rest = iter(pictures)
-    first = next(rest)
+    pictures = list(pictures)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "veryfast", "tune": "zerolatency"})
-        stream.height, stream.width = first.shape[:2]
+        stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt, stream.gop_size = "yuv420p", key_every
-        for picture in chain([first], rest):
+        for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
         container.mux(stream.encode())
     return path
