@@ -17,6 +17,18 @@ from models.bundle import Bundle
 sys.path.insert(0, str(Path(__file__).parent / "models"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the environment forbids compiled files beside the sources, they go to pytest's own cache folder.
+
+    Without them every process that a test starts compiles torch and all else anew, which takes longer than the tests.
+    """
+    if sys.dont_write_bytecode and getattr(config, "cache", None) is not None:
+        sys.pycache_prefix = str(config.cache.mkdir("bytecode"))
+        sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[None]:
     """VGG16 with a quarter of its channels: for tests of what happens around the network, at a tenth of the time."""
