@@ -21,7 +21,7 @@ from models.files import whole_file
 
 log = logging.getLogger(__name__)
 
-KEPT_FILES = 32
+KEPT_BYTES = 1 << 30  # of all files together: those of a bundle are some 120 MB, those of a small one much less
 _FOLDER_VARIABLE = "SPECTACLEAR_CACHE"
 
 
@@ -87,6 +87,9 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _drop_oldest(folder: Path) -> None:
-    files = sorted(folder.glob("*-*.bin"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[KEPT_FILES:]:
-        path.unlink(missing_ok=True)
+    files = [(path.stat(), path) for path in folder.glob("*-*.bin")]
+    kept = 0
+    for state, path in sorted(files, key=lambda file: file[0].st_mtime_ns, reverse=True):
+        kept += state.st_size
+        if kept > KEPT_BYTES:
+            path.unlink(missing_ok=True)

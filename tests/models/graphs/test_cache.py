@@ -83,7 +83,14 @@ def test_two_that_build_at_once_both_get_the_whole_content(folder: Path) -> None
     assert [path.suffix for path in folder.iterdir()] == [".bin"]
 
 
-def test_the_oldest_files_are_dropped(folder: Path) -> None:
-    for index in range(module.KEPT_FILES + 5):
-        cached("kind", {"index": index}, lambda: b"graph")
-    assert len(list(folder.iterdir())) == module.KEPT_FILES
+def test_the_files_that_were_used_longest_ago_are_dropped_where_they_are_large_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_BYTES", 4 * (32 + 1000))
+    for index in range(60):
+        cached("small", {"index": index}, lambda: b"")
+    assert len(list(folder.glob("small-*"))) == 60  # many may be kept where they are small
+    for index in range(9):
+        cached("kind", {"index": index}, lambda: bytes(1000))
+        cached("kind", {"index": 0}, lambda: pytest.fail("what is used is kept"))
+    assert len(list(folder.iterdir())) == 4
