@@ -30,8 +30,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="module")
-def narrow() -> Iterator[None]:
-    """VGG16 with a quarter of its channels: for tests of what happens around the network, at a tenth of the time."""
+def untried() -> Iterator[None]:
+    """Engine ``auto`` is the default one at once: no other is tried in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.engines.registry.candidates", lambda bundle: [])
+        patch.setattr("models.engines.registry._explaining", list)
+        yield
+
+
+@pytest.fixture(scope="module")
+def narrow(untried: None) -> Iterator[None]:
+    """VGG16 with a quarter of its channels: for tests of what happens around the network, at a tenth of the time.
+
+    In this process only: what others load must have its ordinary width.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("models.network.architecture.BLOCKS", ((2, 16), (2, 32), (3, 64), (3, 128), (3, 128)))
         yield

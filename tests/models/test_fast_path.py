@@ -45,13 +45,14 @@ def test_real_faces_are_decided_as_by_the_reference() -> None:
     except BadInput as error:
         pytest.skip(str(error))
     files = sorted(PREPARED.rglob("*.jpg"))
-    chosen = np.random.default_rng(0).choice(len(files), 12, replace=False)
+    chosen = np.random.default_rng(0).choice(len(files), 6, replace=False)
     side = bundle.info.input_size
     crops = np.stack([cv2.resize(cv2.imread(str(files[i])), (side, side))[..., ::-1] for i in sorted(chosen)])
     fast, reference = (Recogniser(bundle, make_engine(name, bundle)) for name in ("onnxruntime-cpu", "torch"))
-    ious, same = [], 0
+    ious, same, saliencies = [], 0, []
     for crop in crops:
         found, wanted = fast.defend(crop[None]), reference.defend(crop[None])
+        saliencies.append(found.saliency)
         union = (found.mask | wanted.mask).sum()
         ious.append(1.0 if union == 0 else (found.mask & wanted.mask).sum() / union)
         a, b = decide(found[0], fast.policy), decide(wanted[0], fast.policy)
@@ -63,6 +64,6 @@ def test_real_faces_are_decided_as_by_the_reference() -> None:
     judge = bundle.torch_model().double()
     gradient = np.concatenate([guided_backprop(judge, some).permute(0, 2, 3, 1).numpy() for some in pixels.split(4)])
     percentile = bundle.info.defence.percentile
-    difference = np.abs(fast.defend(crops).saliency - scale_saliency(gradient, percentile))
+    difference = np.abs(np.concatenate(saliencies) - scale_saliency(gradient, percentile))
     assert np.median(difference.max(axis=(1, 2))) < 1e-4
     assert (difference > 1e-4).mean() < 0.01

@@ -53,9 +53,10 @@ def test_exactly_the_masked_crops_are_classified_again(recogniser: Recogniser, c
     np.testing.assert_allclose(evidence.defended, recogniser.classify(evidence.masked_crops), atol=1e-5)
 
 
-def test_an_empty_mask_leaves_the_answer_as_it_was(small_bundle: Bundle, crops: np.ndarray) -> None:
-    recogniser = models.load_recogniser(small_bundle.folder)
-    recogniser.mask_parameters = MaskParameters(min_area=10_000)
+def test_an_empty_mask_leaves_the_answer_as_it_was(
+    recogniser: Recogniser, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recogniser, "mask_parameters", MaskParameters(min_area=10_000))
     evidence = recogniser.defend(crops)
     assert np.array_equal(evidence.raw, evidence.defended)
 

@@ -57,7 +57,7 @@ def test_the_curve_says_what_each_floor_buys_and_costs():
     assert (low["people"]["known_rightly"]["right"], high["people"]["known_rightly"]["right"]) == (4, 3)
 
 
-def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_takes(tmp_path, monkeypatch):
+def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_takes(narrow, tmp_path, monkeypatch):
     monkeypatch.setattr(certify, "TEST_LOG", tmp_path / "looks.jsonl")
     recogniser = make_recogniser(tmp_path / "small")
     mine, others = write_people(recogniser, tmp_path / "mine"), tmp_path / "others" / "Some Body"
@@ -96,9 +96,9 @@ def test_the_command_writes_a_policy_over_the_whole_cover_that_a_configuration_t
     assert (configured.zones, configured.policy) == (COVER, policy.policy)
 
 
-def test_a_bundle_without_one_says_so(small_bundle):
+def test_a_bundle_without_one_says_so(narrow_bundle):
     with pytest.raises(BadInput, match=r"has no certified policy; find one with python -m tools\.certify"):
-        load_recogniser(small_bundle.folder, "torch").certify()
+        load_recogniser(narrow_bundle.folder, "torch").certify()
 
 
 def test_zones_and_certified_are_not_given_together(tmp_path):

@@ -6,57 +6,23 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-import torch
+from small_trainings import draw, random_trunk, run, three_people
 
 from models.bundle import load_bundle
 from models.errors import BadInput
-from models.network.vgg16 import VGG16
-from models.recogniser import load_recogniser
-from models.training.trunks import write_trunk
 from realtime.faces.align import crop_face
-from tools import train as module
-from tools.common.report import proportion
 
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
-SKINS = [(220, 180, 150), (70, 50, 40), (80, 120, 220), (210, 70, 60)]
 
 
 @pytest.fixture(scope="module")
 def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    model = VGG16(classes=1, input_size=32, hidden=1)
-    for layer in model.convolutions().values():
-        torch.nn.init.kaiming_normal_(layer.weight)
-    path = tmp_path_factory.mktemp("trunk") / "random.npz"
-    write_trunk(path, model)
-    return path
-
-
-def draw(folder: Path, name: str, person: int, count: int) -> None:
-    """A prepared folder of ``count`` drawn faces."""
-    random = np.random.default_rng(person)
-    (folder / name).mkdir(parents=True)
-    for index in range(count):
-        crop = np.clip(np.array(SKINS[person]) + random.normal(0, 12, (40, 40, 3)), 0, 255).astype(np.uint8)
-        crop[12 + 2 * person : 16 + 2 * person, 8:14] = crop[12 + 2 * person : 16 + 2 * person, 26:32] = 20
-        cv2.imwrite(str(folder / name / f"{index}.png"), crop[..., ::-1])
-    (folder / "prepare.json").write_text("{}")
+    return random_trunk(tmp_path_factory.mktemp("trunk") / "random.npz")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "prepared"
-    for person, name in enumerate(("Ada_Lovelace", "Grace_Hopper", "Mary_Jackson")):
-        draw(folder, name, person, 8)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("strangers") / "prepared"
-    for person, name in enumerate(("Emmy_Noether", "Joan_Clarke", "Rosa_Parks"), start=1):
-        draw(folder, name, person, 3)
-    return folder
+    return three_people(tmp_path_factory.mktemp("data") / "prepared")
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +37,8 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(*arguments: object) -> None:
-    """One command, as from the command line but in this process."""
-    command = module.typer.main.get_command(module.app)
-    command.main([str(argument) for argument in arguments], standalone_mode=False)
-
-
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory, data: Path, portrait: Path, trunk: Path) -> Path:
+def fitted(untried: None, tmp_path_factory: pytest.TempPathFactory, data: Path, portrait: Path, trunk: Path) -> Path:
     """A folder with the bundle ``b``, the work ``w`` and the result ``fit.json`` of one training."""
     folder = tmp_path_factory.mktemp("fitted")
     sizes = ("--input-size", 32, "--hidden", 32, "--versions", 1, "--epochs", 60, "--seed", 2, "--threads", 1)
@@ -102,30 +62,6 @@ def test_what_was_exported_is_what_was_trained(fitted: Path) -> None:
     outcome = json.loads((fitted / "fit.json").read_text())
     assert outcome["validation"]["exported"]["right"] == outcome["validation"]["clean"]["right"]
     assert outcome["validation"]["clean"]["right"] >= 5
-
-
-def test_a_fit_with_a_zone_writes_a_bundle_whose_policy_looks_at_it(
-    data: Path, strangers: Path, trunk: Path, tmp_path: Path
-) -> None:
-    sizes = ("--input-size", 32, "--hidden", 32, "--versions", 1, "--epochs", 8, "--threads", 1)
-    places = ("--out", tmp_path / "b", "--work", tmp_path / "w", "--name", "hardened", "--zone", "eyewear")
-    others = ("--strangers", strangers, "--strangers-left-out", 1)
-    run("fit", data, "--trunk", trunk, "--aligned", *sizes, *places, *others)
-    info = load_bundle(tmp_path / "b").info
-    assert info.policy.zones == ("eyewear",)
-    assert info.training["strangers_seen"] == ["Emmy Noether", "Joan Clarke"]  # the last by name was kept back
-    assert info.training["validation"]["hidden eyewear"]["n"] == 6
-    assert load_recogniser(tmp_path / "b", "onnxruntime-cpu", threads=1).zones == ("eyewear",)
-    run("score", tmp_path / "b", data, "--split", "validation", "--json", tmp_path / "v.json", "--aligned")
-    hidden = json.loads((tmp_path / "v.json").read_text())["hidden"]
-    assert hidden == {"eyewear": info.training["validation"]["hidden eyewear"]}
-
-
-def test_an_unknown_zone_and_too_many_strangers_left_out_are_refused(data: Path, trunk: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="'nose': unknown"):
-        run("fit", data, "--trunk", trunk, "--out", tmp_path / "b", "--zone", "nose", "--aligned")
-    with pytest.raises(BadInput, match="3 of them cannot be left out"):
-        run("fit", data, "--trunk", trunk, "--out", tmp_path / "b", "--strangers", data, "--strangers-left-out", 3)
 
 
 def test_the_report_has_its_curves_and_its_confusion_matrix(fitted: Path) -> None:
@@ -168,12 +104,6 @@ def test_a_plot_that_cannot_be_written_is_refused_before_the_test_split_is_looke
     assert not log.exists()
 
 
-def test_a_bundle_without_a_name_is_refused_before_it_is_trained(data: Path, trunk: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="has no name"):
-        run("fit", data, "--trunk", trunk, "--out", tmp_path / "b", "--work", tmp_path / "w", "--name", " ")
-    assert not (tmp_path / "w").exists()
-
-
 def test_each_look_at_a_test_split_is_logged(fitted: Path, tmp_path: Path) -> None:
     draw(tmp_path / "test", "Grace_Hopper", 3, 3)
     (tmp_path / "log.jsonl").write_text('{"earlier": true}\n')
@@ -198,15 +128,3 @@ def test_a_person_whom_the_bundle_does_not_know_is_named(fitted: Path, tmp_path:
     with pytest.raises(BadInput, match="does not know Nobody"):
         run("score", fitted / "b", tmp_path / "test", "--split", "test", "--log", tmp_path / "log.jsonl")
     assert not (tmp_path / "log.jsonl").exists()
-
-
-def test_transfer_counts_the_people_left_out_as_strangers(data: Path, trunk: Path, tmp_path: Path) -> None:
-    sizes = ("--input-size", 32, "--versions", 0, "--epochs", 20, "--threads", 1)
-    run("transfer", data, "--trunk", trunk, "--known", 2, *sizes, "--work", tmp_path, "--json", tmp_path / "t.json")
-    outcome = json.loads((tmp_path / "t.json").read_text())
-    assert len(outcome["known"]) == 2
-    assert len(outcome["strangers"]) == 1
-    assert outcome["points"][0]["strangers_named"] == proportion(8, 8)  # threshold 0 names everybody
-    named = [point["strangers_named"]["right"] for point in outcome["points"]]
-    assert named == sorted(named, reverse=True)
-    assert (tmp_path / "transfer.png").is_file()
