@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle
+from realtime.system.threads import usable_cores
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))
 
@@ -114,6 +115,14 @@ def own_people(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     folder = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("SPECTACLEAR_DATA", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cores() -> None:
+    """Workers of pytest share the cores: torch takes those of one, and what a test asks for ends with the test."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(max(1, usable_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,12 @@ from models.training.recipe import balanced, split, train
 from models.training.stages import RecipeSettings
 
 
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of few channels, for what does not hang on what they learn."""
+    monkeypatch.setattr("models.network.architecture.BLOCKS", ((2, 8), (2, 8), (3, 16), (3, 16), (3, 32)))
+
+
 def test_the_split_takes_its_share_of_everybody_and_repeats_with_its_seed() -> None:
     labels = np.repeat([0, 1, 2], [10, 20, 1]).astype(np.int64)
     chosen, held = split(labels, share=0.2, seed=3)
@@ -31,7 +37,7 @@ def test_people_with_few_crops_are_repeated() -> None:
     assert found.tolist() == [0, 1, 2, 3, 4, 5, 5, 5, 5, 7, 7, 7, 7]
 
 
-def test_a_given_temperature_is_folded_in_and_none_is_found() -> None:
+def test_a_given_temperature_is_folded_in_and_none_is_found(narrow: None) -> None:
     crops, labels = drawn_people(3, 5)
     settings = RecipeSettings(versions=1, least=4, head=replace(QUICK, epochs=2))
 
@@ -45,7 +51,7 @@ def test_a_given_temperature_is_folded_in_and_none_is_found() -> None:
     assert trained(None).calibration is not None
 
 
-def test_people_with_one_picture_each_are_trained_on_and_not_validated() -> None:
+def test_people_with_one_picture_each_are_trained_on_and_not_validated(narrow: None) -> None:
     crops, labels = drawn_people(3, 1)
     settings = RecipeSettings(versions=1, least=4, zones=("eyewear",), zone_versions=1, head=replace(QUICK, epochs=2))
     trained = train(small_model(3), crops, labels, settings)
@@ -119,7 +125,7 @@ def test_a_person_without_a_crop_is_refused() -> None:
 
 
 def test_beside_a_further_zone_which_is_learnt_with_glasses_on_all_else_counts_twice(
-    monkeypatch: pytest.MonkeyPatch,
+    narrow: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crops, labels = drawn_people(2, 6, size=32)
     shown: list[tuple[Examples, Examples | None]] = []

@@ -33,6 +33,12 @@ TIMES = ("command", "date", "seconds", "stage_seconds", "seconds of this run", "
 
 
 @pytest.fixture(scope="module")
+def narrow() -> None:
+    """In the place of the narrow networks of other tests: Ray's workers are processes of their own, which know of
+    networks of the ordinary width only."""
+
+
+@pytest.fixture(scope="module")
 def fan() -> Iterator[Fan]:
     pytest.importorskip("ray")
     with ExitStack() as stack:
