@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -48,6 +49,13 @@ class Views:
     masked: Floats  # (N, K)
     zones: Floats  # (N, V, K)
     labels: Labels  # (N,)
+
+    @cached_property
+    def evidence(self) -> list[CropEvidence]:
+        """As the policy takes it; people are called by their index."""
+        people = tuple(str(index) for index in range(self.raw.shape[1]))
+        zones = tuple(str(number) for number in range(self.zones.shape[1]))
+        return views_only(people, self.raw, self.masked, self.zones, zones)
 
 
 def views_of(
@@ -170,22 +178,15 @@ def figures_of(policy: Policy, views: Views) -> Figures:
     return found
 
 
-def _evidence(views: Views) -> list[CropEvidence]:
-    """As the policy takes it; people are called by their index."""
-    labels = tuple(str(index) for index in range(views.raw.shape[1]))
-    zones = tuple(str(number) for number in range(views.zones.shape[1]))
-    return views_only(labels, views.raw, views.masked, views.zones, zones)
-
-
 def _states(policy: Policy, views: Views) -> list[tuple[str, int]]:
     """Of each face the state and the index of the person known (-1: nobody), by the one rule that ``decide`` has."""
-    decisions = [decide(one, policy) for one in _evidence(views)]
+    decisions = [decide(one, policy) for one in views.evidence]
     return [(one.state, -1 if one.identity is None else int(one.identity)) for one in decisions]
 
 
 def _final(policy: Policy, views: Views) -> Floats:
     """(N, K) the final probabilities on each face."""
-    return np.stack([final_probabilities(one, policy) for one in _evidence(views)])
+    return np.stack([final_probabilities(one, policy) for one in views.evidence])
 
 
 def _cost(policy: Policy, clean: Views) -> float:
