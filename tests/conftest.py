@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle
-from realtime.system.threads import usable_cores
+from realtime.system.threads import thread_budget, usable_cores
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))
 
@@ -133,3 +133,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPECTACLEAR_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def tried(own_cache: Path) -> None:
+    """The default bundle's engines were tried for a run, by one worker: the others wait and find that in the cache."""
+    from filelock import FileLock
+
+    from models.bundle import load_bundle
+    from models.engines.registry import engines_for
+
+    own_cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(own_cache / "tried.lock"):
+        engines_for(load_bundle(), threads=thread_budget().inference)

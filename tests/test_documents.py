@@ -106,6 +106,7 @@ def test_every_command_of_a_document_exists_with_its_options(document: Path) -> 
         assert {word for word in arguments if word.startswith("--")} <= known | {"--help"}, line
 
 
+@pytest.mark.usefixtures("tried")
 def test_the_python_of_the_page_runs_and_knows_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}

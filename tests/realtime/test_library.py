@@ -34,6 +34,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("tried")
 def test_five_lines_name_whoever_a_clip_shows_and_leaving_the_loop_ends_the_run(clip: Path) -> None:
     seen = []
     for told in realtime.stream(str(clip), every_frame=True):
@@ -45,6 +46,7 @@ def test_five_lines_name_whoever_a_clip_shows_and_leaving_the_loop_ends_the_run(
     assert not [thread for thread in threading.enumerate() if thread.name == "stream"]
 
 
+@pytest.mark.usefixtures("tried")
 def test_a_callback_is_told_of_every_single_look_and_one_that_fails_ends_nothing(clip: Path) -> None:
     looks: list[str] = []
 

@@ -68,6 +68,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("tried")
 def test_the_demo_recognises_is_attacked_and_defends_without_a_screen(tmp_path: Path) -> None:
     for seconds in ("6", "24"):  # where the processor is somebody else's, not one face is decided on in two seconds
         done = spectaclear("demo", "--headless", "--seconds", seconds, "--json", "out.json", cwd=tmp_path)
@@ -88,6 +89,7 @@ def test_the_demo_recognises_is_attacked_and_defends_without_a_screen(tmp_path: 
     assert "measures nothing" in done.stdout
 
 
+@pytest.mark.usefixtures("tried")
 def test_of_every_frame_of_the_attack_at_least_four_in_five_are_suspected(tmp_path: Path) -> None:
     done = spectaclear("demo", "--headless", "--every-frame", "--seconds", "1.2", "--json", "out.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -142,6 +144,7 @@ def test_the_demo_plays_once_in_a_window_or_into_a_film(
     assert lengths == [frames]
 
 
+@pytest.mark.usefixtures("tried")
 def test_identify_names_the_face_of_a_photo(tmp_path: Path, photo: Path) -> None:
     done = spectaclear("identify", photo, "--json", "out.json", "--save", "drawn.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
