@@ -40,6 +40,7 @@ from models.network.architecture import InputSpec
 Ranges = Mapping[str, float]
 
 _QUANTILE = 99.99
+_HEADROOM = 1.25
 _SAMPLED = 7  # every seventh value is enough for a quantile of a map
 _TINY = 1e-20
 #: Largest weight. 7 bits: processors without VNNI add two products of a uint8 and an int8 in 16 bits, and 2 * 255 * 63
@@ -54,8 +55,9 @@ def measure_ranges(
 
     ``rows`` (K, D): of a gallery that the network's embeddings are compared with; None: its outputs are the scores.
 
-    An activation's range is the geometric mean of its largest value and of the largest 99.99 % quantile: a
-    little clipped, for finer steps. A gradient's is the quantile.
+    An activation's range is its largest value and a quarter more, for other faces: what is cut off costs far more
+    than coarser steps (the error of the logits of 64 faces unseen, root mean square: 0.20 against 0.44 with the
+    geometric mean of largest value and 99.99 % quantile). A gradient's is the quantile, which is sharper.
     """
     side = crops.shape[1]
     graph = defended_graph(classifier, spec, style="plain", cosines=rows is not None)
@@ -84,8 +86,11 @@ def measure_ranges(
             quantiles.setdefault(key, []).append(float(np.percentile(sampled, _QUANTILE)) / unit)
     ranges: dict[str, float] = {}
     for key, found in quantiles.items():
-        clipped = max(found) if key.startswith("d_") else (max(found) * max(largest[key])) ** 0.5
-        ranges[key] = max(clipped, 1e-3 * max(largest[key]), _TINY)
+        top = max(largest[key])
+        if key.startswith("d_"):
+            ranges[key] = max(max(found), 1e-3 * top, _TINY)
+        else:
+            ranges[key] = max(top if key == "pixels" else _HEADROOM * top, _TINY)
     return ranges
 
 

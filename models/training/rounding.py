@@ -3,7 +3,7 @@
 What is rounded is what ``models.graphs.int8`` rounds: the pixels, each convolution's weights by its output channels
 (to ``NARROW_SUMS``, the coarser of the two), and what each of the trunk's ReLUs gives; the head stays in float32. A
 rounding has no gradient: it is passed through (Bengio et al. 2013). The largest value of an activation is learnt with
-the weights from what is cut off by it (Choi et al. 2018, "PACT"), from a percentile of what is seen at the start.
+the weights from what is cut off by it (Choi et al. 2018, "PACT"), from the largest that is seen at the start.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from torch import nn
 from models.graphs.int8 import NARROW_SUMS
 from models.network.vgg16 import VGG16, block_start
 
-_PERCENTILE = 0.9999
-_SAMPLED = 7  # every seventh value is enough for a percentile of a map
 _TINY = 1e-6
 
 
@@ -96,11 +94,7 @@ class RoundedNet(nn.Module):
         x = self.pixels(x)
         for layer in [*self.frozen, *self.trained]:
             if isinstance(layer, RoundedRelu):
-                seen = F.relu(x).flatten()[::_SAMPLED].float()
-                place = max(1, round(_PERCENTILE * len(seen)))
-                cut = seen.kthvalue(place).values
-                # as models.graphs.int8.measure_ranges: a little clipped, for finer steps
-                layer.largest.copy_((cut * seen.max()).sqrt().clamp(min=_TINY))
+                layer.largest.copy_(x.max().float().clamp(min=_TINY))
             x = layer(x)
 
     def ranges(self) -> dict[str, float]:

@@ -84,6 +84,18 @@ def test_ranges_are_those_of_the_crops(bundle: Bundle) -> None:
     assert all(value > 0 for value in dark.values())
 
 
+def test_nothing_that_an_activation_gave_is_cut_off(bundle: Bundle) -> None:
+    crops = portrait_crops(bundle.info.input_size, 3, seed=5)
+    ranges = measure_ranges(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, crops)
+    model = bundle.torch_model().eval()
+    with torch.no_grad():
+        x = model.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2).float())
+        for place, layer in enumerate(model.trunk):
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                assert ranges[f"relu{place}"] == pytest.approx(1.25 * float(x.max()), rel=1e-3)
+
+
 def test_foreign_ranges_are_refused(bundle: Bundle) -> None:
     classifier = onnx.load(str(bundle.classifier_path))
     with pytest.raises(BadInput, match=r"the int8 ranges lack .*tools\.precision"):
