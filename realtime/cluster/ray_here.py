@@ -33,6 +33,7 @@ _QUICK = {  # a node whose process has gone is noticed within about three second
     # whoever asks looks which recogniser has time: what it remembers of them knows nothing of what others ask
     "RAY_SERVE_QUEUE_LENGTH_CACHE_TIMEOUT_S": "0",
     "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "0.5",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # ten times a second is a lot on few cores
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # a head may be away so long
 }
 
