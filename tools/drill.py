@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
@@ -53,19 +53,32 @@ def main(
     given = {key: value for key, value in changes.items() if value is not None}
     settings = settings.model_copy(update={"recognition": settings.recognition.model_copy(update=given)})
     drill = Drill(partial(detector_of, settings.detection), rgba)
-    figures: dict[str, Any] = {
-        **measured_by("tools.drill"),
-        "clip": clip.name,
-        "wearer": wearer,
-        "target": target,
-        "bare": counted(settings, None, wearer, target, seconds),
-        "worn": counted(settings, drill, wearer, target, seconds, record=record),
-    }
-    cli.write_json(json_file, figures)
-    for name in ("bare", "worn"):
-        cli.console.print(f"{name}: {figures[name]['frames']} frames")
-        for kind in ("undefended", "defended", "verdicts"):
-            cli.console.print(f"  {kind}: {in_words(figures[name][kind])}", highlight=False)
+    bare = counted(settings, None, wearer, target, seconds)
+    worn = counted(settings, drill, wearer, target, seconds, record=record)
+    facts = {"clip": clip.name, "wearer": wearer, "target": target}
+    cli.write_json(json_file, {**measured_by("tools.drill"), **facts, "bare": bare, "worn": worn})
+    for name, found in (("bare", bare), ("worn", worn)):
+        cli.console.print(f"{name}: {found['frames']} frames")
+        for kind, shares in (
+            ("undefended", found["undefended"]),
+            ("defended", found["defended"]),
+            ("verdicts", found["verdicts"]),
+        ):
+            cli.console.print(f"  {kind}: {in_words(shares)}", highlight=False)
+
+
+Shares = dict[str, float | int]
+
+
+class Counted(TypedDict):
+    """One run: of each way to decide what was said, by kind and by name."""
+
+    frames: int
+    engine: str
+    undefended: dict[str, Shares]
+    defended: dict[str, Shares]
+    verdicts: dict[str, Shares]
+    names: dict[str, dict[str, int]]
 
 
 def counted(
@@ -76,7 +89,7 @@ def counted(
     seconds: float | None,
     *,
     record: Path | None = None,
-) -> dict[str, Any]:
+) -> Counted:
     """What is said of one run; shares of each kind for the wearer's name, the target's, an alarm, nobody."""
     counts: dict[str, Counter[str]] = {"undefended": Counter(), "defended": Counter(), "verdicts": Counter()}
     frames: set[int] = set()
@@ -95,12 +108,14 @@ def counted(
     return {
         "frames": len(frames),
         "engine": summary["engine"],
-        **{kind: grouped(count, wearer, target) for kind, count in counts.items()},
+        "undefended": grouped(counts["undefended"], wearer, target),
+        "defended": grouped(counts["defended"], wearer, target),
+        "verdicts": grouped(counts["verdicts"], wearer, target),
         "names": {kind: dict(count.most_common()) for kind, count in counts.items()},
     }
 
 
-def grouped(count: Mapping[str, int], wearer: str, target: str) -> dict[str, dict[str, float | int]]:
+def grouped(count: Mapping[str, int], wearer: str, target: str) -> dict[str, Shares]:
     """How many of all are the wearer's own name, the target's, another name, an alarm or nobody."""
     groups: Counter[str] = Counter()
     for name, number in count.items():

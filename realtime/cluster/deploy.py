@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ def connect(section: ClusterSection, node: str | None = None) -> Any:
     where = f"{address_of(section.host)}:{section.port}"
     if ray.is_initialized():
         return ray
+    _somebody_listens(address_of(section.host), section.port)
     try:
         ray.init(
             address=where,
@@ -39,6 +41,14 @@ def connect(section: ClusterSection, node: str | None = None) -> Any:
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise BadInput(why_not_connected(str(error), where)) from None
     return ray
+
+
+def _somebody_listens(host: str, port: int) -> None:
+    """Ray would try for two minutes. Raises ``BadInput``."""
+    try:
+        socket.create_connection((host, port), timeout=3.0).close()
+    except OSError:
+        raise BadInput(why_not_connected("", f"{host}:{port}")) from None
 
 
 def why_not_connected(said: str, where: str) -> str:

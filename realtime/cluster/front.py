@@ -28,7 +28,7 @@ from realtime.outputs.web.live_pictures import Picture
 from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
-_COLLECT_EVERY = 0.3  # seconds
+_COLLECT_EVERY = 1.0  # seconds
 _LOOK_EVERY = 1.0
 _PATIENCE = 3.0
 

@@ -33,7 +33,7 @@ from realtime.cluster.settings import ClusterConfig, config_of_group
 from realtime.people.place import gallery_file
 
 _log = logging.getLogger(__name__)
-_LOOK_EVERY = 0.2  # seconds
+_LOOK_EVERY = 0.5  # seconds; the death of a process is noticed at once
 _PEOPLE_EVERY = 2.0
 _SHORT = 5.0  # seconds that a process has for an answer
 _BEGINNING = 120.0  # seconds that a process has to import everything

@@ -30,6 +30,10 @@ _QUICK = {  # a node whose process has gone is noticed within about three second
     "RAY_prestart_worker_first_driver": "0",  # a worker for every core, that nobody needs
     "RAY_worker_niceness": "0",  # Ray's processes would give way to everything else on the machine
     "RAY_agent_register_timeout_ms": "180000",  # a node ends itself where its helper starts slowly, on a busy machine
+    # whoever asks looks which recogniser has time: what it remembers of them knows nothing of what others ask
+    "RAY_SERVE_QUEUE_LENGTH_CACHE_TIMEOUT_S": "0",
+    "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "0.5",
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # ten times a second is a lot on few cores
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # a head may be away so long
 }
 

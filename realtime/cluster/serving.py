@@ -10,10 +10,17 @@ from ray import serve
 
 from models.bundle_info import find_bundle
 from realtime.cluster.parcels import parcel_of
+from realtime.cluster.ray_here import HEAD, NODE_LABEL
 from realtime.cluster.recognising import Recognising
 from realtime.cluster.remote import APPLICATION, DEPLOYMENT
 from realtime.cluster.settings import ClusterConfig, config_of_group
 from realtime.people.place import bundle_of
+
+#: Than on the head, which may be away for a while.
+_RATHER_ELSEWHERE = {
+    "label_selector": {NODE_LABEL: f"!{HEAD}"},
+    "fallback_strategy": [{"label_selector": {NODE_LABEL: HEAD}}],
+}
 
 
 def application(config: ClusterConfig, bundle: Path, people: str | None) -> Any:
@@ -26,7 +33,11 @@ def application(config: ClusterConfig, bundle: Path, people: str | None) -> Any:
         options = {"autoscaling_config": scaling}
     deployment = serve.deployment(Recognising).options(
         name=DEPLOYMENT,
-        ray_actor_options={"num_cpus": section.cores_per_replica, "num_gpus": section.gpus_per_replica},
+        ray_actor_options={
+            "num_cpus": section.cores_per_replica,
+            "num_gpus": section.gpus_per_replica,
+            **_RATHER_ELSEWHERE,
+        },
         max_ongoing_requests=max(100, 2 * section.waiting),
         health_check_period_s=2,
         health_check_timeout_s=10,

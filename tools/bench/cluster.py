@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from rich.table import Table
 
@@ -32,7 +32,56 @@ class Plan:
     engine: str | None = None
 
 
-def measure(plan: Plan) -> dict[str, Any]:
+class Ages(TypedDict):
+    """Of verdicts, in milliseconds."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Rates(TypedDict):
+    decisions_per_second: float
+    verdict_age_ms: Ages
+    engine: str
+    unanswered: NotRequired[dict[str, int]]
+
+
+class Kill(TypedDict):
+    """``seconds`` until every camera was live again; None: not while it was waited for."""
+
+    kind: str
+    seconds: float | None
+    limit: float
+    page_seconds: NotRequired[float]
+
+
+class Times(TypedDict):
+    n: int
+    p50: float | None
+    worst: float | None
+    never: int
+
+
+class Counted(TypedDict):
+    on_nodes: int
+    collected: int
+    lost: int
+    twice: int
+
+
+class Measured(TypedDict):
+    cores: int
+    cameras: int
+    one_process: Rates
+    cluster: Rates
+    overhead: float | None
+    kills: list[Kill]
+    fail_over_s: dict[str, Times]
+    events: Counted
+    object_store_mb: dict[str, float]
+
+
+def measure(plan: Plan) -> Measured:
     """Rates and ages in one process and in the cluster, and every kill with the time until all cameras were live."""
     with tempfile.TemporaryDirectory(prefix="spectaclear-cluster-") as folder:
         cores = usable_cores()
@@ -75,7 +124,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _alone(plan: Plan, scene: str) -> dict[str, Any]:
+def _alone(plan: Plan, scene: str) -> Rates:
     from realtime.session import Outputs, run
 
     cameras = [
@@ -89,12 +138,12 @@ def _alone(plan: Plan, scene: str) -> dict[str, Any]:
         summary = run(config, Outputs(seconds=_WARM_UP + plan.seconds))
     return {
         "decisions_per_second": summary["decisions_per_second"],
-        "verdict_age_ms": summary["verdict_age_ms"],
+        "verdict_age_ms": {"p50": summary["verdict_age_ms"]["p50"], "p95": summary["verdict_age_ms"]["p95"]},
         "engine": summary["engine"],
     }
 
 
-def _rates(cluster: LocalCluster, seconds: float) -> dict[str, Any]:
+def _rates(cluster: LocalCluster, seconds: float) -> Rates:
     def decided() -> tuple[float, int, Sequence[Any]]:
         reports = [one for one in cluster.overview().reports if one.counts is not None]
         return time.monotonic(), sum(one.counts["decisions"] for one in reports), reports
@@ -107,18 +156,21 @@ def _rates(cluster: LocalCluster, seconds: float) -> dict[str, Any]:
     for one in reports:
         for reason, count in one.counts["unanswered"].items():
             unanswered[reason] = unanswered.get(reason, 0) + count
+
+    def worst(name: str) -> float | None:  # of the group that is worst off: percentiles of several cannot be added
+        return max((age[name] or 0.0 for age in ages), default=None)
+
     return {
         "decisions_per_second": round((after - before) / (ended - began), 2),
-        # of the group that is worst off: percentiles of several cannot be added
-        "verdict_age_ms": {name: max((age[name] or 0.0 for age in ages), default=None) for name in ("p50", "p95")},
+        "verdict_age_ms": {"p50": worst("p50"), "p95": worst("p95")},
         "engine": next((one.engine for one in reports), ""),
         "unanswered": unanswered,
     }
 
 
-def _kills(cluster: LocalCluster, plan: Plan, store: list[float]) -> list[dict[str, Any]]:
+def _kills(cluster: LocalCluster, plan: Plan, store: list[float]) -> list[Kill]:
     pause = 60 * plan.minutes / max(1, plan.kills)
-    found = []
+    found: list[Kill] = []
     for number in range(plan.kills):
         kind = KINDS[number % len(KINDS)]
         if kind == "node" and not cluster.cameras_on(cluster.nodes[-1]):
@@ -150,7 +202,7 @@ def _object_store() -> float:
     return round((whole - free) / 1e6, 1)
 
 
-def _times(kills: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _times(kills: Sequence[Kill]) -> Times:
     times = sorted(one["seconds"] for one in kills if one["seconds"] is not None)
     failed = len(kills) - len(times)
     return {
@@ -165,21 +217,18 @@ def _overhead(alone: float, spread: float) -> float | None:
     return round(1 - spread / alone, 4) if alone else None
 
 
-def table(results: dict[str, Any]) -> Table:
+def table(results: Measured) -> Table:
     """For the terminal."""
     found = Table("", "one process", "two nodes", title=f"{results['cameras']} cameras on {results['cores']} cores")
-    rows: list[tuple[str, tuple[str, ...]]] = [("decisions per second", ("decisions_per_second",))]
-    rows += [(f"verdict age {name}, ms", ("verdict_age_ms", name)) for name in ("p50", "p95")]
-    for words, keys in rows:
-        cells = []
-        for side in ("one_process", "cluster"):
-            value = results[side]
-            for key in keys:
-                value = value[key]
-            cells.append("" if value is None else f"{value:.1f}")
-        found.add_row(words, *cells)
+    sides = (results["one_process"], results["cluster"])
+    found.add_row("decisions per second", *(f"{side['decisions_per_second']:.1f}" for side in sides))
+    for words, ages in (
+        ("p50", [side["verdict_age_ms"]["p50"] for side in sides]),
+        ("p95", [side["verdict_age_ms"]["p95"] for side in sides]),
+    ):
+        found.add_row(f"verdict age {words}, ms", *("" if age is None else f"{age:.1f}" for age in ages))
     for kind, times in results["fail_over_s"].items():
-        said = "" if times["p50"] is None else f"p50 {times['p50']:.1f} s, worst {times['worst']:.1f} s"
+        said = "" if times["p50"] is None else f"p50 {times['p50']:.1f} s, worst {times['worst'] or 0:.1f} s"
         found.add_row(
             f"{kind} killed, {times['n']} times",
             "",

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,8 +16,6 @@ from typing import Any
 
 import psutil
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from models.errors import BadInput
 from realtime.cameras.demo_scene import ACTS, FPS, DemoScene
@@ -27,6 +24,7 @@ from realtime.cluster.commands import own_processes, start_ray, stop_ray
 from realtime.cluster.ray_here import HEAD, make_token, ray_module
 from realtime.cluster.settings import ClusterConfig, load_cluster
 from realtime.outputs.events.store import EventStore
+from tools.bench.node_figures import Figures
 from tools.fault_drill.pictures import repeated, write_video
 
 _SCENE_FPS = 5
@@ -57,7 +55,7 @@ class LocalCluster:
         self.folder, self.nodes, self._cores = folder, list(nodes), cores
         self._redis = shutil.which("redis-server")
         self._port, self._redis_port = free_port(), free_port()
-        own: dict[str, Any] = {
+        own: dict[str, str | int] = {
             "port": self._port,
             "metrics_port": 0,
             "evidence": str(folder / "evidence"),
@@ -266,37 +264,6 @@ def scene_file(path: Path, seconds: float) -> str:
     ]
     once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=_SCENE_FPS)
     return str(repeated(once, path, seconds))
-
-
-class Figures:
-    """What nodes say of themselves to Prometheus on those ports of loopback."""
-
-    def __init__(self, ports: Sequence[int]) -> None:
-        self._ports = ports
-        self._decided = self._sum()
-
-    def live(self) -> set[str]:
-        """The cameras that are live."""
-        samples = [one for one in self._samples("spectaclear_camera_state") if one.value]
-        return {one.labels["camera"] for one in samples if one.labels["state"] == CameraState.LIVE.value}
-
-    def decided_on(self) -> bool:
-        """Whether faces have been decided since this was made."""
-        return self._sum() > self._decided
-
-    def _sum(self) -> float:
-        return sum(one.value for one in self._samples("spectaclear_decisions_total"))
-
-    def _samples(self, name: str) -> list[Sample]:
-        found: list[Sample] = []
-        for port in self._ports:
-            with (
-                contextlib.suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=3) as answer,
-            ):
-                for family in text_string_to_metric_families(answer.read().decode()):
-                    found += [one for one in family.samples if one.name == name]
-        return found
 
 
 def free_port() -> int:

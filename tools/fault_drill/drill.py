@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypedDict
 
 from realtime.cameras import CameraState
 from realtime.cameras.from_config import capture_from
@@ -59,7 +59,7 @@ class Result:
         seen = self.noticed is not None and self.noticed <= NOTICED_WITHIN
         return back and seen and not self.damaged_shown and self.beside_live and self.beside_rate >= LEAST_RATE
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "on_target": self.on_target}
 
 
@@ -220,7 +220,15 @@ def _sees(fault: Fault, looks: list[Look], end: float, until: float) -> list[str
     return seen
 
 
-def _beside(beside: Watch, begin: float, end: float) -> dict[str, Any]:
+class _Beside(TypedDict):
+    """How the camera fared that nothing was done to."""
+
+    beside_rate: float
+    beside_gap: float
+    beside_live: bool
+
+
+def _beside(beside: Watch, begin: float, end: float) -> _Beside:
     moments = [got.captured_at for got in beside.pictures_between(begin, end)]
     gaps = [later - earlier for earlier, later in zip([begin, *moments], [*moments, end], strict=True)]
     state = [look.state for look in _during(beside.looks, begin)]

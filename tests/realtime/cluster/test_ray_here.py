@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from models.errors import BadInput
+from realtime.cluster import deploy
 from realtime.cluster.commands import app
 from realtime.cluster.deploy import why_not_connected
 from realtime.cluster.ray_here import environment, make_token, ray_module
@@ -67,3 +70,12 @@ def test_another_version_of_ray_is_one_line() -> None:
 def test_the_commands_are_there() -> None:
     said = CliRunner().invoke(app, ["--help"]).output
     assert all(name in said for name in ("up", "status", "down"))
+
+
+def test_where_nobody_listens_that_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "ray_module", lambda section: SimpleNamespace(is_initialized=lambda: False))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        section = ClusterSection(port=taken.getsockname()[1])
+        with pytest.raises(BadInput, match="nobody answers; start it with cluster up"):
+            deploy.connect(section)
