@@ -119,7 +119,8 @@ def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
             int8_graph.int8_graph(graph, spec, ranges, defended=defended, cosines=cosines, levels=levels)
         )
 
-    levels = int8_graph.WIDE_SUMS if sums_are_wide() else int8_graph.NARROW_SUMS
+    learnt = "learnt" in bundle.info.calibration.get("int8", {})  # the weights were trained on that grid
+    levels = int8_graph.WIDE_SUMS if sums_are_wide() else int8_graph.NARROW_SUMS if learnt else None
     key = {"ranges": ranges, "defended": defended, "cosines": cosines, "levels": levels}
     return cached("int8", {**_key(bundle), **key}, build)
 

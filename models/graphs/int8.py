@@ -43,9 +43,10 @@ _QUANTILE = 99.99
 _HEADROOM = 1.25
 _SAMPLED = 7  # every seventh value is enough for a quantile of a map
 _TINY = 1e-20
-#: Largest weight. 7 bits: processors without VNNI add two products of a uint8 and an int8 in 16 bits, and 2 * 255 * 63
-#: is the most that fits; with 127 they saturate silently. Others take the weights as bundles hold them.
+#: Largest weight, and the largest that is safe beside any other: processors without VNNI add two products of a uint8
+#: and an int8 in 16 bits, and 2 * 255 * 64 is the most that fits; beyond they saturate silently.
 NARROW_SUMS, WIDE_SUMS = 63, 127
+_NEIGHBOURS = 4  # input channels whose products are added in pairs
 
 
 def measure_ranges(
@@ -101,11 +102,11 @@ def int8_graph(
     *,
     defended: bool = True,
     cosines: bool = False,
-    levels: int = NARROW_SUMS,
+    levels: int | None = None,
 ) -> onnx.ModelProto:
     """The classifier (``defended=False``) or the defended pass, with inputs and outputs as in ``defended_graph``.
 
-    ``levels``: largest weight, ``NARROW_SUMS`` or ``WIDE_SUMS``.
+    ``levels``: largest weight, ``NARROW_SUMS`` or ``WIDE_SUMS``; None: as ``safe_levels`` says of each output channel.
 
     Raises:
         BadInput: the ranges are those of another network.
@@ -128,6 +129,22 @@ def int8_graph(
         inputs += [rows_input(classes)] if cosines else []
         outputs.append(helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["N", side, side]))
     return finish(net.graph, inputs, outputs, "int8")
+
+
+def safe_levels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(O, I, k, k) -> (O, 1, 1, 1): the largest whole number of each output channel, so that no sum of two saturates.
+
+    Kernels add the products of two of four neighbouring input channels at one place. Whichever two of the same sign
+    they are, together they may have 128 (255 * 128 < 2 ** 15); where only one of them is large, that is all 8 bits.
+    """
+    outputs, inputs = weight.shape[:2]
+    if inputs % _NEIGHBOURS:  # other places are neighbours then
+        return np.full((outputs, 1, 1, 1), NARROW_SUMS, np.float32)
+    groups = (weight / quantise(weight)[1]).reshape(outputs, inputs // _NEIGHBOURS, _NEIGHBOURS, -1)
+    sums = [np.sort(np.maximum(signed, 0), axis=2)[:, :, -2:].sum(axis=2) for signed in (groups, -groups)]
+    most = np.maximum(*sums).reshape(outputs, -1).max(axis=1)
+    safe: npt.NDArray[np.float32] = np.floor(WIDE_SUMS**2 / np.maximum(most, WIDE_SUMS)).astype(np.float32)
+    return safe.reshape(-1, 1, 1, 1)
 
 
 def _gated(trunk: Sequence[Layer]) -> list[Layer]:
@@ -153,7 +170,11 @@ class _Int8:
     """Writes the graph; tensors named ``....8`` are bytes, the others float32."""
 
     def __init__(
-        self, layers: Sequence[Layer], weights: Mapping[str, npt.NDArray[np.float32]], ranges: Ranges, levels: int
+        self,
+        layers: Sequence[Layer],
+        weights: Mapping[str, npt.NDArray[np.float32]],
+        ranges: Ranges,
+        levels: int | None,
     ) -> None:
         self.graph = GraphBuilder()
         self.levels = levels
@@ -251,7 +272,7 @@ class _Int8:
         return self.graph.op("DequantizeLinear", [quantised, *_scale_of(name)], f"{name}.float")
 
     def _weight(self, name: str, values: npt.NDArray[np.float32]) -> str:
-        integers, scale = quantise(values, levels=self.levels)
+        integers, scale = quantise(values, levels=safe_levels(values) if self.levels is None else self.levels)
         constants = [
             self.graph.constant(f"{name}.int8", integers, np.int8),
             self.graph.constant(f"{name}.scale", scale.ravel()),

@@ -17,7 +17,7 @@ from models.engines.graphs import int8_ranges
 from models.engines.processor import sums_are_wide
 from models.errors import BadInput
 from models.graphs.defended import kept_values
-from models.graphs.int8 import NARROW_SUMS, WIDE_SUMS, int8_graph, measure_ranges
+from models.graphs.int8 import WIDE_SUMS, int8_graph, measure_ranges, safe_levels
 from models.graphs.int8_crops import portrait_crops
 
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -150,10 +150,41 @@ def test_with_weights_of_8_bits_they_would(largest_sums: Bundle) -> None:
     white = np.full((1, 32, 32, 3), 255, np.uint8)
     classifier, ranges = onnx.load(str(largest_sums.classifier_path)), int8_ranges(largest_sums)
     found = {}
-    for levels in (NARROW_SUMS, WIDE_SUMS):
+    for levels in (None, WIDE_SUMS):
         graph = int8_graph(classifier, largest_sums.info.trunk.spec, ranges, defended=False, levels=levels)
         session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
         (found[levels],) = session.run(None, {"crops": white})
     wanted = make_engine("onnxruntime-cpu", largest_sums).outputs(white)
     errors = {levels: float(np.abs(logits - wanted).max()) for levels, logits in found.items()}
-    assert errors[WIDE_SUMS] > 3 * errors[NARROW_SUMS]
+    assert errors[WIDE_SUMS] > 3 * errors[None]
+
+
+def test_a_weight_has_all_8_bits_where_none_of_its_neighbours_is_large() -> None:
+    def levels(*weights: float) -> float:
+        return float(safe_levels(np.array(weights, np.float32).reshape(1, -1, 1, 1)).item())
+
+    assert levels(1, 0, -1, 0) == 127  # of other sign: they never add up to more
+    assert levels(1, 0, 0, 0, 1, 0, 0, 0) == 127  # no neighbours
+    assert levels(1, 0, 0, 1) == 63
+    assert levels(1, 0.25, 0, 0) == 101  # 101 + 25 are 126, of 128
+    assert levels(1, 0, 0) == 63  # three channels: other places are neighbours
+
+
+@pytest.mark.parametrize("name", ["onnxruntime-int8", pytest.param("openvino-int8", marks=OPENVINO)])
+def test_with_some_large_weights_anywhere_sums_do_not_saturate(tmp_path: Path, name: str) -> None:
+    bundle = make_small_bundle(tmp_path / "b")
+    model, generator = bundle.torch_model(), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for layer in model.trunk:
+            if isinstance(layer, torch.nn.Conv2d):
+                large = torch.rand(layer.weight.shape, generator=generator) < 0.3
+                layer.weight.copy_(torch.where(large, 1.0, 0.1) / layer.weight[0].numel())
+                layer.bias.zero_()
+    bundle = write_bundle(bundle.folder, model, bundle.info)
+    white = np.full((1, 32, 32, 3), 255, np.uint8)
+    ranges = measure_ranges(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, white)
+    tight = {key: value if key == "pixels" else value / 1.25 for key, value in ranges.items()}  # bytes of 255
+    bundle = Bundle(bundle.folder, bundle.info.model_copy(update={"calibration": {"int8": {"ranges": tight}}}))
+    wanted = make_engine("onnxruntime-cpu", bundle).outputs(white)
+    found = make_engine(name, bundle).outputs(white)
+    np.testing.assert_allclose(found, wanted, rtol=0.03, atol=0.03 * float(np.abs(wanted).max()))
