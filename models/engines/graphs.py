@@ -17,7 +17,7 @@ from models.engines.processor import sums_are_wide
 from models.errors import BadInput
 from models.graphs import builder as onnx_graph
 from models.graphs import defended as defended_graph
-from models.graphs import guided_steps, half, int8_crops
+from models.graphs import guided_steps, half, int8_crops, narrow_sums
 from models.graphs import int8 as int8_graph
 from models.graphs import views as view_graph
 from models.graphs.cache import cached, code_version
@@ -120,7 +120,7 @@ def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
         )
 
     learnt = "learnt" in bundle.info.calibration.get("int8", {})  # the weights were trained on that grid
-    levels = int8_graph.WIDE_SUMS if sums_are_wide() else int8_graph.NARROW_SUMS if learnt else None
+    levels = narrow_sums.WIDE_SUMS if sums_are_wide() else narrow_sums.NARROW_SUMS if learnt else None
     key = {"ranges": ranges, "defended": defended, "cosines": cosines, "levels": levels}
     return cached("int8", {**_key(bundle), **key}, build)
 
@@ -128,7 +128,7 @@ def _int8(bundle: Bundle, *, defended: bool, cosines: bool = False) -> bytes:
 def code() -> str:
     """Changes with the source of whatever makes the graphs."""
     return code_version(
-        architecture, defended_graph, guided_steps, half, int8_crops, int8_graph, onnx_graph, view_graph
+        architecture, defended_graph, guided_steps, half, int8_crops, int8_graph, narrow_sums, onnx_graph, view_graph
     )
 
 

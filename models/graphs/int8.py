@@ -1,10 +1,10 @@
 """The classifier and the defended pass in 8-bit integers, as one ONNX graph for ONNX Runtime and OpenVINO.
 
-Convolutions take uint8 activations and weights of 8 bits, or 7, with a scale per output channel; the head and the last
-step to the pixels stay in float32. The guided backward pass suits integers well: what passes a guided ReLU is
-never negative, so quantising to uint8 *is* the ReLU, and gates and pooling compare bytes. Every image's
-gradient is scaled to a largest value of 1 before the first convolution (saliency is scaled per image
-anyway), so one set of ranges fits all images.
+Convolutions take uint8 activations and weights of 8 bits, or 7, with a scale per output channel; the first of them, the
+head and the last step to the pixels stay in float32. The guided backward pass suits integers well: what passes a
+guided ReLU is never negative, so quantising to uint8 *is* the ReLU, and gates and pooling compare bytes. Every image's
+gradient is scaled to a largest value of 1 before the first convolution (saliency is scaled per image anyway), so one
+set of ranges fits all images.
 
 In bytes equal maxima are common within a pooling window. All of them would get the gradient, and saliency
 would be too high wherever activations are low (mask IoU with float32 0.80 on photographs); the first of them
@@ -33,9 +33,10 @@ from models.graphs.defended import (
     write_saliency,
 )
 from models.graphs.guided_steps import BlockedSteps, Layer
+from models.graphs.narrow_sums import narrow
 from models.network.architecture import InputSpec
 
-#: Largest value of a tensor by its name: "pixels", a ReLU's output, or ``d_`` and the output of the ReLU or
+#: Largest value of a tensor by its name: a ReLU's output, or ``d_`` and the output of the ReLU or
 #: pooling through which a gradient has passed.
 Ranges = Mapping[str, float]
 
@@ -43,10 +44,6 @@ _QUANTILE = 99.99
 _HEADROOM = 1.25
 _SAMPLED = 7  # every seventh value is enough for a quantile of a map
 _TINY = 1e-20
-#: Largest weight, and the largest that is safe beside any other: processors without VNNI add two products of a uint8
-#: and an int8 in 16 bits, and 2 * 255 * 64 is the most that fits; beyond they saturate silently.
-NARROW_SUMS, WIDE_SUMS = 63, 127
-_NEIGHBOURS = 4  # input channels whose products are added in pairs
 
 
 def measure_ranges(
@@ -66,7 +63,7 @@ def measure_ranges(
     forward = {layer.output: layer.output for layer in layers if layer.kind == "Relu"}
     trunk = layers[: len(layers) - 4]
     backward = {_gradient(layer): _passed(layer) for layer in _gated(trunk)}
-    names = ["d_pooled", *forward.values(), *backward.values(), layers[0].input]
+    names = ["d_pooled", *forward.values(), *backward.values()]
     graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -79,8 +76,7 @@ def measure_ranges(
         inputs = {"crops": crop[None], "kept": kept, **({} if rows is None else {"gallery": rows})}
         values = dict(zip(names, session.run(names, inputs), strict=True))
         top = float(values["d_pooled"].max())
-        values["pixels"] = np.abs(values[layers[0].input])
-        for key, name in [("pixels", "pixels"), *forward.items(), *backward.items()]:
+        for key, name in [*forward.items(), *backward.items()]:
             unit = max(top, _TINY) if key.startswith("d_") else 1.0
             largest.setdefault(key, []).append(float(values[name].max()) / unit)
             sampled = values[name].ravel()[::_SAMPLED]
@@ -91,7 +87,7 @@ def measure_ranges(
         if key.startswith("d_"):
             ranges[key] = max(max(found), 1e-3 * top, _TINY)
         else:
-            ranges[key] = max(top if key == "pixels" else _HEADROOM * top, _TINY)
+            ranges[key] = max(_HEADROOM * top, _TINY)
     return ranges
 
 
@@ -113,7 +109,7 @@ def int8_graph(
     """
     weights = read_weights(classifier)
     layers = chain_of(classifier)
-    missing = [name for name in ("pixels", *(f.output for f in layers[:-3] if f.kind == "Relu")) if name not in ranges]
+    missing = [f.output for f in layers[:-3] if f.kind == "Relu" and f.output not in ranges]
     if defended:
         missing += [_gradient(layer) for layer in _gated(layers[:-4]) if _gradient(layer) not in ranges]
     if missing:
@@ -129,22 +125,6 @@ def int8_graph(
         inputs += [rows_input(classes)] if cosines else []
         outputs.append(helper.make_tensor_value_info("saliency", TensorProto.FLOAT, ["N", side, side]))
     return finish(net.graph, inputs, outputs, "int8")
-
-
-def safe_levels(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(O, I, k, k) -> (O, 1, 1, 1): the largest whole number of each output channel, so that no sum of two saturates.
-
-    Kernels add the products of two of four neighbouring input channels at one place. Whichever two of the same sign
-    they are, together they may have 128 (255 * 128 < 2 ** 15); where only one of them is large, that is all 8 bits.
-    """
-    outputs, inputs = weight.shape[:2]
-    if inputs % _NEIGHBOURS:  # other places are neighbours then
-        return np.full((outputs, 1, 1, 1), NARROW_SUMS, np.float32)
-    groups = (weight / quantise(weight)[1]).reshape(outputs, inputs // _NEIGHBOURS, _NEIGHBOURS, -1)
-    sums = [np.sort(np.maximum(signed, 0), axis=2)[:, :, -2:].sum(axis=2) for signed in (groups, -groups)]
-    most = np.maximum(*sums).reshape(outputs, -1).max(axis=1)
-    safe: npt.NDArray[np.float32] = np.floor(WIDE_SUMS**2 / np.maximum(most, WIDE_SUMS)).astype(np.float32)
-    return safe.reshape(-1, 1, 1, 1)
 
 
 def _gated(trunk: Sequence[Layer]) -> list[Layer]:
@@ -189,11 +169,13 @@ class _Int8:
 
     def forward(self, spec: InputSpec) -> None:
         x = add_normalisation(self.graph, spec)
-        x = self._floats(self._quantised(x, self.ranges["pixels"] / 127.5, 128), x)
         for layer in self.layers:
             name = layer.output
             if layer.kind == "Conv":
-                inputs = [x, self._weight(layer.weight, self.weights[layer.weight]), self._bias(layer)]
+                values = self.weights[layer.weight]
+                first = layer is self.layers[0]  # where rounding costs most, and a hundredth of the work
+                kernel = self.graph.constant(layer.weight, values) if first else self._weight(layer.weight, values)
+                inputs = [x, kernel, self._bias(layer)]
                 x = self.graph.op("Conv", inputs, name, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
             elif layer.kind == "Relu":
                 x = self.graph.op("Relu", [x], name)
@@ -272,7 +254,7 @@ class _Int8:
         return self.graph.op("DequantizeLinear", [quantised, *_scale_of(name)], f"{name}.float")
 
     def _weight(self, name: str, values: npt.NDArray[np.float32]) -> str:
-        integers, scale = quantise(values, levels=safe_levels(values) if self.levels is None else self.levels)
+        integers, scale = narrow(values) if self.levels is None else quantise(values, levels=self.levels)
         constants = [
             self.graph.constant(f"{name}.int8", integers, np.int8),
             self.graph.constant(f"{name}.scale", scale.ravel()),

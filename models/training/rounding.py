@@ -1,9 +1,9 @@
 """A network that computes as the 8-bit graphs do, to be trained so: rounding then costs it little.
 
-What is rounded is what ``models.graphs.int8`` rounds: the pixels, each convolution's weights by its output channels
-(to ``NARROW_SUMS``, the coarser of the two), and what each of the trunk's ReLUs gives; the head stays in float32. A
-rounding has no gradient: it is passed through (Bengio et al. 2013). The largest value of an activation is learnt with
-the weights from what is cut off by it (Choi et al. 2018, "PACT"), from the largest that is seen at the start.
+What is rounded is what ``models.graphs.int8`` rounds: the weights of every convolution but the first, by its output
+channels (to ``NARROW_SUMS``, the coarser of the two), and what each of the trunk's ReLUs gives. A rounding has no
+gradient: it is passed through (Bengio et al. 2013). The largest value of an activation is learnt with the weights from
+what is cut off by it (Choi et al. 2018, "PACT"), from the largest that is seen at the start.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from models.graphs.int8 import NARROW_SUMS
+from models.graphs.narrow_sums import NARROW_SUMS
 from models.network.vgg16 import VGG16, block_start
 
 _TINY = 1e-6
+_OF_PIXELS = 3  # channels: the first convolution stays as it is
 
 
 class RoundedConv(nn.Conv2d):
@@ -52,27 +53,12 @@ class RoundedRelu(nn.Module):
         return kept + (torch.round(kept / step) * step - kept).detach()
 
 
-class RoundedPixels(nn.Module):
-    """The network's input in 256 steps around 0, up to ``largest`` either way."""
-
-    largest: torch.Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("largest", torch.tensor(1.0))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        step = self.largest / 127.5
-        return torch.round(x / step).clamp(-128, 127) * step
-
-
 class RoundedNet(nn.Module):
     """A VGG16 that rounds; the blocks before ``first_block`` are not trained, but round too."""
 
     def __init__(self, model: VGG16, first_block: int) -> None:
         super().__init__()
         self.normalise = copy.deepcopy(model.normalise)
-        self.pixels = RoundedPixels()
         layers = [_rounding(layer) for layer in copy.deepcopy(model.trunk)]
         start = block_start(first_block)
         self.frozen = nn.Sequential(*layers[:start]).requires_grad_(False)
@@ -82,7 +68,7 @@ class RoundedNet(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""
         with torch.no_grad():
-            low = self.frozen(self.pixels(self.normalise(pixels)))
+            low = self.frozen(self.normalise(pixels))
         found: torch.Tensor = self.head(self.trained(low))
         return found
 
@@ -90,8 +76,6 @@ class RoundedNet(nn.Module):
     def start_from_data(self, pixels: torch.Tensor) -> None:
         """Set every largest value from what ``pixels`` (N, 3, S, S) give, layer by layer."""
         x = self.normalise(pixels)
-        self.pixels.largest.copy_(x.abs().max())
-        x = self.pixels(x)
         for layer in [*self.frozen, *self.trained]:
             if isinstance(layer, RoundedRelu):
                 layer.largest.copy_(x.max().float().clamp(min=_TINY))
@@ -101,8 +85,7 @@ class RoundedNet(nn.Module):
         """The largest values, by the names that ``models.graphs.int8`` knows."""
         layers = enumerate([*self.frozen, *self.trained])
         relus = {f"relu{place}": layer for place, layer in layers if isinstance(layer, RoundedRelu)}
-        found = {name: float(relu.largest.detach().clamp(min=_TINY)) for name, relu in relus.items()}
-        return {"pixels": float(self.pixels.largest), **found}
+        return {name: float(relu.largest.detach().clamp(min=_TINY)) for name, relu in relus.items()}
 
     @torch.no_grad()
     def fold_into(self, model: VGG16) -> None:
@@ -125,6 +108,6 @@ def rounded_rows(weight: torch.Tensor, levels: int = NARROW_SUMS) -> torch.Tenso
 
 
 def _rounding(layer: nn.Module) -> nn.Module:
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.Conv2d) and layer.in_channels > _OF_PIXELS:
         return RoundedConv.of(layer)
     return RoundedRelu() if isinstance(layer, nn.ReLU) else layer

@@ -17,8 +17,9 @@ from models.engines.graphs import int8_ranges
 from models.engines.processor import sums_are_wide
 from models.errors import BadInput
 from models.graphs.defended import kept_values
-from models.graphs.int8 import WIDE_SUMS, int8_graph, measure_ranges, safe_levels
+from models.graphs.int8 import int8_graph, measure_ranges
 from models.graphs.int8_crops import portrait_crops
+from models.graphs.narrow_sums import WIDE_SUMS
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -80,7 +81,7 @@ def test_ranges_are_those_of_the_crops(bundle: Bundle) -> None:
     classifier = onnx.load(str(bundle.classifier_path))
     spec, side = bundle.info.trunk.spec, bundle.info.input_size
     dark = measure_ranges(classifier, spec, np.zeros((1, side, side, 3), np.uint8))
-    assert dark["pixels"] == pytest.approx(max(spec.mean), rel=1e-3)
+    assert "relu1" in dark
     assert all(value > 0 for value in dark.values())
 
 
@@ -99,7 +100,7 @@ def test_nothing_that_an_activation_gave_is_cut_off(bundle: Bundle) -> None:
 def test_foreign_ranges_are_refused(bundle: Bundle) -> None:
     classifier = onnx.load(str(bundle.classifier_path))
     with pytest.raises(BadInput, match=r"the int8 ranges lack .*tools\.precision"):
-        int8_graph(classifier, bundle.info.trunk.spec, {"pixels": 1.0})
+        int8_graph(classifier, bundle.info.trunk.spec, {"relu1": 1.0})
 
 
 def test_ranges_in_the_bundle_are_used(tmp_path: Path) -> None:
@@ -159,17 +160,6 @@ def test_with_weights_of_8_bits_they_would(largest_sums: Bundle) -> None:
     assert errors[WIDE_SUMS] > 3 * errors[None]
 
 
-def test_a_weight_has_all_8_bits_where_none_of_its_neighbours_is_large() -> None:
-    def levels(*weights: float) -> float:
-        return float(safe_levels(np.array(weights, np.float32).reshape(1, -1, 1, 1)).item())
-
-    assert levels(1, 0, -1, 0) == 127  # of other sign: they never add up to more
-    assert levels(1, 0, 0, 0, 1, 0, 0, 0) == 127  # no neighbours
-    assert levels(1, 0, 0, 1) == 63
-    assert levels(1, 0.25, 0, 0) == 101  # 101 + 25 are 126, of 128
-    assert levels(1, 0, 0) == 63  # three channels: other places are neighbours
-
-
 @pytest.mark.parametrize("name", ["onnxruntime-int8", pytest.param("openvino-int8", marks=OPENVINO)])
 def test_with_some_large_weights_anywhere_sums_do_not_saturate(tmp_path: Path, name: str) -> None:
     bundle = make_small_bundle(tmp_path / "b")
@@ -183,7 +173,7 @@ def test_with_some_large_weights_anywhere_sums_do_not_saturate(tmp_path: Path, n
     bundle = write_bundle(bundle.folder, model, bundle.info)
     white = np.full((1, 32, 32, 3), 255, np.uint8)
     ranges = measure_ranges(onnx.load(str(bundle.classifier_path)), bundle.info.trunk.spec, white)
-    tight = {key: value if key == "pixels" else value / 1.25 for key, value in ranges.items()}  # bytes of 255
+    tight = {key: value / 1.25 for key, value in ranges.items()}  # bytes of 255
     bundle = Bundle(bundle.folder, bundle.info.model_copy(update={"calibration": {"int8": {"ranges": tight}}}))
     wanted = make_engine("onnxruntime-cpu", bundle).outputs(white)
     found = make_engine(name, bundle).outputs(white)

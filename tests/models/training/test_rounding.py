@@ -82,7 +82,7 @@ def test_the_last_crops_are_seen_rounded_and_a_run_goes_on_within_them(narrow: N
     records = list(distil(model, crops, vectors, QUICK, tmp_path / "run.pt", ranges=ranges))
     assert records[-1]["crops"] == 480
     places = [place for place, layer in enumerate(model.trunk) if isinstance(layer, torch.nn.ReLU)]
-    assert ranges.keys() == {"pixels", *(f"relu{place}" for place in places)}
+    assert ranges.keys() == {f"relu{place}" for place in places}
     assert all(value > 0 for value in ranges.values())
     last = model.trunk[-3].weight.detach()
     torch.testing.assert_close(rounded_rows(last), last)  # what is kept is what was used
