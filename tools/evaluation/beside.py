@@ -88,7 +88,8 @@ def counted(decisions: Sequence[Decision], faces: Faces, names: Sequence[str]) -
     known = [d.identity if d.state == "known" else None for d in decisions]
 
     def among(labels: Labels) -> int:
-        return sum(k is not None and w != NOBODY and k == names[w] for k, w in zip(known, labels, strict=True))
+        wanted = [None if label == NOBODY else names[label] for label in labels]
+        return sum(k is not None and k == w for k, w in zip(known, wanted, strict=True))
 
     return {
         "known": sum(name is not None for name in known),
