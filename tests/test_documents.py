@@ -15,6 +15,8 @@ import typer
 from tools.maintain.configuration_page import PAGE, page
 from tools.maintain.tables import FENCE, PART, outdated, unused
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "benchmarks" not in path.parts)

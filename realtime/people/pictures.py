@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.arrays import Bytes
 from models.errors import BadInput
+from realtime.faces.boxes import overlap
 from realtime.faces.detect import FaceDetector, shrink
 from realtime.people.photo import SUFFIXES, read_photo
 from realtime.types import DetectedFace
@@ -146,7 +147,8 @@ def _in_parts(detector: FaceDetector, bgr: Bytes) -> list[DetectedFace]:
     found.sort(key=_area, reverse=True)
     apart: list[DetectedFace] = []
     for face in found:
-        if all(_overlap(face, other) < 0.3 for other in apart):
+        # a face cut by a part's edge lies in the whole one
+        if all(overlap(face.box, other.box, of_smaller=True) < 0.3 for other in apart):
             apart.append(face)
     return apart
 
@@ -160,12 +162,6 @@ def _starts(length: int) -> list[int]:
 def _area(face: DetectedFace) -> float:
     x1, y1, x2, y2 = (float(edge) for edge in face.box)
     return (x2 - x1) * (y2 - y1)
-
-
-def _overlap(one: DetectedFace, other: DetectedFace) -> float:
-    """The share of the smaller box that lies in the larger one: a face cut by a part's edge lies in the whole one."""
-    low, high = np.maximum(one.box[:2], other.box[:2]), np.minimum(one.box[2:], other.box[2:])
-    return float(np.prod(np.clip(high - low, 0, None))) / max(min(_area(one), _area(other)), 1e-6)
 
 
 def _with_room(detector: FaceDetector, bgr: Bytes) -> list[DetectedFace]:

@@ -21,6 +21,8 @@ from realtime.commands.demo import Demo
 from realtime.metrics import Meter, Summary
 from realtime.settings.config import Config
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

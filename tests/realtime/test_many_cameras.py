@@ -20,6 +20,8 @@ from realtime.outputs.events.types import Event
 from tools.fault_drill.pictures import encode_units, numbered_picture, write_video
 from tools.fault_drill.rtsp_server import RtspServer
 
+pytestmark = pytest.mark.slow
+
 SIZE = (320, 240)
 
 

@@ -18,6 +18,8 @@ from realtime.cameras.demo_scene import DemoScene
 from tools.fault_drill.pictures import encode_units
 from tools.fault_drill.rtsp_server import RtspServer
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "p@ss:w/rd%z!x"
 ADDRESSES = ("/", "/login", "/healthz", "/readyz", "/metrics", "/api/cameras", "/api/events", "/api/people")
 ADDRESSES += ("/api/events/export.jsonl", "/api/events/export.csv", "/cameras/nowhere.jpg", "/static/live.js")

@@ -24,6 +24,8 @@ from realtime.session import Outputs, run
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from tools.fault_drill.pictures import numbered_picture
 
+pytestmark = pytest.mark.slow
+
 
 def frames_in(path: Path) -> int:
     """How many can be decoded before the file ends or breaks off."""

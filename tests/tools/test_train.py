@@ -12,6 +12,8 @@ from models.bundle import load_bundle
 from models.errors import BadInput
 from realtime.faces.align import crop_face
 
+pytestmark = pytest.mark.slow
+
 ASTRONAUT_LANDMARKS = np.array([(204, 103), (246, 104), (224, 127), (203, 140), (243, 141)], dtype=np.float32)
 
 

@@ -16,6 +16,8 @@ from models.engines.choose import Choice, Tried
 from models.errors import BadInput
 from models.recogniser import Recogniser
 
+pytestmark = pytest.mark.slow
+
 openvino_only = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO has no wheel here")
 FAST, SLOW = (1.0, 0.5), (1.0, 0.97)  # seconds of the default, and of the engine that was tried
 

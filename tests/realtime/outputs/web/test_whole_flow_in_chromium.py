@@ -31,6 +31,8 @@ from running import Running
 pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.by import By
 
+pytestmark = pytest.mark.slow
+
 SIDE, FPS, SECONDS = 320, 6, 200
 GLASSES = innocent("violet", "wide", 112)
 
