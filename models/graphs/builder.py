@@ -46,7 +46,10 @@ class GraphBuilder:
 def quantise(
     weight: npt.NDArray[np.float32], *, levels: int | npt.NDArray[np.float32] = 127
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Symmetric int8, at most ``levels`` (one, or one of each), per output channel: ``weight`` is ``int8 * scale``."""
+    """Symmetric int8 per output channel (axis 0): ``weight`` is about ``int8 * scale``.
+
+    ``levels``: the largest, of all channels or (O, 1, ...) of each.
+    """
     axes = tuple(range(1, weight.ndim))
     largest = np.abs(weight).max(axis=axes, keepdims=True)
     scale = np.where(largest > 0, largest / levels, 1).astype(np.float32)

@@ -60,34 +60,26 @@ def measure_ranges(
     side = crops.shape[1]
     graph = defended_graph(classifier, spec, style="plain", cosines=rows is not None)
     layers = chain_of(classifier)
-    forward = {layer.output: layer.output for layer in layers if layer.kind == "Relu"}
+    forward = [layer.output for layer in layers if layer.kind == "Relu"]
     trunk = layers[: len(layers) - 4]
     backward = {_gradient(layer): _passed(layer) for layer in _gated(trunk)}
-    names = ["d_pooled", *forward.values(), *backward.values()]
+    names = ["d_pooled", *forward, *backward.values()]
     graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3  # errors only
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     kept = np.array([kept_values(side, 99.0)], np.int64)
-    largest: dict[str, list[float]] = {}
-    quantiles: dict[str, list[float]] = {}
+    ranges: dict[str, float] = {}
     for crop in crops:
         inputs = {"crops": crop[None], "kept": kept, **({} if rows is None else {"gallery": rows})}
         values = dict(zip(names, session.run(names, inputs), strict=True))
-        top = float(values["d_pooled"].max())
-        for key, name in [*forward.items(), *backward.items()]:
-            unit = max(top, _TINY) if key.startswith("d_") else 1.0
-            largest.setdefault(key, []).append(float(values[name].max()) / unit)
-            sampled = values[name].ravel()[::_SAMPLED]
-            quantiles.setdefault(key, []).append(float(np.percentile(sampled, _QUANTILE)) / unit)
-    ranges: dict[str, float] = {}
-    for key, found in quantiles.items():
-        top = max(largest[key])
-        if key.startswith("d_"):
-            ranges[key] = max(max(found), 1e-3 * top, _TINY)
-        else:
-            ranges[key] = max(_HEADROOM * top, _TINY)
+        unit = max(float(values["d_pooled"].max()), _TINY)
+        found = {name: _HEADROOM * float(values[name].max()) for name in forward}
+        for key, name in backward.items():
+            sharp = float(np.percentile(values[name].ravel()[::_SAMPLED], _QUANTILE)) / unit
+            found[key] = max(sharp, 1e-3 * float(values[name].max()) / unit)
+        ranges = {key: max(value, ranges.get(key, _TINY)) for key, value in found.items()}
     return ranges
 
 

@@ -18,7 +18,6 @@ from models.graphs.narrow_sums import NARROW_SUMS
 from models.network.vgg16 import VGG16, block_start
 
 _TINY = 1e-6
-_OF_PIXELS = 3  # channels: the first convolution stays as it is
 
 
 class RoundedConv(nn.Conv2d):
@@ -59,7 +58,8 @@ class RoundedNet(nn.Module):
     def __init__(self, model: VGG16, first_block: int) -> None:
         super().__init__()
         self.normalise = copy.deepcopy(model.normalise)
-        layers = [_rounding(layer) for layer in copy.deepcopy(model.trunk)]
+        first, *others = copy.deepcopy(model.trunk)
+        layers = [first, *map(_rounding, others)]
         start = block_start(first_block)
         self.frozen = nn.Sequential(*layers[:start]).requires_grad_(False)
         self.trained = nn.Sequential(*layers[start:])
@@ -108,6 +108,6 @@ def rounded_rows(weight: torch.Tensor, levels: int = NARROW_SUMS) -> torch.Tenso
 
 
 def _rounding(layer: nn.Module) -> nn.Module:
-    if isinstance(layer, nn.Conv2d) and layer.in_channels > _OF_PIXELS:
+    if isinstance(layer, nn.Conv2d):
         return RoundedConv.of(layer)
     return RoundedRelu() if isinstance(layer, nn.ReLU) else layer

@@ -28,8 +28,7 @@ from realtime.outputs.web.live_pictures import Picture
 from realtime.types import Frame
 
 _log = logging.getLogger(__name__)
-_COLLECT_EVERY = 1.0  # seconds
-_LOOK_EVERY = 1.0
+_EVERY = 1.0  # seconds between two rounds of collecting and looking
 _PATIENCE = 3.0
 
 
@@ -110,13 +109,10 @@ class Front:
             self._log.close()
 
     def _collect_always(self) -> None:
-        next_look = 0.0
-        while not self._stopping.wait(_COLLECT_EVERY):
+        while not self._stopping.wait(_EVERY):
             try:
                 self._collect()
-                if time.monotonic() > next_look:
-                    next_look = time.monotonic() + _LOOK_EVERY
-                    self.sources.look()
+                self.sources.look()
             except Exception as error:  # whatever happens to a node or to the head, it is tried again
                 _log.warning("not collected: %s", str(error).splitlines()[0] if str(error) else type(error).__name__)
                 time.sleep(1.0)

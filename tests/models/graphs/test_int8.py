@@ -81,8 +81,11 @@ def test_ranges_are_those_of_the_crops(bundle: Bundle) -> None:
     classifier = onnx.load(str(bundle.classifier_path))
     spec, side = bundle.info.trunk.spec, bundle.info.input_size
     dark = measure_ranges(classifier, spec, np.zeros((1, side, side, 3), np.uint8))
-    assert "relu1" in dark
     assert all(value > 0 for value in dark.values())
+    first = bundle.torch_model().trunk[:2]
+    with torch.no_grad():
+        largest = float(first(-torch.tensor(spec.mean).view(1, 3, 1, 1).expand(1, 3, side, side)).max())
+    assert dark["relu1"] == pytest.approx(1.25 * largest, rel=1e-3)
 
 
 def test_nothing_that_an_activation_gave_is_cut_off(bundle: Bundle) -> None:
