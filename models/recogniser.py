@@ -149,6 +149,7 @@ class Recogniser:
         *,
         quick: bool = False,
         looked: Bools | None = None,
+        alarms_expected: bool = False,
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
         """Classify, mask what is unnaturally salient, classify again, with the views that have a zone hidden.
@@ -159,13 +160,15 @@ class Recogniser:
                 helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
                 saliency and an empty mask.
             looked: quick: (N, V), the views of each crop that are looked at, the first zone's among them; None: all.
+            alarms_expected: quick: take saliency and classification in one pass, which is faster than one after the
+                other if each of the crops raises an alarm.
             stage_ms: filled with the milliseconds of ``saliency`` (with the classification of the crops and their
-                zone views; quick: ``classify`` for these), ``mask`` and ``reclassify``.
+                zone views; quick: ``classify`` for these, unless alarms were expected), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
         stages = Stages(stage_ms)
         if quick and self.zones:
-            return self._defend_alarms(crops, looked, stages)
+            return self._defend_alarms(crops, looked, stages, expected=alarms_expected)
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops))
         if zones and self._explaining is not self._engine:
@@ -190,21 +193,27 @@ class Recogniser:
             defended = found.raw[None]
         return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
-    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: Stages) -> Evidence:
+    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: Stages, *, expected: bool) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
-        head, zones = self._head, self.zones
+        head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops)) if looked is None else ViewSelection(zones, looked)
-        outputs = self._engine.outputs(crops, selection)
+        at_once: Floats | None = None
+        if expected and self._explaining is self._engine:
+            outputs, at_once = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
+        else:
+            outputs = self._engine.outputs(crops, selection)
         raw, views = head.probabilities(outputs[: len(crops)]), _views(head, selection, outputs[len(crops) :])
         saliency = np.zeros(crops.shape[:3], np.float32)
         mask, masked_crops, defended = saliency > 0, crops.copy(), raw.copy()
         found = Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones, selection.looked)
-        stages.end("classify")
+        stages.end("classify" if at_once is None else "saliency")
         alarms = [i for i, one in enumerate(found) if decide(one.seen, self.policy).state == "suspected_attack"]
         if alarms:
-            percentile = self.mask_parameters.percentile
-            _, saliency[alarms] = self._explaining.outputs_and_saliency(crops[alarms], head.rows, percentile)
-            stages.end("saliency")
+            if at_once is None:
+                _, saliency[alarms] = self._explaining.outputs_and_saliency(crops[alarms], head.rows, percentile)
+                stages.end("saliency")
+            else:
+                saliency[alarms] = at_once[alarms]
             mask[alarms], masked_crops[alarms], defended[alarms] = self._masked(
                 head, crops[alarms], saliency[alarms], raw[alarms], stages
             )

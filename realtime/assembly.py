@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DETECTION_SHARE = 0.5  # of one core, for all cameras together
+CALM = 0.2  # seconds between two searches while nobody is new and nobody is lost: a new face waits no longer
 _LONGEST_PASS = 0.15  # seconds: a face that comes while a pass runs waits for its end
 _CLEARLY = 0.9  # a larger batch must cost less than this share per face
 
@@ -106,6 +107,7 @@ def finder_of(config: Config, detector: FaceDetector, size: int, camera: CameraC
         limits=config.quality,
         detect_every=1 if offline else camera.detect_every or config.detection.detect_every,
         share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
+        calm=0.0 if offline else CALM,
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),
         areas=camera.areas,

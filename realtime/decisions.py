@@ -40,9 +40,10 @@ def decide_crops(
     views = len(recogniser.zones)
     with noting:
         looked = None if schedule is None else np.stack([schedule.views(crop, views) for crop in crops])
+        alarms = schedule is not None and all(schedule.alarm_expected(crop) for crop in crops)
     pixels = np.stack([crop.pixels for crop in crops])
     try:
-        evidence = recogniser.defend(pixels, quick=True, looked=looked, stage_ms=stage_ms)
+        evidence = recogniser.defend(pixels, quick=True, looked=looked, alarms_expected=alarms, stage_ms=stage_ms)
     except Unanswered as reason:
         meter.unanswered(str(reason), len(crops))
         with noting:

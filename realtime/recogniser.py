@@ -40,9 +40,13 @@ class FaceRecogniser(Protocol):
         *,
         quick: bool = False,
         looked: Bools | None = None,
+        alarms_expected: bool = False,
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
-        """(N, S, S, 3) uint8 RGB -> what was found out about each. Raises ``Unanswered`` where nothing was."""
+        """(N, S, S, 3) uint8 RGB -> what was found out about each. Raises ``Unanswered`` where nothing was.
+
+        ``alarms_expected``: it is faster so if each of the crops raises an alarm; what is found out is the same.
+        """
 
     def explain(self, crop: Bytes, found: CropEvidence) -> CropEvidence:
         """``found`` with the saliency of its crop (S, S, 3). Raises ``Unanswered``."""

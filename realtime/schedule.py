@@ -8,7 +8,8 @@ about n / r seconds beyond that time, however many new faces come.
 
 Each decision looks at the face as it is, at the first zone's view and at two further views in turn: the one that is
 least sure of the name, and the one that was not looked at for longest. So whoever speaks against a name goes on to be
-asked, and every view is looked at within a verdict's window.
+asked, and every view is looked at within a verdict's window. On a settled face a view that was sure of the name rests
+for one decision. A face whose last decision was an alarm is expected to raise the next one too.
 """
 
 from __future__ import annotations
@@ -48,11 +49,21 @@ class _Turns:
     agreeing: int = 0
     looks: dict[int, tuple[int, float]] = field(default_factory=dict)  # by view: at which decision, and how sure
     decided: int = 0
+    alarm: bool = False  # the last decision was one
 
     def due(self, within: float) -> float:
         if self.frame < 0:
             return self.seen_at
-        return self.at + (within if self.agreeing >= SETTLED else min(SOON, within))
+        return self.at + (within if self.settled else min(SOON, within))
+
+    @property
+    def settled(self) -> bool:
+        return self.agreeing >= SETTLED
+
+    def rests(self, view: int) -> bool:
+        """Whether the view need not be asked this time: it was the last time, and was sure."""
+        at, sure = self.looks.get(view, (-1, 0.0))
+        return self.settled and at == self.decided and sure >= _SURE
 
 
 class Schedule:
@@ -93,15 +104,21 @@ class Schedule:
         """(V,): which of the face's ``count`` views the next decision looks at."""
         looked = np.ones(count, np.bool_)
         turns = self._of(crop)
-        if turns is None or count <= 1 + IN_TURN:
+        if turns is None:
             return looked
-        further = range(1, count)
-        longest = sorted(further, key=lambda view: turns.looks.get(view, (-1, 0.0))[0])
-        least = min(further, key=lambda view: turns.looks.get(view, (0, 1.0))[1])
-        chosen = [least] if least in turns.looks and turns.looks[least][1] < _SURE else []
         looked[1:] = False
-        looked[(chosen + [view for view in longest if view not in chosen])[:IN_TURN]] = True
+        further = [view for view in range(1, count) if not turns.rests(view)]
+        if further:
+            longest = sorted(further, key=lambda view: turns.looks.get(view, (-1, 0.0))[0])
+            least = min(further, key=lambda view: turns.looks.get(view, (0, 1.0))[1])
+            chosen = [least] if least in turns.looks and turns.looks[least][1] < _SURE else []
+            looked[(chosen + [view for view in longest if view not in chosen])[:IN_TURN]] = True
         return looked
+
+    def alarm_expected(self, crop: FaceCrop) -> bool:
+        """Whether the face's last decision was an alarm, so that its saliency will be wanted again."""
+        turns = self._of(crop)
+        return turns is not None and turns.alarm
 
     def note(
         self, crop: FaceCrop, outcome: Hashable, evidence: CropEvidence | None = None, *, changed: bool = False
@@ -119,6 +136,7 @@ class Schedule:
         if changed:
             turns.looks.clear()
         turns.decided += 1
+        turns.alarm = evidence is not None and evidence.explained and not changed
         if evidence is not None and len(evidence.labels):
             best = int(evidence.raw.argmax())
             for view in np.flatnonzero(evidence.looked):

@@ -63,9 +63,13 @@ class RemoteRecogniser:
         *,
         quick: bool = True,
         looked: Bools | None = None,
+        alarms_expected: bool = False,
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
-        """See ``FaceRecogniser``; it is always quick. ``stage_ms`` gets ``elsewhere``: the way there and back too."""
+        """See ``FaceRecogniser``; always quick, and what is expected stays here: others' crops share the pass.
+
+        ``stage_ms`` gets ``elsewhere``: the way there and back too.
+        """
         started = time.perf_counter()
         evidence = unpacked(self._asking.defend(crops, looked), crops)
         if stage_ms is not None:

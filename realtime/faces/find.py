@@ -6,14 +6,18 @@ import time
 
 import numpy as np
 
+from models.arrays import Bytes
+from realtime.faces.align import Matrix, crop_face, cut, inverse, similarity
 from realtime.faces.areas import Areas
 from realtime.faces.detect import FaceDetector
 from realtime.faces.limits import QualityLimits
 from realtime.faces.motion import MotionGate, Region, grown, touches
 from realtime.faces.quality import refusal
-from realtime.faces.realign import Realigner, cut_face
+from realtime.faces.realign import Realigner, compose
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
+
+_TICK = 1e-3  # seconds: clocks of cameras are not exact
 
 
 class FaceFinder:
@@ -26,7 +30,9 @@ class FaceFinder:
         detect_every: detection runs on every n-th frame that this finder sees; in between faces are followed.
         share: of one core's time that detection may take; where it takes longer it runs on fewer frames, so that
             many cameras, or large pictures, leave time for decisions.
-        realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide.
+        calm: seconds between two searches while every face that was found is followed.
+        realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide. It
+            does so where a face was detected; while the face is followed what it found goes along.
         areas: parts of the picture where faces count; None: everywhere.
         motion: while every face found is followed, detection looks only where something moved; None: everywhere.
     """
@@ -40,18 +46,23 @@ class FaceFinder:
         limits: QualityLimits,
         detect_every: int = 1,
         share: float = 1.0,
+        calm: float = 0.0,
         motion: MotionGate | None = None,
         realigner: Realigner | None = None,
         areas: Areas | None = None,
     ) -> None:
         self._detector, self._tracker = detector, tracker
-        self._size, self._limits, self._detect_every, self._share = size, limits, detect_every, share
+        self._size, self._limits = size, limits
+        self._detect_every, self._share, self._calm = detect_every, share, calm
         self._motion, self._realigner, self._areas = motion, realigner, areas if areas else None
         self._all_followed = False  # every face of the last detection has a track, and every track a face
         self._tracks: list[TrackedFace] = []
         self._kind: tuple[tuple[int, ...], bool] | None = None
         self._frames_to_go = 0  # until detection is due again
-        self._rests_until = 0.0
+        self._rests_until = self._calm_until = 0.0
+        self._looked_again: dict[
+            tuple[int, int], Matrix
+        ] = {}  # by track and epoch: from the landmarks' crop to the cut
 
     def find(self, frame: Frame) -> FacesInFrame:
         """Every face that is followed in ``frame``, cut out, with the gate's refusal where there is one."""
@@ -63,6 +74,8 @@ class FaceFinder:
         started = time.perf_counter()
         stage_ms: dict[str, float] = {}
         due = self._frames_to_go <= 0 and started >= self._rests_until
+        if self._all_followed and self._tracks:
+            due = due and frame.captured_at >= self._calm_until
         region = self._region(frame) if due else None
         if region is not None:
             faces = self._detect(frame, region)
@@ -71,13 +84,18 @@ class FaceFinder:
             took = time.perf_counter() - started
             stage_ms["detect"] = took * 1e3
             self._frames_to_go, self._rests_until = self._detect_every, started + took / self._share
+            self._calm_until = frame.captured_at + self._calm - _TICK
             self._tracks = self._tracker.update(faces, frame)
             self._all_followed = len(faces) == len(self._tracks)
         else:
+            followed = len(self._tracks)
             self._tracks = self._tracker.carry(frame)
+            self._all_followed = self._all_followed and len(self._tracks) == followed
         self._frames_to_go -= 1
         found = time.perf_counter()
         crops = tuple(self._crop(track, frame) for track in self._tracks)
+        shown = {(track.track_id, track.epoch) for track in self._tracks}
+        self._looked_again = {key: matrix for key, matrix in self._looked_again.items() if key in shown}
         if crops:
             stage_ms["align"] = (time.perf_counter() - found) * 1e3 / len(crops)
         return FacesInFrame(frame, crops, stage_ms)
@@ -113,8 +131,20 @@ class FaceFinder:
         return moved + [track.face for track in self._tracks if not touches(track.face.box, region)]
 
     def _crop(self, track: TrackedFace, frame: Frame) -> FaceCrop:
-        pixels = cut_face(frame.bgr, track.face.landmarks, self._size, self._realigner)
+        pixels = self._cut(track, frame)
         return FaceCrop(track, frame, pixels, refusal(pixels, track.face.landmarks, frame.bgr.shape, self._limits))
+
+    def _cut(self, track: TrackedFace, frame: Frame) -> Bytes:
+        """The canonical crop (S, S, 3) RGB, by a second look at a face that was detected, or by the last one."""
+        landmarks, key = track.face.landmarks, (track.track_id, track.epoch)
+        if self._realigner is None:
+            return crop_face(frame.bgr, landmarks, self._size)
+        by_landmarks = similarity(landmarks, self._size)
+        if not track.detected and key in self._looked_again:
+            return cut(frame.bgr, compose(self._looked_again[key], by_landmarks), self._size)
+        pixels, matrix = self._realigner.crop(frame.bgr, landmarks, self._size)
+        self._looked_again[key] = compose(matrix, inverse(by_landmarks))
+        return pixels
 
 
 def _side(track: TrackedFace) -> float:

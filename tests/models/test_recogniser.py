@@ -119,8 +119,9 @@ def test_the_gradient_of_a_zone_view_is_zero_inside_the_zone(recogniser: Recogni
     assert gradient[:, :, ~inside].abs().max() > 0
 
 
-def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms(
-    recogniser: Recogniser, crops: np.ndarray
+@pytest.mark.parametrize("expected", [False, True])
+def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms_expected_or_not(
+    recogniser: Recogniser, crops: np.ndarray, expected: bool
 ) -> None:
     raw = recogniser.classify(crops)
     recogniser.zones = ("eyewear",)
@@ -131,7 +132,7 @@ def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms(
     middle = float(np.median(claimed))
     recogniser.policy = Policy(threshold=0.05, zone_confirm=middle, zone_dissent=middle - 1e-6, zone_threshold=0.99)
     try:
-        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True)
+        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True, alarms_expected=expected)
         decisions = [decide(one, recogniser.policy) for one in quick]
         wanted = [decide(one, recogniser.policy) for one in full]
     finally:
@@ -222,6 +223,26 @@ def test_a_quick_defence_looks_only_at_the_views_it_is_told(
     assert not partly.views[1, 1].any()
     assert [one.seen.zones for one in partly] == [("eyewear", "lower_face"), ("eyewear",)]
     assert partly[1].seen.views.shape == (1, len(recogniser.labels))
+
+
+def test_where_alarms_are_expected_the_crops_are_not_classified_a_second_time(
+    recogniser: Recogniser, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recogniser.zones = ("eyewear",)
+    before = recogniser.policy
+    recogniser.policy = Policy(threshold=0, zone_confirm=2.0, zone_dissent=2.0, zone_threshold=0)  # always an alarm
+    asked: list[str] = []
+    for method in ("outputs", "outputs_and_saliency"):
+        original = getattr(recogniser._engine, method)
+        monkeypatch.setattr(recogniser._engine, method, lambda *a, m=method, o=original: asked.append(m) or o(*a))
+    try:
+        recogniser.defend(crops[:1], quick=True)
+        usual, asked[:] = list(asked), []
+        recogniser.defend(crops[:1], quick=True, alarms_expected=True)
+    finally:
+        recogniser.zones, recogniser.policy = (), before
+    assert usual == ["outputs", "outputs_and_saliency", "outputs"]  # the last: what the mask leaves
+    assert asked == ["outputs_and_saliency", "outputs"]
 
 
 def test_without_zones_there_is_nothing_quicker(recogniser: Recogniser, crops: np.ndarray) -> None:

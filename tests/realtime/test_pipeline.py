@@ -30,7 +30,7 @@ from realtime.verdicts.verdict import Verdict
 class SlowRecogniser(Recogniser):
     """Takes half a second for every batch, as a large model on a small machine does."""
 
-    def defend(self, crops, *, quick=False, looked=None, stage_ms=None):  # type: ignore[no-untyped-def]
+    def defend(self, crops, *, stage_ms=None, **_):  # type: ignore[no-untyped-def]
         time.sleep(0.5)
         return super().defend(crops, stage_ms=stage_ms)
 
@@ -82,7 +82,7 @@ def test_stopping_waits_for_the_pass_that_runs(scene: DemoScene, recogniser: Rec
     inside = threading.Event()
 
     class VerySlow(Recogniser):
-        def defend(self, crops, *, quick=False, looked=None, stage_ms=None):  # type: ignore[no-untyped-def]
+        def defend(self, crops, *, stage_ms=None, **_):  # type: ignore[no-untyped-def]
             inside.set()
             time.sleep(2.0)
             return super().defend(crops, stage_ms=stage_ms)

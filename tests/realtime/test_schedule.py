@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.evidence import CropEvidence
-from realtime.schedule import IN_TURN, Schedule
+from realtime.schedule import IN_TURN, SETTLED, Schedule
 from realtime.types import DetectedFace, FaceCrop, Frame, TrackedFace
 
 
@@ -111,9 +111,30 @@ def look(given: dict[int, float], views: int) -> CropEvidence:
     """Of two people: what the views that were looked at give the first, whom the raw view is sure of."""
     rows = np.array([[given.get(view, 0), 1 - given.get(view, 0)] for view in range(views)], np.float32)
     looked = np.array([view in given for view in range(views)])
-    blank = np.zeros((2, 2), np.float32)
+    blank = np.zeros((2, 2), np.float32)  # no saliency: there was no alarm
     raw, zones = np.array([0.99, 0.01], np.float32), tuple(f"zone {view}" for view in range(views))
     return CropEvidence(("Ada", "Bob"), raw, blank, blank > 0, np.zeros((2, 2, 3), np.uint8), raw, rows, zones, looked)
+
+
+@pytest.mark.parametrize(("unsure", "after"), [((), [[0], [0, 1], [0], [0, 1]]), ((1,), [[0, 1]] * 4)])
+def test_on_a_settled_face_a_view_that_was_sure_rests_for_one_decision(
+    unsure: tuple[int, ...], after: list[list[int]]
+) -> None:
+    schedule = Schedule()
+    seen = [decided(schedule, frame, 2, unsure) for frame in range(SETTLED + 4)]
+    assert seen == [[0, 1]] * SETTLED + after
+
+
+def test_an_alarm_is_expected_after_an_alarm_and_not_where_the_face_may_be_another() -> None:
+    schedule = Schedule()
+    alarm = look({0: 0.0}, 1)
+    alarm.saliency[0, 0] = 1.0  # only alarms are explained
+    expected = []
+    for frame, (found, changed) in enumerate([(look({0: 0.9}, 1), False), (alarm, False), (alarm, True)]):
+        (chosen,) = schedule.pick([crop(1, frame)], now=frame / 10)
+        schedule.note(chosen, "whatever", found, changed=changed)
+        expected.append(schedule.alarm_expected(crop(1, frame + 1)))
+    assert expected == [False, True, False]
 
 
 def decided(schedule: Schedule, frame: int, views: int, unsure: tuple[int, ...] = ()) -> list[int]:

@@ -10,12 +10,9 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import TypedDict
 
-import numpy as np
-
-from models.arrays import Bools
 from models.policy import decide
 from models.recogniser import Recogniser
 from realtime.assembly import detector_of, finder_of, recogniser_of
@@ -24,11 +21,11 @@ from realtime.cameras.demo_scene import FPS, DemoScene
 from realtime.cameras.video_file import VideoFile
 from realtime.faces.find import FaceFinder
 from realtime.outputs.drawing.overlay import Overlay, Status
-from realtime.schedule import IN_TURN
 from realtime.settings.config import load_config
 from realtime.system.threads import calm_opencv
 from realtime.types import FaceCrop
 from tools.bench.live import Case, config_of
+from tools.bench.looks import LiveLooks
 from tools.bench.scene import write_clip
 
 _CLIP_SECONDS = 6.0
@@ -48,11 +45,13 @@ class FrameCosts(TypedDict):
 
 
 class DecisionCosts(TypedDict):
-    """Milliseconds of one core; ``alarm`` is what an alarm's explanation costs more. ``ms``: as it takes on the clock
-    with ``threads``."""
+    """Milliseconds of one core, means: views take turns. ``alarm`` is what an alarm's explanation costs more.
+
+    ``ms``: as it takes on the clock with ``threads``. ``looked_at``: how many of ``views`` a decision looks at.
+    """
 
     views: int
-    looked_at: int
+    looked_at: float
     cpu: float
     alarm: float
     ms: float
@@ -129,7 +128,7 @@ def _frames(
         usable = [crop for crop in found.crops if crop.refusal is None]
         if usable and index % 6 == 0:
             crop = usable[index // 6 % len(usable)]
-            (evidence,) = recogniser.defend(crop.pixels[None], quick=True, looked=_in_turn(recogniser, index // 6))
+            (evidence,) = recogniser.defend(crop.pixels[None], quick=True)
             board.put_decision(crop, decide(evidence.seen, recogniser.policy), evidence, frame.captured_at)
             crops.append(crop)
         status = Status("scene", recogniser.engine, FPS, frame.captured_at, frame.wall_time)
@@ -149,40 +148,26 @@ def _frames(
 
 def _decisions(recogniser: Recogniser, crops: list[FaceCrop], count: int, *, threads: int) -> DecisionCosts:
     """One face at a time, looking at as many views as live."""
-    spent, took = Spent(), []
-    views = len(recogniser.zones)
+    spent, took, views = Spent(), [], len(recogniser.zones)
+    looks, looked = LiveLooks(recogniser), []
+    looks.settle(crops[0].pixels[None])
     for number in range(count + _WARM_UP):
         crop = crops[number * len(crops) // (count + _WARM_UP)].pixels[None]
-        looked = _in_turn(recogniser, number)
         cpu, clock = time.process_time(), time.perf_counter()
-        (one,) = recogniser.defend(crop, quick=True, looked=looked)
+        (one,) = looks.decide(crop)
         cpu, clock = (time.process_time() - cpu) * 1e3, (time.perf_counter() - clock) * 1e3
         if number >= _WARM_UP:
             alarm = bool(views) and decide(one.seen, recogniser.policy).state == "suspected_attack"
             spent.by.setdefault("alarm" if alarm else "quiet", []).append(cpu)
             took.append(clock)
+            looked.append(int(one.looked.sum()))
     quiet, alarmed = (spent.by.get(kind, []) for kind in ("quiet", "alarm"))
-    usual = median(quiet or alarmed)
+    usual = mean(quiet or alarmed)
     return {
         "views": views,
-        "looked_at": min(views, 1 + IN_TURN),
+        "looked_at": round(mean(looked), 2),
         "cpu": round(usual, 2),
-        "alarm": round(max(0.0, median(alarmed) - usual), 2) if alarmed else 0.0,
-        "ms": round(median(took), 2),
+        "alarm": round(max(0.0, mean(alarmed) - usual), 2) if alarmed else 0.0,
+        "ms": round(mean(took), 2),
         "threads": threads,
     }
-
-
-def _in_turn(recogniser: Recogniser, number: int) -> Bools | None:
-    views = len(recogniser.zones)
-    return views_of_turn(views, number)[None] if views else None
-
-
-def views_of_turn(views: int, number: int) -> Bools:
-    """(V,) which views a face's ``number``-th decision looks at: the first, and of the further ones so many in turn."""
-    looked = np.zeros(views, np.bool_)
-    looked[0] = True
-    further = views - 1
-    for place in range(min(IN_TURN, further)):
-        looked[1 + (number * IN_TURN + place) % further] = True
-    return looked

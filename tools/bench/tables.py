@@ -79,7 +79,7 @@ def stages_headline(found: Row) -> list[str]:
     """What a decision costs."""
     one = found["decision"]
     return [
-        f"{found['bundle']}, {found['engine']}: a decision that looks at {one['looked_at']} of {one['views']} views"
+        f"{found['bundle']}, {found['engine']}: a decision that looks at {one['looked_at']:g} of {one['views']} views"
         f" takes {one['cpu']:.0f} ms of one core ({one['ms']:.0f} ms with {one['threads']} threads), an alarm"
         f" {one['alarm']:.0f} ms more"
     ]

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from models.errors import BadInput
-from realtime.assembly import DETECTION_SHARE
+from realtime.assembly import CALM, DETECTION_SHARE
 
 _FRAME_STAGES = ("decode", "detect", "follow", "draw")
 
@@ -86,7 +86,7 @@ def cores_of_cameras(costs: Costs, scene: Scene, cameras: float) -> float:
     """Cores that these cameras' frames take, decisions apart; searching for faces has its limit for all together."""
     frame = sum(costs.of_frame(stage, scene.faces) for stage in ("decode", "follow", "draw")) / 1e3
     more = max(0.0, costs.of_frame("detect", scene.faces) - costs.of_frame("follow", scene.faces)) / 1e3
-    searches = cameras * scene.fps / costs.detect_every
+    searches = cameras * min(scene.fps / costs.detect_every, 1 / CALM)
     return cameras * scene.fps * frame + min(searches * more, DETECTION_SHARE)
 
 

@@ -2,16 +2,25 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 
 from models.arrays import Bytes
 from models.crop.pose import template
+from realtime.cameras.demo_scene import LANDMARKS as FOUND
+from realtime.faces.align import crop_face, similarity
+from realtime.faces.detect import FaceDetector
 from realtime.faces.find import FaceFinder
 from realtime.faces.limits import QualityLimits
+from realtime.faces.realign import Realigner
 from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, Frame
+
+PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
+LANDMARKS = FOUND.astype(np.float64)
 
 
 class CountedDetector:
@@ -31,8 +40,8 @@ def frame(index: int, height: int = 64) -> Frame:
     return Frame("door", index, np.full((height, 64, 3), index, np.uint8), index / 25, 0.0)
 
 
-def finder(detector: CountedDetector, **settings: float) -> FaceFinder:
-    return FaceFinder(detector, FaceTracker(), size=32, limits=QualityLimits(), **settings)  # type: ignore[arg-type]
+def finder(detector: FaceDetector, **settings: Any) -> FaceFinder:
+    return FaceFinder(detector, FaceTracker(), limits=QualityLimits(), **{"size": 32, **settings})
 
 
 @pytest.mark.parametrize(("every", "seen"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6])])
@@ -53,6 +62,69 @@ def test_a_slow_detection_rests_so_that_it_takes_no_more_than_its_share() -> Non
         index += 1
     assert 2 <= len(detector.seen) <= 7  # every 80 ms; at each of some 70 frames otherwise
     assert index > 20
+
+
+class Portrait:
+    """Finds the face of the one picture, as often as it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def detect(self, bgr: Bytes) -> list[DetectedFace]:
+        self.asked += 1
+        box = np.concatenate([LANDMARKS.min(axis=0) - 40, LANDMARKS.max(axis=0) + 40])
+        return [DetectedFace(box.astype(np.float32), LANDMARKS.astype(np.float32), 1.0)]
+
+
+def shown(index: int, picture: Bytes = PORTRAIT) -> Frame:
+    return Frame("door", index, picture, index / 25, 0.0)
+
+
+def test_while_every_face_is_followed_it_is_searched_now_and_then_only() -> None:
+    detector = Portrait()
+    found = finder(detector, calm=0.2)
+    timed = [index for index in range(18) if "detect" in found.find(shown(index)).stage_ms]
+    assert timed == [0, 1, 6, 11, 16]  # a track begins with its second search
+
+
+def test_a_face_that_cannot_be_followed_is_searched_at_once() -> None:
+    detector = Portrait()
+    found = finder(detector, calm=10.0)
+    for index in range(4):
+        found.find(shown(index))
+    assert detector.asked == 2
+    assert found.find(shown(4, np.zeros_like(PORTRAIT))).crops == ()
+    found.find(shown(5))
+    assert detector.asked == 3
+
+
+def test_what_the_second_look_found_goes_along_while_the_face_is_followed() -> None:
+    class Counted(Realigner):
+        calls = 0
+
+        def crop(self, *given: Any) -> Any:
+            self.calls += 1
+            return super().crop(*given)
+
+    pulled = LANDMARKS + np.array([34 / similarity(LANDMARKS, 224)[0, 0], 0])
+    realigner, detector = Counted(), Portrait()
+    detector.detect = lambda bgr: [  # type: ignore[method-assign]
+        DetectedFace(
+            np.concatenate([pulled.min(axis=0) - 40, pulled.max(axis=0) + 40]).astype(np.float32),
+            pulled.astype(np.float32),
+            1.0,
+        )
+    ]
+    found = finder(detector, calm=10.0, size=112, realigner=realigner)
+    crops = [found.find(shown(index)).crops for index in range(5)]
+    looked = realigner.calls
+    moved = np.roll(PORTRAIT, 3, axis=1)
+    after = found.find(shown(5, moved)).crops[0]
+    assert looked == realigner.calls == 1
+    assert not after.track.detected
+    misled = crop_face(PORTRAIT, pulled, 112).astype(int)
+    np.testing.assert_allclose(after.pixels, crops[1][0].pixels, atol=40)
+    assert np.abs(after.pixels - crops[1][0].pixels.astype(int)).mean() < 3 < 10 < np.abs(after.pixels - misled).mean()
 
 
 def test_a_new_resolution_is_searched_at_once() -> None:

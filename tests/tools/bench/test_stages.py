@@ -1,21 +1,12 @@
-"""What is measured of each stage, and which views a decision of it looks at."""
+"""What is measured of each stage."""
 
 from __future__ import annotations
 
-import numpy as np
 from small_people import make_recogniser
 
 from tools.bench.live import Case
-from tools.bench.stages import Spent, measure, views_of_turn
+from tools.bench.stages import Spent, measure
 from tools.planning.costs import read_costs
-
-
-def test_the_first_view_is_always_looked_at_and_the_others_two_at_a_time_in_turn():
-    seen = np.stack([views_of_turn(6, number) for number in range(5)])
-    assert seen[:, 0].all()
-    assert (seen.sum(axis=1) == 3).all()
-    assert (seen[:, 1:].sum(axis=0) == 2).all()  # ten looks over five further views
-    assert views_of_turn(2, 7).tolist() == [True, True]
 
 
 def test_what_warms_up_is_not_counted():
