@@ -160,6 +160,14 @@ def _live(asked: Asked, folder: Path) -> Any:
         return live.measure(live.cases_of(asked.faces, asked.cameras, like), tick=tick)
 
 
+def _first(asked: Asked, folder: Path) -> Any:
+    from tools.bench import first_verdict, live
+
+    return first_verdict.measure(
+        live.Case(bundle=asked.bundle, engine=asked.one_engine, threads=asked.threads, seconds=asked.seconds)
+    )
+
+
 def _stages(asked: Asked, folder: Path) -> Any:
     from tools.bench import live, stages
 
@@ -245,6 +253,7 @@ KINDS: Final[dict[str, Kind]] = {
         _live,
         tables.live_pictures,
     ),
+    "first": Kind(_uses("what", "bundle", "engine", "threads", "seconds"), _first, tables.first_table),
     "cluster": Kind(
         _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),

@@ -75,6 +75,16 @@ def stages_table(found: Row) -> Table:
     return table
 
 
+def first_table(found: Row) -> Table:
+    """How long somebody is in view until something is said."""
+    table = _table(f"{found['appearances']} times somebody came (milliseconds)", ["until"], ["times", "p50", "p95"])
+    for words, key in (("the first verdict", "first_verdict_ms"), ("the first name", "first_name_ms")):
+        took = found[key]
+        if took is not None:
+            table.add_row(words, *_texts([took["n"], f"{took['p50']:.0f}", f"{took['p95']:.0f}"]))
+    return table
+
+
 def stages_headline(found: Row) -> list[str]:
     """What a decision costs."""
     one = found["decision"]
