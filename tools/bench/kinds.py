@@ -195,6 +195,12 @@ def _people(asked: Asked, folder: Path) -> Any:
     return people.measure(people.Plan(asked.people, repeats=asked.repeats, threads=asked.threads))
 
 
+def _identify(asked: Asked, folder: Path) -> Any:
+    from tools.bench import identify
+
+    return identify.measure(folder, bundle=asked.bundle, engine=asked.one_engine, repeats=asked.repeats)
+
+
 def _run(asked: Asked, folder: Path) -> Any:
     from tools.bench import single_run
 
@@ -257,6 +263,7 @@ KINDS: Final[dict[str, Kind]] = {
     "cluster": Kind(
         _uses("what", "bundle", "engine", "cameras", "seconds", "minutes", "repeats"), _cluster, _cluster_table
     ),
+    "identify": Kind(_uses("what", "bundle", "engine", "repeats"), _identify, tables.identify_table),
     "people": Kind(_uses("what", "people", "repeats", "threads"), _people, tables.people_table),
     "stages": Kind(
         _uses("what", "bundle", "engine", "threads", "faces"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,8 +21,9 @@ from models.recogniser import Recogniser, load_recogniser
 from realtime.people.follow import GalleryFollower
 from realtime.people.photo import SUFFIXES
 from tools.bench.timing import Spread, spread
+from tools.bench.whole_command import seconds_of
 
-_PATIENCE = 120.0  # seconds for a command, and for a running recogniser to notice
+_PATIENCE = 120.0  # seconds for a running recogniser to notice
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,8 @@ def measure(plan: Plan) -> list[Row]:
             start = partial(crowd, recogniser, plan.people)
             GalleryStore(file).change(lambda before: before, start=start)
             watch = _TakeUp(recogniser, file)
-            whole = _seconds_of(plan.pictures, file)
+            add = ("people", "add", "Somebody New", str(plan.pictures), "--i-have-consent")
+            whole = seconds_of(*add, "--gallery", str(file))
             until = watch.seconds()
             if round_:
                 took.append(whole)
@@ -90,22 +89,6 @@ def crowd(recogniser: Recogniser, people: int) -> Gallery:
         for n in range(people - len(embedded))
     ]
     return Gallery((*embedded.people[:people], *made_up), embedded.trunk, embedded.cover, embedded.views)
-
-
-def _seconds_of(pictures: Path, file: Path) -> float:
-    command = [sys.executable, "-m", "realtime", "people", "add", "Somebody New", str(pictures), "--i-have-consent"]
-    started = time.perf_counter()
-    done = subprocess.run(
-        [*command, "--gallery", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path) or os.getcwd()},
-        check=False,
-    )
-    if done.returncode:
-        raise BadInput(f"people add failed: {done.stderr.strip()[-300:]}")
-    return time.perf_counter() - started
 
 
 class _TakeUp:

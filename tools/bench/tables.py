@@ -85,6 +85,15 @@ def first_table(found: Row) -> Table:
     return table
 
 
+def identify_table(rows: Sequence[Row]) -> Table:
+    """How long whole commands took."""
+    table = _table("identify, the whole command", ["pictures"], ["seconds", "p95", "times"])
+    for row in rows:
+        took = row["seconds"]
+        table.add_row(*_texts([row["pictures"], f"{took['p50']:.2f}", f"{took['p95']:.2f}", took["n"]]))
+    return table
+
+
 def stages_headline(found: Row) -> list[str]:
     """What a decision costs."""
     one = found["decision"]

@@ -49,7 +49,8 @@ def test_the_time_from_the_files_change_to_the_name_is_counted_and_the_first_rou
     (tmp_path / "a.jpg").write_bytes(b"x")
     rounds = []
 
-    def command(pictures: Path, file: Path) -> float:
+    def command(*arguments: str) -> float:
+        file = Path(arguments[-1])
         rounds.append(file)
         means = GalleryStore(file).read().people[0].means.shape
         new = Person.of(
@@ -58,7 +59,7 @@ def test_the_time_from_the_files_change_to_the_name_is_counted_and_the_first_rou
         GalleryStore(file).change(lambda before: before.add(new))
         return 99.0 if len(rounds) == 1 else 3.0
 
-    monkeypatch.setattr(people, "_seconds_of", command)
+    monkeypatch.setattr(people, "seconds_of", command)
     monkeypatch.setattr(people, "load_recogniser", lambda *_, **__: MadeUp())
     (row,) = measure(Plan(tmp_path, people=6, repeats=2))
     assert (row["pictures"], row["people_before"]) == (1, 6)
