@@ -39,6 +39,8 @@ class What(StrEnum):
     cluster = "cluster"
     people = "people"
     stages = "stages"
+    first = "first"
+    identify = "identify"
 
 
 class Mode(StrEnum):
