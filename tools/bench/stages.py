@@ -1,14 +1,20 @@
 """What each stage of the line costs, alone: processor time, so that other programs on the machine do not count.
 
 The same parts as live, one after another in one thread on the demo scene's clips: for each number of faces the cost
-of a frame, and for a decision what one look at a face costs, with and without an alarm. ``tools.capacity`` reckons
-from this how many cameras a machine carries.
+of a frame, and for a decision what one look at a face costs, with and without an alarm. Frames are measured while
+every core has something else to do, as it has live: where two cores share their arithmetic, what runs on one makes the
+other slower. ``tools.capacity`` reckons from this how many cameras a machine carries.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 from typing import TypedDict
@@ -22,13 +28,15 @@ from realtime.cameras.video_file import VideoFile
 from realtime.faces.find import FaceFinder
 from realtime.outputs.drawing.overlay import Overlay, Status
 from realtime.settings.config import load_config
-from realtime.system.threads import calm_opencv
+from realtime.system.threads import calm_opencv, usable_cores
 from realtime.types import FaceCrop
 from tools.bench.live import Case, config_of
 from tools.bench.looks import LiveLooks
 from tools.bench.scene import write_clip
 
 _CLIP_SECONDS = 6.0
+_BUSY = "import numpy as n; a = n.ones((512, 512), n.float32)\nwhile True: a @ a"
+_UNTIL_BUSY = 1.0  # seconds: their imports
 _WARM_UP = 5  # frames and decisions that are not counted
 
 
@@ -94,7 +102,8 @@ def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 4
         clip = folder / f"stages{count}.mp4"
         write_clip(clip, scene, count, _CLIP_SECONDS)
         finder = finder_of(config, detector_of(config.detection), recogniser.input_size)
-        row, crops = _frames(clip, finder, recogniser, frames, count)
+        with busy_cores():
+            row, crops = _frames(clip, finder, recogniser, frames, count)
         rows.append(row)
         seen += crops
     usable = [crop for crop in seen if crop.refusal is None]
@@ -105,6 +114,20 @@ def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 4
         frames=rows,
         decision=_decisions(recogniser, usable, decisions, threads=like.threads or 0),
     )
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Every core multiplies matrices meanwhile, in processes of their own."""
+    one = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    others = [subprocess.Popen([sys.executable, "-c", _BUSY], env=one) for _ in range(usable_cores())]
+    try:
+        time.sleep(_UNTIL_BUSY)
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def _frames(

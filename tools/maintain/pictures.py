@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 
 ROOT = Path(__file__).parents[2]
 #: Kind of file by picture: photographs are smaller as PNG, drawings as SVG.
-NAMES = {"steps": "png", "zones": "png", "iterations": "svg", "live": "svg", "architecture": "svg"}
+NAMES = {"steps": "png", "zones": "png", "iterations": "svg", "live": "svg", "capacity": "svg", "architecture": "svg"}
 
 
 def makers(bundle: str | None, benchmarks: Path) -> dict[str, Callable[[Theme], Figure]]:
@@ -41,6 +41,7 @@ def makers(bundle: str | None, benchmarks: Path) -> dict[str, Callable[[Theme], 
         "zones": lambda theme: face.zones(recogniser(), theme),
         "iterations": lambda theme: charts.iterations(benchmarks, theme),
         "live": lambda theme: charts.live(benchmarks, theme),
+        "capacity": lambda theme: charts.capacity(benchmarks, theme),
         "architecture": charts.architecture,
     }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
+import psutil
 from small_people import make_recogniser
 
+from realtime.system.threads import usable_cores
 from tools.bench.live import Case
-from tools.bench.stages import Spent, measure
+from tools.bench.stages import Spent, busy_cores, measure
 from tools.planning.costs import read_costs
 
 
@@ -15,6 +19,18 @@ def test_what_warms_up_is_not_counted():
         spent.note("draw", value)
     assert spent.mean("draw") == 2
     assert spent.mean("never") == 0
+
+
+def test_every_core_has_something_to_do_meanwhile_and_nothing_afterwards():
+    myself = psutil.Process()
+    with busy_cores():
+        others = myself.children()
+        before = [sum(other.cpu_times()[:2]) for other in others]
+        time.sleep(0.5)
+        spent = [sum(other.cpu_times()[:2]) - one for other, one in zip(others, before, strict=True)]
+    assert len(others) == usable_cores()
+    assert sum(spent) > 0.1  # whatever else the machine does
+    assert not any(other.is_running() for other in others)
 
 
 def test_every_stage_costs_something_and_the_planner_reads_it(narrow, tmp_path):

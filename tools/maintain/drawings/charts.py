@@ -103,6 +103,33 @@ def live(benchmarks: Path, theme: Theme) -> Figure:
     return figure
 
 
+def capacity(benchmarks: Path, theme: Theme) -> Figure:
+    """Cameras per node by its cores, and the time until a verdict on sites of every size: reckoned, not measured."""
+    found = read(benchmarks / "capacity.json")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 3.4), layout="constrained")
+    cores = [row["cores"] for row in found["per_node"]]
+    left.plot(cores, [row["cameras"] for row in found["per_node"]], "o-", color=theme.good)
+    left.set_xlabel("cores of a node")
+    left.set_ylabel("cameras in the rush")
+    left.set_ylim(bottom=0)
+    sites = [row["cameras"] for row in found["sites"]]
+    for part, title, mark, colour in (
+        ("calm", "calm", "^-", theme.good),
+        ("rush", "rush", "o-", theme.other),
+        ("node_lost", "rush, a node lost", "s-", theme.bad),
+    ):
+        slow = [row[part]["until_verdict"]["p95"] for row in found["sites"]]
+        right.plot(sites, slow, mark, color=colour, label=title)
+    right.set_xscale("log")
+    right.set_xlabel("cameras of a site")
+    right.set_ylabel("until a verdict, 95 % are faster (s)")
+    right.set_ylim(bottom=0)
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return figure
+
+
 def architecture(theme: Theme) -> Figure:
     """Stages as boxes, and between them what one gives to the next."""
     stages = [one for one in STAGES if one[1]]
