@@ -103,6 +103,10 @@ class CameraGroup:
         number, engine = self._order.number, parts.recogniser.engine
         return Report(number, self._node, os.getpid(), tuple(parts.statuses()), counts, engine)
 
+    def known(self) -> Known | None:
+        """What its order says of the recognisers: a new keeper need not wait for one of them."""
+        return None if self._order is None else self._order.known
+
     def picture(self, camera: str, newer_than: int) -> tuple[int, bytes, float] | None:
         """The newest picture of a camera: (sequence, JPEG, age in seconds); None where there is no newer one."""
         if self._pictures is None or self._pictures.newest(camera) <= newer_than:
