@@ -187,7 +187,7 @@ def stop_ray(section: ClusterSection, node: str | None) -> int:
     for process in others:
         _quietly(process.terminate)
     alive = still_running(others, 5.0)
-    for process in (*alive, *server):  # the head's server last: the others tell it that they end, and itself it takes long
+    for process in (*alive, *server):  # the head's server last: the others tell it that they end
         _quietly(process.kill)
     still_running([*alive, *server], 2.0)
     time.sleep(0.1)
