@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Literal, NotRequired, TypedDict
@@ -15,7 +16,7 @@ from rich.table import Table
 from models.errors import BadInput
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from realtime.system.threads import usable_cores
-from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file
+from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file, scene_seconds
 
 _WARM_UP = 5.0  # seconds
 _WINDOWS = 4  # that each side is measured in: one process in half of them before the cluster, in half after it
@@ -23,7 +24,7 @@ _WINDOWS = 4  # that each side is measured in: one process in half of them befor
 
 @dataclass(frozen=True)
 class Plan:
-    """``seconds`` of each window that rates are measured in, ``kills`` over ``minutes``, each camera shows one face."""
+    """``seconds`` of each window of rates, rounded up to whole scenes; ``kills`` over ``minutes``, each camera shows one face."""
 
     seconds: float = 20.0
     minutes: float = 10.0
@@ -91,6 +92,7 @@ def measure(plan: Plan) -> Measured:
     """Rates and ages in one process and in the cluster, and every kill with the time until all cameras were live."""
     with tempfile.TemporaryDirectory(prefix="spectaclear-cluster-") as folder:
         cores = usable_cores()
+        plan = replace(plan, seconds=math.ceil(plan.seconds / scene_seconds()) * scene_seconds())
         scene = scene_file(Path(folder) / "scene.mkv", 60 * (plan.minutes + 30))
         alone = [_alone(plan, scene)]
         recognition = {"engine": plan.engine or "auto", "threads": max(1, cores // 2), "batch": 2}

@@ -260,15 +260,18 @@ class LocalCluster:
         process.wait(5.0)
 
 
+def scene_seconds() -> float:
+    """How long the scene is. What a second of it costs differs, so rates are compared over whole ones."""
+    return float(len(ACTS) * DemoScene().act_seconds)
+
+
 def scene_file(path: Path, seconds: float) -> str:
     """The demo's scene as a video of few frames a second: many of them may run on few cores.
 
     What a face costs is the same; what a camera's pictures cost (decoding, drawing, encoding) is not measured with it.
     """
     scene = DemoScene()
-    frames = [
-        scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(len(ACTS) * scene.act_seconds * _SCENE_FPS))
-    ]
+    frames = [scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(scene_seconds() * _SCENE_FPS))]
     once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=_SCENE_FPS)
     return str(repeated(once, path, seconds))
 
