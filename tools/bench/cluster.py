@@ -24,7 +24,7 @@ _WINDOWS = 4  # that each side is measured in: one process in half of them befor
 
 @dataclass(frozen=True)
 class Plan:
-    """``seconds`` of each window of rates, rounded up to whole scenes; ``kills`` over ``minutes``, each camera shows one face."""
+    """``seconds`` of a window of rates, up to whole scenes; ``kills`` over ``minutes``; each camera shows one face."""
 
     seconds: float = 20.0
     minutes: float = 10.0
