@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -181,14 +182,38 @@ def stop_ray(section: ClusterSection, node: str | None) -> int:
             whole |= {one.pid: one for one in (process, *process.children(recursive=True))}
         except psutil.Error:
             continue
-    for process in whole.values():
+    server = [process for process in whole.values() if _named(process) == "gcs_server"]
+    others = [process for process in whole.values() if process not in server]
+    for process in others:
         _quietly(process.terminate)
-    _, alive = psutil.wait_procs(list(whole.values()), timeout=5.0)
-    for process in alive:
+    alive = still_running(others, 5.0)
+    for process in (*alive, *server):  # the head's server last: the others tell it that they end
         _quietly(process.kill)
-    psutil.wait_procs(alive, timeout=2.0)
+    still_running([*alive, *server], 2.0)
     time.sleep(0.1)
     return len(whole)
+
+
+def still_running(processes: Sequence[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Those of them that have not ended in that time; one that its parent has yet to take note of has ended."""
+    end = time.monotonic() + patience
+    while (alive := [process for process in processes if _runs(process)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _named(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""
 
 
 def _quietly(call: Any) -> None:

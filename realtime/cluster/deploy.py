@@ -75,16 +75,16 @@ def deploy(config: ClusterConfig, said: Callable[[str], None] = lambda line: Non
     import ray
 
     from realtime.cluster import actors
-    from realtime.cluster.serving import serve_recognisers
+    from realtime.cluster.serving import serve_recognisers, start_serve
 
     bundle = find_bundle(bundle_of(config.recognition))
     if actors.found(actors.KEEPER):
         raise BadInput("this cluster is up already; look at it with cluster status, or end it with cluster down")
-    keeper = _keeper(config, str(bundle))
+    keeper, front = _keeper(config, str(bundle)), _front(config)  # each takes seconds to import what it needs
+    start_serve()
     people = ray.get(keeper.people.remote(), timeout=_UP)
     said(f"recognisers start with bundle {bundle.name}")
     serve_recognisers(config, people)
-    front = _front(config)
     try:
         ray.get(front.url.remote(), timeout=_UP)
     except ray.exceptions.RayError as error:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from realtime.cluster.reports import Report, Seen
 from realtime.metrics import Meter
 from realtime.outputs.services import Services
 from realtime.outputs.web.live_pictures import LivePictures
-from realtime.pipeline import Pipeline
 from realtime.settings.config import Config, DetectionConfig
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.threads import calm_opencv
-from realtime.telling import pipeline_of, told_of
+
+if TYPE_CHECKING:
+    from realtime.pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +45,7 @@ class CameraGroup:
     """The process of a group. Without an order it waits, with everything loaded: a spare. A move has few seconds."""
 
     def __init__(self, node: str, detection: DetectionConfig) -> None:
-        import realtime.faces.find
-        import realtime.faces.track  # noqa: F401 - the tracker takes seconds to import
+        import realtime.telling  # noqa: F401 - it and the tracker take seconds to import, and the keeper needs neither
 
         self._node = node
         self._detector = detector_of(detection)
@@ -72,6 +72,8 @@ class CameraGroup:
 
     def take(self, order: Order) -> None:
         """Begin. Raises ``BadInput`` where a file or a folder of the configuration is wrong on this node."""
+        from realtime.telling import pipeline_of, told_of
+
         config = order.config
         cameras = [capture_from(camera) for camera in config.cameras]
         recogniser = RemoteRecogniser(order.known, self._asking)
@@ -100,6 +102,10 @@ class CameraGroup:
         counts: dict[str, Any] = {**parts.meter.counts(), "summary": parts.meter.summary(time.monotonic())}
         number, engine = self._order.number, parts.recogniser.engine
         return Report(number, self._node, os.getpid(), tuple(parts.statuses()), counts, engine)
+
+    def known(self) -> Known | None:
+        """What its order says of the recognisers: a new keeper need not wait for one of them."""
+        return None if self._order is None else self._order.known
 
     def picture(self, camera: str, newer_than: int) -> tuple[int, bytes, float] | None:
         """The newest picture of a camera: (sequence, JPEG, age in seconds); None where there is no newer one."""

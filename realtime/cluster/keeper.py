@@ -150,6 +150,7 @@ class Keeper:
             report = _answer(actor.report.remote(), _SHORT)
             if report is None:
                 continue
+            self._known = self._known or _answer(actor.known.remote(), _SHORT)
             plan = next((plan for plan in self._plans if plan.number == report.number), None)
             _log.info("%s of node %s goes on", name, report.node)
             self._processes.append(_Process(actor, report.node, actor.stay.remote(), None, plan))

@@ -34,6 +34,8 @@ _QUICK = {  # a node whose process has gone is noticed within about three second
     "RAY_SERVE_QUEUE_LENGTH_CACHE_TIMEOUT_S": "0",
     "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "0.5",
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",  # ten times a second is a lot on few cores
+    "RAY_enable_metrics_collection": "0",  # what nobody reads: Ray's own figures, and a line about every call
+    "RAY_task_events_report_interval_ms": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "300",  # a head may be away so long
 }
 

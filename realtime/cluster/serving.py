@@ -42,6 +42,7 @@ def application(config: ClusterConfig, bundle: Path, people: str | None) -> Any:
         health_check_period_s=2,
         health_check_timeout_s=10,
         graceful_shutdown_timeout_s=5,
+        graceful_shutdown_wait_loop_s=0.2,  # at least once
         user_config={"people": people},
         logging_config={"enable_access_log": False, "log_level": "WARNING"},  # a line for every crop otherwise
         **options,
@@ -49,9 +50,14 @@ def application(config: ClusterConfig, bundle: Path, people: str | None) -> Any:
     return deployment.bind(config_of_group(config, [], None), section, parcel_of(bundle))
 
 
+def start_serve() -> None:
+    """Start what looks after the recognisers, where it does not run yet. Needs ``connect``."""
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    serve.start(proxy_location="Disabled")
+
+
 def serve_recognisers(config: ClusterConfig, people: str | None) -> None:
     """Start the recognisers, or let those that run know other people. Needs ``connect``."""
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    start_serve()
     bundle = find_bundle(bundle_of(config.recognition))
-    serve.start(proxy_location="Disabled")
     serve.run(application(config, bundle, people), name=APPLICATION, route_prefix=None, blocking=False)

@@ -48,10 +48,29 @@ def be_patient(seconds: float = 120.0) -> None:
     services.get_node = get_node
 
 
+def start_few() -> None:
+    """Start no helpers of Ray's that nobody here asks: they have no setting, and take seconds to start.
+
+    These are the dashboard's server, which also runs where there is no dashboard, the server for Ray's own client,
+    and what each node's agent would offer the two.
+    """
+    node: Any = import_module("ray._private.node")
+    utils: Any = import_module("ray._private.utils")
+    scripts: Any = import_module("ray.scripts.scripts")
+
+    def missing() -> ImportError:
+        return ImportError("not used")
+
+    node.Node.start_api_server = lambda self, **how: None
+    utils.get_dashboard_dependency_error = missing
+    scripts.get_ray_client_dependency_error = missing
+
+
 if __name__ == "__main__":
     import sys
 
     if any(argument.startswith("127.0.0.1") for argument in sys.argv):
         stay_on_loopback()
     be_patient()
+    start_few()
     import_module("ray.scripts.scripts").main()

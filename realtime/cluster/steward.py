@@ -50,6 +50,8 @@ class Steward:
     def follow(self, groups: Sequence[Any]) -> None:
         """The handles of the groups that run on this node."""
         self._groups = groups
+        for group in groups:  # once it has been asked, a group is found also while the head is away
+            group.report.remote()
 
     def kept(self, after: Mapping[str, int]) -> list[Kept]:
         """Events of this node that came after those numbers, by log, oldest first; not all at once."""

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from rich.table import Table
 
 from models.errors import BadInput
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from realtime.system.threads import usable_cores
-from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file
+from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file, scene_seconds
 
 _WARM_UP = 5.0  # seconds
+_WINDOWS = 4  # that each side is measured in: one process in half of them before the cluster, in half after it
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``seconds`` of each measurement of rates, ``kills`` spread over ``minutes``, each camera shows one face."""
+    """``seconds`` of a window of rates, up to whole scenes; ``kills`` over ``minutes``; each camera shows one face."""
 
     seconds: float = 20.0
     minutes: float = 10.0
@@ -40,7 +42,11 @@ class Ages(TypedDict):
 
 
 class Rates(TypedDict):
+    """``decisions_per_second`` is the median of the windows."""
+
     decisions_per_second: float
+    windows: list[float]
+    frames_per_second: float
     verdict_age_ms: Ages
     engine: str
     unanswered: NotRequired[dict[str, int]]
@@ -75,6 +81,7 @@ class Measured(TypedDict):
     one_process: Rates
     cluster: Rates
     overhead: float | None
+    overhead_range: list[float] | None
     kills: list[Kill]
     fail_over_s: dict[str, Times]
     events: Counted
@@ -85,8 +92,9 @@ def measure(plan: Plan) -> Measured:
     """Rates and ages in one process and in the cluster, and every kill with the time until all cameras were live."""
     with tempfile.TemporaryDirectory(prefix="spectaclear-cluster-") as folder:
         cores = usable_cores()
+        plan = replace(plan, seconds=math.ceil(plan.seconds / scene_seconds()) * scene_seconds())
         scene = scene_file(Path(folder) / "scene.mkv", 60 * (plan.minutes + 30))
-        alone = _alone(plan, scene)
+        alone = [_alone(plan, scene)]
         recognition = {"engine": plan.engine or "auto", "threads": max(1, cores // 2), "batch": 2}
         if plan.bundle is not None:
             recognition["bundle"] = plan.bundle
@@ -106,12 +114,15 @@ def measure(plan: Plan) -> Measured:
             killed = _kills(cluster, plan, store)
             cluster.until(lambda: set(cluster.stored_on_nodes()) == set(cluster.collected()), 60.0, "not all collected")
             kept, collected = cluster.stored_on_nodes(), cluster.collected()
+        alone.append(_alone(plan, scene))
+    whole = _together(alone)
     return {
         "cores": cores,
         "cameras": plan.cameras,
-        "one_process": alone,
+        "one_process": whole,
         "cluster": spread,
-        "overhead": _overhead(alone["decisions_per_second"], spread["decisions_per_second"]),
+        "overhead": _overhead(whole["decisions_per_second"], spread["decisions_per_second"]),
+        "overhead_range": _overhead_range(whole["windows"], spread["windows"]),
         "kills": killed,
         "fail_over_s": {kind: _times([one for one in killed if one["kind"] == kind]) for kind in KINDS},
         "events": {
@@ -135,22 +146,60 @@ def _alone(plan: Plan, scene: str) -> Rates:
         plain = Config()
         events = plain.events.model_copy(update={"folder": folder})
         config = plain.model_copy(update={"cameras": cameras, "recognition": recognition, "events": events})
-        summary = run(config, Outputs(seconds=_WARM_UP + plan.seconds))
+        decided: list[float] = []
+        began: list[float] = []
+        summary = run(
+            config,
+            Outputs(
+                seconds=_WARM_UP + _WINDOWS // 2 * plan.seconds,
+                on_decision=[lambda *_: decided.append(time.monotonic())],
+                running=lambda _: began.append(time.monotonic()),
+            ),
+        )
+    windows = []
+    for number in range(_WINDOWS // 2):
+        start = began[0] + _WARM_UP + number * plan.seconds
+        windows.append(sum(start <= moment < start + plan.seconds for moment in decided) / plan.seconds)
     return {
-        "decisions_per_second": summary["decisions_per_second"],
+        "decisions_per_second": median(windows),
+        "windows": windows,
+        "frames_per_second": round(summary["displayed_fps"], 2),
         "verdict_age_ms": {"p50": summary["verdict_age_ms"]["p50"], "p95": summary["verdict_age_ms"]["p95"]},
         "engine": summary["engine"],
     }
 
 
-def _rates(cluster: LocalCluster, seconds: float) -> Rates:
-    def decided() -> tuple[float, int, Sequence[Any]]:
-        reports = [one for one in cluster.overview().reports if one.counts is not None]
-        return time.monotonic(), sum(one.counts["decisions"] for one in reports), reports
+def _together(runs: Sequence[Rates]) -> Rates:
+    """Several runs as one: all windows, and of ages and frames the median of the runs."""
+    windows = [round(rate, 2) for one in runs for rate in one["windows"]]
 
-    began, before, _ = decided()
-    time.sleep(seconds)
-    ended, after, reports = decided()
+    def middle(name: Literal["p50", "p95"]) -> float | None:
+        ages = [age for one in runs if (age := one["verdict_age_ms"][name]) is not None]
+        return round(median(ages), 2) if ages else None
+
+    return {
+        "decisions_per_second": round(median(windows), 2),
+        "windows": windows,
+        "frames_per_second": round(median(one["frames_per_second"] for one in runs), 2),
+        "verdict_age_ms": {"p50": middle("p50"), "p95": middle("p95")},
+        "engine": runs[0]["engine"],
+    }
+
+
+def _rates(cluster: LocalCluster, seconds: float) -> Rates:
+    def counted() -> tuple[float, int, int, Sequence[Any]]:
+        reports = [one for one in cluster.overview().reports if one.counts is not None]
+        decided, shown = (sum(one.counts[name] for one in reports) for name in ("decisions", "displayed"))
+        return time.monotonic(), decided, shown, reports
+
+    windows: list[float] = []
+    first = last = counted()
+    for _ in range(_WINDOWS):
+        before = last
+        time.sleep(seconds)
+        last = counted()
+        windows.append(round((last[1] - before[1]) / (last[0] - before[0]), 2))
+    reports = last[3]
     ages = [one.counts["summary"]["verdict_age_ms"] for one in reports]
     unanswered: dict[str, int] = {}
     for one in reports:
@@ -161,7 +210,9 @@ def _rates(cluster: LocalCluster, seconds: float) -> Rates:
         return max((age[name] or 0.0 for age in ages), default=None)
 
     return {
-        "decisions_per_second": round((after - before) / (ended - began), 2),
+        "decisions_per_second": round(median(windows), 2),
+        "windows": windows,
+        "frames_per_second": round((last[2] - first[2]) / (last[0] - first[0]), 2),
         "verdict_age_ms": {"p50": worst("p50"), "p95": worst("p95")},
         "engine": next((one.engine for one in reports), ""),
         "unanswered": unanswered,
@@ -217,11 +268,20 @@ def _overhead(alone: float, spread: float) -> float | None:
     return round(1 - spread / alone, 4) if alone else None
 
 
+def _overhead_range(alone: Sequence[float], spread: Sequence[float]) -> list[float] | None:
+    """From the least that these windows could say to the most."""
+    if not min(alone):
+        return None
+    return [round(1 - max(spread) / min(alone), 4), round(1 - min(spread) / max(alone), 4)]
+
+
 def table(results: Measured) -> Table:
     """For the terminal."""
     found = Table("", "one process", "two nodes", title=f"{results['cameras']} cameras on {results['cores']} cores")
     sides = (results["one_process"], results["cluster"])
     found.add_row("decisions per second", *(f"{side['decisions_per_second']:.1f}" for side in sides))
+    found.add_row("in its windows", *(f"{min(side['windows']):.1f} to {max(side['windows']):.1f}" for side in sides))
+    found.add_row("pictures per second", *(f"{side['frames_per_second']:.1f}" for side in sides))
     for words, ages in (
         ("p50", [side["verdict_age_ms"]["p50"] for side in sides]),
         ("p95", [side["verdict_age_ms"]["p95"] for side in sides]),

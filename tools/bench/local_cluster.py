@@ -20,7 +20,7 @@ import yaml
 from models.errors import BadInput
 from realtime.cameras.demo_scene import ACTS, FPS, DemoScene
 from realtime.cameras.states import CameraState
-from realtime.cluster.commands import own_processes, start_ray, stop_ray
+from realtime.cluster.commands import own_processes, start_ray, still_running, stop_ray
 from realtime.cluster.ray_here import HEAD, make_token, ray_module
 from realtime.cluster.settings import ClusterConfig, load_cluster
 from realtime.outputs.events.store import EventStore
@@ -86,8 +86,7 @@ class LocalCluster:
             if self._redis is not None:
                 stack.callback(self._end, self._start_redis(self._redis))
             stack.callback(stop_ray, section, None)
-            start_ray(section, HEAD, self._cores)
-            self._start(self.nodes)
+            self._start_all()
             from realtime.cluster import deploy
 
             ray = deploy.connect(section, self.nodes[0])
@@ -142,7 +141,7 @@ class LocalCluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         if kind in ("head", "node"):
-            psutil.wait_procs([psutil.Process(one) for one in hit if psutil.pid_exists(one)], timeout=3.0)
+            still_running([psutil.Process(one) for one in hit if psutil.pid_exists(one)], 3.0)
         figures = Figures([])
         if kind == "head":
             self._starting = self._pool.submit(start_ray, self.config.cluster, HEAD, self._cores)
@@ -172,6 +171,13 @@ class LocalCluster:
         self._start([node for node in self.nodes if not own_processes(self.config.cluster, node)])
         self.until(self._whole, 120.0, "a node did not come back")
 
+    def _start_all(self) -> None:
+        """The nodes begin as soon as the head listens: each is busy by itself for seconds."""
+        head = self._pool.submit(start_ray, self.config.cluster, HEAD, self._cores)
+        self.until(lambda: head.done() or _listens(self._port), 60.0, "the head did not listen")
+        self._start(self.nodes)
+        head.result()
+
     def _start(self, nodes: Sequence[str]) -> None:
         list(self._pool.map(lambda node: start_ray(self.config.cluster, node, self._cores), nodes))
 
@@ -185,8 +191,9 @@ class LocalCluster:
         return set(found.spares) == set(self.nodes) and set(found.nodes) == {HEAD, *self.nodes}
 
     def _victims(self, kind: str, before: Mapping[str, int]) -> list[int]:
-        if kind == "worker":
-            return [sorted(set(before.values()))[0]]
+        if kind == "worker":  # on the node that is killed, where there is one: the other keeps its spare
+            there = self.cameras_on(self.nodes[-1])
+            return [before[there[0]] if there else min(before.values())]
         if kind == "replica":
             number = self._replica()
             return [] if number is None else [number]
@@ -253,17 +260,28 @@ class LocalCluster:
         process.wait(5.0)
 
 
+def scene_seconds() -> float:
+    """How long the scene is. What a second of it costs differs, so rates are compared over whole ones."""
+    return float(len(ACTS) * DemoScene().act_seconds)
+
+
 def scene_file(path: Path, seconds: float) -> str:
     """The demo's scene as a video of few frames a second: many of them may run on few cores.
 
     What a face costs is the same; what a camera's pictures cost (decoding, drawing, encoding) is not measured with it.
     """
     scene = DemoScene()
-    frames = [
-        scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(len(ACTS) * scene.act_seconds * _SCENE_FPS))
-    ]
+    frames = [scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(scene_seconds() * _SCENE_FPS))]
     once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=_SCENE_FPS)
     return str(repeated(once, path, seconds))
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:

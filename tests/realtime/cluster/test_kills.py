@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 import pytest
 
 from models.bundle import Bundle
+from models.errors import BadInput
 from realtime.cluster.commands import own_processes
 from tools.bench.local_cluster import LIMITS, LocalCluster, scene_file
 
@@ -49,11 +51,11 @@ def test_nothing_of_it_listens_beyond_this_machine(cluster: LocalCluster) -> Non
     assert {one.laddr.ip.removeprefix("::ffff:") for one in open_ports} == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("kind", ["worker", "replica", "head", "node"])
+@pytest.mark.parametrize("kind", ["head", "worker", "replica", "node"])
 def test_after_a_kill_every_camera_goes_on(cluster: LocalCluster, kind: str) -> None:
     if kind == "head" and shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed, and the head's state is kept in it")
-    if kind in ("head", "node"):
+    if kind == "worker":  # once is enough: the last three kills leave the first node its spare
         cluster.restore()
     if kind == "node":
         assert cluster.cameras_on(cluster.nodes[-1]), "nothing would be shown"
@@ -61,9 +63,17 @@ def test_after_a_kill_every_camera_goes_on(cluster: LocalCluster, kind: str) -> 
     cluster.until(again, SLOW_MACHINE * LIMITS[kind], f"not every camera went on after the {kind} was killed")
 
 
+def all_is_collected(cluster: LocalCluster) -> bool:
+    return set(cluster.stored_on_nodes()) <= set(cluster.collected())
+
+
 def test_no_event_was_lost_and_none_is_there_twice(cluster: LocalCluster) -> None:
     cluster.until(lambda: len(cluster.collected()) > 0, 60, "no event came")
-    cluster.until(lambda: set(cluster.stored_on_nodes()) <= set(cluster.collected()), 60, "not all was collected")
+    with contextlib.suppress(BadInput):
+        cluster.until(lambda: all_is_collected(cluster), 5, "something lies on the node that was killed")
+    if not all_is_collected(cluster):
+        cluster.restore()
+    cluster.until(lambda: all_is_collected(cluster), 60, "not all was collected")
     collected = cluster.collected()
     assert len(collected) == len(set(collected))
     assert set(collected) >= set(cluster.stored_on_nodes())
