@@ -22,7 +22,7 @@ from rich.table import Table
 
 from models.errors import BadInput
 from tools.common.provenance import command_line, commit_of_this_tree
-from tools.planning.costs import Costs, Reckoned, Scene, against_live, read_costs
+from tools.planning.costs import Costs, Reckoned, Scene, against_cluster, against_live, read_costs
 
 if TYPE_CHECKING:  # needs SimPy
     from tools.planning.site import PlannedPart, PlannedSite
@@ -61,7 +61,9 @@ class Capacity(TypedDict):
 @app.command()
 def main(  # noqa: PLR0913 - a command's options
     stages: Annotated[Path, typer.Argument(help="JSON of tools.benchmark --what stages.")],
-    live: Annotated[list[Path] | None, typer.Option(help="JSON of tools.benchmark --what live, to check with.")] = None,
+    live: Annotated[
+        list[Path] | None, typer.Option(help="JSON of tools.benchmark --what live or cluster, to check with.")
+    ] = None,
     cores: Annotated[int, typer.Option(min=1, max=1024, help="Of one node.")] = 16,
     faces: Annotated[float, typer.Option(min=0, max=100, help="Before a camera at once in the rush, mean.")] = 0.5,
     fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second of a camera.")] = 25.0,
@@ -119,8 +121,12 @@ def checked(costs: Costs, files: Sequence[Path]) -> list[Checked]:
     for file in files:
         try:
             measured = json.loads(file.read_text(encoding="utf-8"))
-            cores = float(measured["machine"]["cores"]) if measured["machine"]["quiet"] else None
-            rows += [{"file": file.name, **row} for row in against_live(costs, measured["results"], cores)]
+            cores, results = float(measured["machine"]["cores"]), measured["results"]
+            if "one_process" in results:
+                reckoned = against_cluster(costs, results)
+            else:
+                reckoned = against_live(costs, results, cores if measured["machine"]["quiet"] else None)
+            rows += [{"file": file.name, **row} for row in reckoned]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadInput(
                 f"--live {file}: holds no live runs ({error}); measure them: python -m tools.benchmark --what live"
@@ -145,11 +151,11 @@ def shown(result: Capacity) -> None:
     cli.console.print(sites)
     if result["live"]:
         live = Table(title=f"decisions a second, reckoned and measured (near enough: {100 * NEAR_ENOUGH:.0f} %)")
-        for column in ("faces", "cameras", "cores", "reckoned", "measured", "error"):
+        for column in ("where", "faces", "cameras", "cores", "reckoned", "measured", "error"):
             live.add_column(column)
         for run in result["live"]:
             error = "-" if run["error"] is None else f"{100 * run['error']:+.0f} %"
-            figures = (run["faces"], run["cameras"], run["cores"], run["reckoned"], run["measured"])
+            figures = (run["where"], run["faces"], run["cameras"], run["cores"], run["reckoned"], run["measured"])
             live.add_row(*map(str, figures), error)
         cli.console.print(live)
 

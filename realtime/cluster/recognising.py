@@ -81,9 +81,9 @@ class Recognising:
             "crops_a_pass": float(np.mean(passes)) if passes else 0.0,
         }
 
-    async def defend(self, crops: Bytes, looked: Bools | None) -> Answer:
+    async def defend(self, crops: Bytes, looked: Bools | None, alarms_expected: bool) -> Answer:
         """See ``RemoteRecogniser.defend``. Raises ``Unanswered``."""
-        evidence, first = await self._batches.ask(crops, looked)
+        evidence, first = await self._batches.ask(crops, looked, alarms_expected)
         return packed(evidence, first, len(crops), self._people)
 
     async def explain(self, crop: Bytes, found: CropEvidence) -> Explained:
@@ -91,5 +91,5 @@ class Recognising:
         one = await asyncio.to_thread(self._recogniser.explain, crop, found)
         return Explained(one.saliency, one.mask, one.masked_crop)
 
-    def _work(self, crops: Bytes, looked: Bools | None) -> Evidence:
-        return self._recogniser.defend(crops, quick=True, looked=looked)
+    def _work(self, crops: Bytes, looked: Bools | None, alarms_expected: bool) -> Evidence:
+        return self._recogniser.defend(crops, quick=True, looked=looked, alarms_expected=alarms_expected)

@@ -35,7 +35,7 @@ class Known:
 class Asking:
     """How the others are asked. Both raise ``Unanswered``."""
 
-    defend: Callable[[Bytes, Bools | None], Answer]
+    defend: Callable[[Bytes, Bools | None, bool], Answer]
     explain: Callable[[Bytes, CropEvidence], Explained]
 
 
@@ -66,12 +66,9 @@ class RemoteRecogniser:
         alarms_expected: bool = False,
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
-        """See ``FaceRecogniser``; always quick, and what is expected stays here: others' crops share the pass.
-
-        ``stage_ms`` gets ``elsewhere``: the way there and back too.
-        """
+        """See ``FaceRecogniser``; it is always quick. ``stage_ms`` gets ``elsewhere``: the way there and back too."""
         started = time.perf_counter()
-        evidence = unpacked(self._asking.defend(crops, looked), crops)
+        evidence = unpacked(self._asking.defend(crops, looked, alarms_expected), crops)
         if stage_ms is not None:
             stage_ms["elsewhere"] = (time.perf_counter() - started) * 1e3
         return evidence
@@ -109,6 +106,6 @@ def asking_serve() -> Asking:
             raise Unanswered("the recogniser went away") from None
 
     return Asking(
-        lambda crops, looked: ask("defend", _PATIENCE, crops, looked),
+        lambda crops, looked, alarms_expected: ask("defend", _PATIENCE, crops, looked, alarms_expected),
         lambda crop, found: ask("explain", _OF_EXPLAINING, crop, found),
     )

@@ -16,7 +16,15 @@ from rich.table import Table
 from models.errors import BadInput
 from realtime.settings.config import CameraConfig, Config, RecognitionConfig
 from realtime.system.threads import usable_cores
-from tools.bench.local_cluster import DETECT_EVERY, KINDS, LIMITS, LocalCluster, scene_file, scene_seconds
+from tools.bench.local_cluster import (
+    DETECT_EVERY,
+    KINDS,
+    LIMITS,
+    SCENE_FPS,
+    LocalCluster,
+    scene_file,
+    scene_seconds,
+)
 
 _WARM_UP = 5.0  # seconds
 _WINDOWS = 4  # that each side is measured in: one process in half of them before the cluster, in half after it
@@ -42,9 +50,10 @@ class Ages(TypedDict):
 
 
 class Rates(TypedDict):
-    """``decisions_per_second`` is the median of the windows."""
+    """``decisions_per_second`` is the median of the windows, ``alarms`` the share of decisions that raise one."""
 
     decisions_per_second: float
+    alarms: float
     windows: list[float]
     frames_per_second: float
     verdict_age_ms: Ages
@@ -76,8 +85,12 @@ class Counted(TypedDict):
 
 
 class Measured(TypedDict):
+    """``fps``, ``detect_every``: of each camera, which has one face in view."""
+
     cores: int
     cameras: int
+    fps: int
+    detect_every: int
     one_process: Rates
     cluster: Rates
     overhead: float | None
@@ -119,6 +132,8 @@ def measure(plan: Plan) -> Measured:
     return {
         "cores": cores,
         "cameras": plan.cameras,
+        "fps": SCENE_FPS,
+        "detect_every": DETECT_EVERY,
         "one_process": whole,
         "cluster": spread,
         "overhead": _overhead(whole["decisions_per_second"], spread["decisions_per_second"]),
@@ -162,6 +177,7 @@ def _alone(plan: Plan, scene: str) -> Rates:
         windows.append(sum(start <= moment < start + plan.seconds for moment in decided) / plan.seconds)
     return {
         "decisions_per_second": median(windows),
+        "alarms": summary["full_decisions"] / max(1, summary["decisions"]),
         "windows": windows,
         "frames_per_second": round(summary["displayed_fps"], 2),
         "verdict_age_ms": {"p50": summary["verdict_age_ms"]["p50"], "p95": summary["verdict_age_ms"]["p95"]},
@@ -179,6 +195,7 @@ def _together(runs: Sequence[Rates]) -> Rates:
 
     return {
         "decisions_per_second": round(median(windows), 2),
+        "alarms": round(median(one["alarms"] for one in runs), 4),
         "windows": windows,
         "frames_per_second": round(median(one["frames_per_second"] for one in runs), 2),
         "verdict_age_ms": {"p50": middle("p50"), "p95": middle("p95")},
@@ -209,8 +226,12 @@ def _rates(cluster: LocalCluster, seconds: float) -> Rates:
     def worst(name: str) -> float | None:  # of the group that is worst off: percentiles of several cannot be added
         return max((age[name] or 0.0 for age in ages), default=None)
 
+    decided, explained = (
+        sum(one.counts["summary"][name] for one in reports) for name in ("decisions", "full_decisions")
+    )
     return {
         "decisions_per_second": round(median(windows), 2),
+        "alarms": round(explained / max(1, decided), 4),
         "windows": windows,
         "frames_per_second": round((last[2] - first[2]) / (last[0] - first[0]), 2),
         "verdict_age_ms": {"p50": worst("p50"), "p95": worst("p95")},

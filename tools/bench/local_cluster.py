@@ -27,8 +27,8 @@ from realtime.outputs.events.store import EventStore
 from tools.bench.node_figures import Figures
 from tools.fault_drill.pictures import repeated, write_video
 
-_SCENE_FPS = 5
-DETECT_EVERY = _SCENE_FPS  # frames between two searches for faces: once a second
+SCENE_FPS = 5
+DETECT_EVERY = SCENE_FPS  # frames between two searches for faces: once a second
 KINDS = ("worker", "replica", "node", "head")
 LIMITS = {"worker": 10.0, "replica": 10.0, "node": 10.0, "head": 30.0}
 """Seconds until every camera has to be live again, by what was killed."""
@@ -271,8 +271,8 @@ def scene_file(path: Path, seconds: float) -> str:
     What a face costs is the same; what a camera's pictures cost (decoding, drawing, encoding) is not measured with it.
     """
     scene = DemoScene()
-    frames = [scene.frame(round(n * FPS / _SCENE_FPS)) for n in range(round(scene_seconds() * _SCENE_FPS))]
-    once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=_SCENE_FPS)
+    frames = [scene.frame(round(n * FPS / SCENE_FPS)) for n in range(round(scene_seconds() * SCENE_FPS))]
+    once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=SCENE_FPS)
     return str(repeated(once, path, seconds))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -107,8 +107,9 @@ def cameras_per_node(costs: Costs, scene: Scene, *, cores: float, per_face: floa
 
 
 class Reckoned(TypedDict):
-    """Decisions a second of a live run; ``error`` is (reckoned - measured) / measured."""
+    """Decisions a second in ``one process`` or a ``cluster``; ``error`` is (reckoned - measured) / measured."""
 
+    where: str
     faces: int
     cameras: int
     cores: float
@@ -127,17 +128,30 @@ def against_live(costs: Costs, rows: Sequence[Mapping[str, Any]], cores: float |
         fps = sum(row["captured_fps"].values()) / max(1, len(row["captured_fps"]))
         had = cores or row["cpu_percent_of_a_core"] / 100
         alarms = row["full_decisions"] / max(1, row["decisions"])
-        scene = Scene(row["faces"] / row["cameras"], fps, alarms)
-        expected = decisions_per_second(costs, scene, cores=had, cameras=row["cameras"])
-        measured = row["decisions_per_second"]
-        found.append(
-            {
-                "faces": row["faces"],
-                "cameras": row["cameras"],
-                "cores": round(had, 2),
-                "measured": measured,
-                "reckoned": round(expected, 2),
-                "error": round(expected / measured - 1, 3) if measured else None,
-            }
-        )
+        scene, measured = Scene(row["faces"] / row["cameras"], fps, alarms), row["decisions_per_second"]
+        found.append(_beside(costs, scene, had, row["cameras"], measured, "one process"))
     return found
+
+
+def against_cluster(costs: Costs, results: Mapping[str, Any]) -> list[Reckoned]:
+    """The same of ``tools.benchmark --what cluster``: one process and a cluster on the same cores."""
+    costs = replace(costs, detect_every=int(results["detect_every"]))
+    found: list[Reckoned] = []
+    for where in ("one_process", "cluster"):
+        side = results[where]
+        scene, measured = Scene(1.0, results["fps"], side["alarms"]), side["decisions_per_second"]
+        found.append(_beside(costs, scene, results["cores"], results["cameras"], measured, where.replace("_", " ")))
+    return found
+
+
+def _beside(costs: Costs, scene: Scene, cores: float, cameras: int, measured: float, where: str) -> Reckoned:
+    expected = decisions_per_second(costs, scene, cores=cores, cameras=cameras)
+    return {
+        "where": where,
+        "faces": round(scene.faces * cameras),
+        "cameras": cameras,
+        "cores": round(cores, 2),
+        "measured": measured,
+        "reckoned": round(expected, 2),
+        "error": round(expected / measured - 1, 3) if measured else None,
+    }

@@ -29,11 +29,13 @@ class Worker:
 
     def __init__(self) -> None:
         self.passes: list[int] = []
+        self.expected: list[bool] = []
         self.may, self.begun = threading.Event(), threading.Event()
 
-    def __call__(self, asked: np.ndarray, looked: np.ndarray | None) -> Evidence:
+    def __call__(self, asked: np.ndarray, looked: np.ndarray | None, alarms_expected: bool) -> Evidence:
         self.begun.set()
         self.may.wait(10)
+        self.expected.append(alarms_expected)
         self.passes.append(len(asked))
         return evidence_of(asked)
 
@@ -57,6 +59,23 @@ def test_requests_that_came_meanwhile_are_one_pass_and_each_gets_its_own_answer(
     assert told == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_pass_expects_alarms_where_all_who_asked_do() -> None:
+    worker = Worker()
+
+    async def asked(batches: Batches) -> None:
+        asking = [asyncio.ensure_future(batches.ask(crops(0), None, True))]
+        while not worker.begun.is_set():
+            await asyncio.sleep(0.005)
+        asking += [asyncio.ensure_future(batches.ask(crops(1), None, one)) for one in (True, True, True, False)]
+        await asyncio.sleep(0)
+        worker.may.set()
+        await asyncio.gather(*asking)
+
+    asyncio.run(asked(Batches(worker, batch=2, waiting=100)))
+    assert worker.passes == [1, 2, 2]
+    assert worker.expected == [True, True, False]
+
+
 def test_where_too_much_waits_the_oldest_is_dropped_and_counted() -> None:
     worker = Worker()
     batches = Batches(worker, batch=1, waiting=3)
@@ -69,7 +88,7 @@ def test_where_too_much_waits_the_oldest_is_dropped_and_counted() -> None:
 def test_what_the_work_fails_with_is_told_to_who_asked_and_the_next_is_answered() -> None:
     failures = [ValueError("broken")]
 
-    def work(asked: np.ndarray, looked: np.ndarray | None) -> Evidence:
+    def work(asked: np.ndarray, looked: np.ndarray | None, alarms_expected: bool) -> Evidence:
         if failures:
             raise failures.pop()
         return evidence_of(asked)

@@ -11,6 +11,7 @@ from models.errors import BadInput
 from tools.planning.costs import (
     Costs,
     Scene,
+    against_cluster,
     against_live,
     cameras_per_node,
     cores_of_cameras,
@@ -87,3 +88,13 @@ def test_a_site_has_a_node_to_spare_and_loses_one_without_losing_verdicts():
 def test_a_node_too_small_for_one_camera_is_bad_input():
     with pytest.raises(BadInput, match="--cores 1: not even one camera"):
         planned(COSTS, Wishes(cores=1, scene=replace(ONE, faces=9)), 10)
+
+
+def test_a_cluster_is_reckoned_as_one_process_is_with_its_own_scene() -> None:
+    side = {"alarms": 0.0, "decisions_per_second": 4.0}
+    results = {"cores": 1, "cameras": 1, "fps": 20, "detect_every": 1, "one_process": side, "cluster": side}
+    alone, spread = against_cluster(COSTS, results)
+    # 20 frames of 6 ms, and 8 ms more for each of the five searches that a second has: 160 ms; the rest decides
+    assert alone["reckoned"] == spread["reckoned"] == pytest.approx(8.4)
+    assert (alone["where"], spread["where"]) == ("one process", "cluster")
+    assert alone["error"] == pytest.approx(8.4 / 4 - 1)
