@@ -31,14 +31,15 @@ from realtime.people.live_desk import LiveDesk, live_desk
 from realtime.people.place import bundle_of, gallery_file, use_people
 from realtime.recogniser import FaceRecogniser
 from realtime.settings.config import CameraConfig, Config, DetectionConfig
-from realtime.system.threads import thread_budget
+from realtime.system.threads import thread_budget, usable_cores
 
 if TYPE_CHECKING:
     from realtime.faces.find import FaceFinder
 
 log = logging.getLogger(__name__)
 
-DETECTION_SHARE = 0.5  # of one core, for all cameras together
+DETECTION_SHARE = 0.5  # of one core at most, for all cameras together
+A_QUARTER = 0.25  # of all cores: what detection may take at most, and following too
 CALM = 0.2  # seconds between two searches while nobody is new and nobody is lost: a new face waits no longer
 _LONGEST_PASS = 0.15  # seconds: a face that comes while a pass runs waits for its end
 _CLEARLY = 0.9  # a larger batch must cost less than this share per face
@@ -93,20 +94,32 @@ def realigner_of(config: Config) -> Realigner | None:
     return Realigner() if config.defence.second_look else None
 
 
-def finder_of(config: Config, detector: FaceDetector, size: int, camera: CameraConfig | None = None) -> FaceFinder:
-    """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock."""
+def finder_of(
+    config: Config,
+    detector: FaceDetector,
+    size: int,
+    camera: CameraConfig | None = None,
+    *,
+    cores: float | None = None,
+) -> FaceFinder:
+    """Detection, tracking and the quality gate for one camera; offline every frame is searched, whatever the clock.
+
+    ``cores`` that these cameras have; None: those of this process.
+    """
     from realtime.faces.find import FaceFinder  # the tracker takes a second to import: only who follows faces pays
     from realtime.faces.track import FaceTracker
 
     camera = config.cameras[0] if camera is None else camera
     offline = config.cameras[0].every_frame
+    quarter = A_QUARTER * (usable_cores() if cores is None else cores)
     return FaceFinder(
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
         limits=config.quality,
         detect_every=1 if offline else camera.detect_every or config.detection.detect_every,
-        share=1.0 if offline else DETECTION_SHARE / len(config.cameras),
+        share=1.0 if offline else min(DETECTION_SHARE, quarter) / len(config.cameras),
+        follow_share=1.0 if offline else min(1.0, quarter) / len(config.cameras),
         calm=0.0 if offline else CALM,
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _FAREWELL = 0.5  # seconds that cameras have to end when it is stopped
 _LAST_PASS = 10.0  # seconds that its threads have: Python aborts if it ends while one is inside the engine
 _PATIENCE = 0.2  # seconds a thread waits for news before it looks whether to stop, or redraws an ageing picture
-_NAP = 0.004  # seconds between two looks at several cameras of which none has news
+_NAP = 0.004  # seconds between two looks at cameras of which none has news, or time for them
 
 #: draws (frame, faces or None, verdicts by track, status of the camera) -> picture to show (H, W, 3) BGR
 Draw = Callable[[Frame, FacesInFrame | None, dict[int, Verdict], CameraStatus], Bytes]
@@ -143,6 +143,8 @@ class Pipeline:
             self._heart.beat()
             alone, idle = len(readers) == 1, True
             for name, reader in list(readers.items()):
+                if self._finders[name].resting:
+                    continue
                 try:
                     frame = reader.next(_PATIENCE if alone else 0)  # a camera without news holds up no other
                 except CameraError:
@@ -155,7 +157,7 @@ class Pipeline:
                 self.meter.stages(found.stage_ms)
                 self.meter.searched(len(found.crops))
                 self.board.put_faces(found, time.monotonic())
-            if idle and not alone:
+            if idle:
                 self._stopping.wait(_NAP)
 
     def _decide(self) -> None:

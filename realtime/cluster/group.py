@@ -32,10 +32,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Order:
-    """What a group has to do: its number, its cameras' configuration, and what was seen of them before."""
+    """What a group has to do: its number, its cameras' configuration, and what was seen of them before.
+
+    ``cores`` are the node's.
+    """
 
     number: int
     config: Config
+    cores: float
     known: Known
     at_once: int
     seen: Sequence[Seen] = ()
@@ -77,8 +81,9 @@ class CameraGroup:
         config = order.config
         cameras = [capture_from(camera) for camera in config.cameras]
         recogniser = RemoteRecogniser(order.known, self._asking)
+        size = recogniser.input_size
         finders = {
-            camera.name: finder_of(config, self._detector, recogniser.input_size, camera) for camera in config.cameras
+            camera.name: finder_of(config, self._detector, size, camera, cores=order.cores) for camera in config.cameras
         }
         parts = Parts(recogniser, Meter(recogniser.engine), cameras, finders, order.known.batch, order.at_once)
         self._pictures = LivePictures(parts.statuses)

@@ -219,7 +219,8 @@ class Keeper:
         folder = None if evidence is None else Path(evidence, process.node, f"group-{plan.number}")
         config = config_of_group(self._config, list(plan.cameras), folder)
         seen: Sequence[Seen] = actors.seen_by(plan.cameras) if plan.number in self._began else ()
-        order = Order(plan.number, config, known, section.asked_at_once, seen)
+        _, cores = self._nodes.get(process.node, ("", 1.0))
+        order = Order(plan.number, config, cores, known, section.asked_at_once, seen)
         try:
             ray.get(process.actor.take.remote(order), timeout=_BEGINNING)
         except (RayError, GetTimeoutError) as error:

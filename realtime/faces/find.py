@@ -30,6 +30,7 @@ class FaceFinder:
         detect_every: detection runs on every n-th frame that this finder sees; in between faces are followed.
         share: of one core's time that detection may take; where it takes longer it runs on fewer frames, so that
             many cameras, or large pictures, leave time for decisions.
+        follow_share: the same of following, cutting out and judging faces; see ``resting``.
         calm: seconds between two searches while every face that was found is followed.
         realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide. It
             does so where a face was detected; while the face is followed what it found goes along.
@@ -46,6 +47,7 @@ class FaceFinder:
         limits: QualityLimits,
         detect_every: int = 1,
         share: float = 1.0,
+        follow_share: float = 1.0,
         calm: float = 0.0,
         motion: MotionGate | None = None,
         realigner: Realigner | None = None,
@@ -53,16 +55,21 @@ class FaceFinder:
     ) -> None:
         self._detector, self._tracker = detector, tracker
         self._size, self._limits = size, limits
-        self._detect_every, self._share, self._calm = detect_every, share, calm
+        self._detect_every, self._share, self._follow_share, self._calm = detect_every, share, follow_share, calm
         self._motion, self._realigner, self._areas = motion, realigner, areas if areas else None
         self._all_followed = False  # every face of the last detection has a track, and every track a face
         self._tracks: list[TrackedFace] = []
         self._kind: tuple[tuple[int, ...], bool] | None = None
         self._frames_to_go = 0  # until detection is due again
-        self._rests_until = self._calm_until = 0.0
+        self._rests_until = self._calm_until = self._follows_at = 0.0
         self._looked_again: dict[
             tuple[int, int], Matrix
         ] = {}  # by track and epoch: from the landmarks' crop to the cut
+
+    @property
+    def resting(self) -> bool:
+        """Whether the frames before took their share: the next ones may pass by, so that there is time to decide."""
+        return time.perf_counter() < self._follows_at
 
     def find(self, frame: Frame) -> FacesInFrame:
         """Every face that is followed in ``frame``, cut out, with the gate's refusal where there is one."""
@@ -96,8 +103,11 @@ class FaceFinder:
         crops = tuple(self._crop(track, frame) for track in self._tracks)
         shown = {(track.track_id, track.epoch) for track in self._tracks}
         self._looked_again = {key: matrix for key, matrix in self._looked_again.items() if key in shown}
+        ended = time.perf_counter()
         if crops:
-            stage_ms["align"] = (time.perf_counter() - found) * 1e3 / len(crops)
+            stage_ms["align"] = (ended - found) * 1e3 / len(crops)
+        following = ended - started - stage_ms.get("detect", 0.0) / 1e3
+        self._follows_at = ended + following * (1 / self._follow_share - 1)
         return FacesInFrame(frame, crops, stage_ms)
 
     def _region(self, frame: Frame) -> Region | None:

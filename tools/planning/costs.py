@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from models.errors import BadInput
-from realtime.assembly import CALM, DETECTION_SHARE
+from realtime.assembly import A_QUARTER, CALM, DETECTION_SHARE
 
 _FRAME_STAGES = ("decode", "detect", "follow", "draw")
 
@@ -82,17 +82,22 @@ class Scene:
     alarms: float = 0.02
 
 
-def cores_of_cameras(costs: Costs, scene: Scene, cameras: float) -> float:
-    """Cores that these cameras' frames take, decisions apart; searching for faces has its limit for all together."""
-    frame = sum(costs.of_frame(stage, scene.faces) for stage in ("decode", "follow", "draw")) / 1e3
+def cores_of_cameras(costs: Costs, scene: Scene, cameras: float, most_for_following: float = math.inf) -> float:
+    """Cores that these cameras' frames take, decisions apart; searching for faces has its limit for all together.
+
+    ``most_for_following`` faces: where it is less than every frame takes, some pass by.
+    """
+    frame = sum(costs.of_frame(stage, scene.faces) for stage in ("decode", "draw")) / 1e3
+    follow = costs.of_frame("follow", scene.faces) / 1e3
     more = max(0.0, costs.of_frame("detect", scene.faces) - costs.of_frame("follow", scene.faces)) / 1e3
     searches = cameras * min(scene.fps / costs.detect_every, 1 / CALM)
-    return cameras * scene.fps * frame + min(searches * more, DETECTION_SHARE)
+    following = min(cameras * scene.fps * follow, most_for_following)
+    return cameras * scene.fps * frame + following + min(searches * more, DETECTION_SHARE)
 
 
 def decisions_per_second(costs: Costs, scene: Scene, *, cores: float, cameras: int = 1) -> float:
     """Decisions that are left for all faces together, where nobody holds back: a face has one per frame at most."""
-    left = max(0.0, cores - cores_of_cameras(costs, scene, cameras))
+    left = max(0.0, cores - cores_of_cameras(costs, scene, cameras, min(1.0, A_QUARTER * cores)))
     return min(left * 1e3 / costs.of_decision(scene.alarms), cameras * scene.faces * scene.fps)
 
 

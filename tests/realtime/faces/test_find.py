@@ -127,6 +127,24 @@ def test_what_the_second_look_found_goes_along_while_the_face_is_followed() -> N
     assert np.abs(after.pixels - crops[1][0].pixels.astype(int)).mean() < 3 < 10 < np.abs(after.pixels - misled).mean()
 
 
+@pytest.mark.parametrize(("share", "rests"), [(1.0, 0.0), (0.25, 0.06)])
+def test_following_rests_so_that_it_takes_no_more_than_its_share(share: float, rests: float) -> None:
+    found = finder(Portrait(), follow_share=share)
+    found.find(shown(0))
+
+    class Slow(FaceTracker):
+        def carry(self, frame: Frame) -> list[Any]:
+            time.sleep(0.02)
+            return []
+
+    found._tracker, found._frames_to_go = Slow(), 5
+    found.find(shown(1))
+    ended = time.perf_counter()
+    while found.resting:
+        time.sleep(0.001)
+    assert rests <= time.perf_counter() - ended + 0.005 < rests + 0.5
+
+
 def test_a_new_resolution_is_searched_at_once() -> None:
     detector = CountedDetector()
     found = finder(detector, detect_every=10)
