@@ -9,7 +9,8 @@ about n / r seconds beyond that time, however many new faces come.
 Each decision looks at the face as it is, at the first zone's view and at two further views in turn: the one that is
 least sure of the name, and the one that was not looked at for longest. So whoever speaks against a name goes on to be
 asked, and every view is looked at within a verdict's window. On a settled face a view that was sure of the name rests
-for one decision. A face whose last decision was an alarm is expected to raise the next one too.
+for one decision, unless the face looks otherwise now. A face whose last decision was an alarm is expected to raise the
+next one too.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class _Turns:
     looks: dict[int, tuple[int, float]] = field(default_factory=dict)  # by view: at which decision, and how sure
     decided: int = 0
     alarm: bool = False  # the last decision was one
+    doubted: bool = False  # the face that is decided on next may be another
 
     def due(self, within: float) -> float:
         if self.frame < 0:
@@ -63,7 +65,7 @@ class _Turns:
     def rests(self, view: int) -> bool:
         """Whether the view need not be asked this time: it was the last time, and was sure."""
         at, sure = self.looks.get(view, (-1, 0.0))
-        return self.settled and at == self.decided and sure >= _SURE
+        return self.settled and not self.doubted and at == self.decided and sure >= _SURE
 
 
 class Schedule:
@@ -94,7 +96,8 @@ class Schedule:
             if turns is None or turns.epoch != crop.track.epoch:
                 turns = self._turns[key_of(crop)] = _Turns(crop.track.epoch, now)
             if crop.frame.index > turns.frame:
-                waiting.append((turns.at if changed(crop) else turns.due(self.within), turns, crop))
+                turns.doubted = changed(crop)
+                waiting.append((turns.at if turns.doubted else turns.due(self.within), turns, crop))
         waiting.sort(key=lambda one: one[0])
         for _, turns, crop in waiting[: self.batch]:
             turns.frame, turns.at = crop.frame.index, now

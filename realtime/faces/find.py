@@ -62,9 +62,7 @@ class FaceFinder:
         self._kind: tuple[tuple[int, ...], bool] | None = None
         self._frames_to_go = 0  # until detection is due again
         self._rests_until = self._calm_until = self._follows_at = 0.0
-        self._looked_again: dict[
-            tuple[int, int], Matrix
-        ] = {}  # by track and epoch: from the landmarks' crop to the cut
+        self._looked_again: dict[tuple[int, int], Matrix] = {}  # by track, epoch: from the landmarks' crop to ours
 
     @property
     def resting(self) -> bool:

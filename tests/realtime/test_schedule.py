@@ -125,6 +125,14 @@ def test_on_a_settled_face_a_view_that_was_sure_rests_for_one_decision(
     assert seen == [[0, 1]] * SETTLED + after
 
 
+def test_no_view_rests_on_a_face_that_looks_otherwise_now() -> None:
+    schedule = Schedule()
+    for frame in range(SETTLED + 2):
+        decided(schedule, frame, 2)
+    (chosen,) = schedule.pick([crop(1, SETTLED + 2)], 9.0, lambda one: True)
+    assert schedule.views(chosen, 2).all()
+
+
 def test_an_alarm_is_expected_after_an_alarm_and_not_where_the_face_may_be_another() -> None:
     schedule = Schedule()
     alarm = look({0: 0.0}, 1)
