@@ -215,12 +215,12 @@ def _run_table(results: Any) -> RenderableType:
 
 
 def _cluster(asked: Asked, folder: Path) -> Any:
-    from tools.bench import cluster
+    from tools.bench import cluster, cluster_rates
 
     if len(asked.cameras) > 1:
         raise BadInput("--cameras: a cluster has one number of cameras; give it once")
     count = asked.cameras[0] if asked.cameras else 8
-    plan = cluster.Plan(asked.seconds, asked.minutes, asked.repeats, count, asked.bundle, asked.one_engine)
+    plan = cluster_rates.Plan(asked.seconds, asked.minutes, asked.repeats, count, asked.bundle, asked.one_engine)
     return cluster.measure(plan)
 
 
