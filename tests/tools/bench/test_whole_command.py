@@ -13,7 +13,7 @@ from tools.bench.whole_command import seconds_of
 
 
 def test_a_command_that_fails_is_said_with_what_it_said() -> None:
-    with pytest.raises(BadInput, match="no-such-thing failed: .*No such command"):
+    with pytest.raises(BadInput, match=r"no-such-thing failed: .*No such command"):
         seconds_of("no-such-thing")
 
 
