@@ -91,7 +91,7 @@ class Spent:
         return round(mean(values[_WARM_UP:] or values), 3) if values else 0.0
 
 
-def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 45, decisions: int = 20) -> Stages:
+def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 145, decisions: int = 40) -> Stages:
     """Every number of faces, then decisions; ``like`` names bundle, engine and threads."""
     calm_opencv()
     config = config_of(dataclasses.replace(like, source="demo"), folder)

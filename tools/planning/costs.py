@@ -82,22 +82,37 @@ class Scene:
     alarms: float = 0.02
 
 
-def cores_of_cameras(costs: Costs, scene: Scene, cameras: float, most_for_following: float = math.inf) -> float:
-    """Cores that these cameras' frames take, decisions apart; searching for faces has its limit for all together.
+@dataclass(frozen=True)
+class Limits:
+    """Cores that searching for faces, and following them, take at most, for all cameras together."""
 
-    ``most_for_following`` faces: where it is less than every frame takes, some pass by.
-    """
+    searching: float = DETECTION_SHARE
+    following: float = math.inf
+
+    @classmethod
+    def of_live(cls, cores: float) -> Limits:
+        """Those of a run that decides all the time. They count by the clock, and while every core decides and this is
+        one thread more it gets ``cores / (cores + 1)`` of one."""
+        gets, quarter = cores / (cores + 1), A_QUARTER * cores
+        return cls(gets * min(DETECTION_SHARE, quarter), gets * min(1.0, quarter))
+
+
+FREELY = Limits()
+
+
+def cores_of_cameras(costs: Costs, scene: Scene, cameras: float, limits: Limits = FREELY) -> float:
+    """Cores that these cameras' frames take, decisions apart; where limits are reached some frames pass by."""
     frame = sum(costs.of_frame(stage, scene.faces) for stage in ("decode", "draw")) / 1e3
     follow = costs.of_frame("follow", scene.faces) / 1e3
     more = max(0.0, costs.of_frame("detect", scene.faces) - costs.of_frame("follow", scene.faces)) / 1e3
     searches = cameras * min(scene.fps / costs.detect_every, 1 / CALM)
-    following = min(cameras * scene.fps * follow, most_for_following)
-    return cameras * scene.fps * frame + following + min(searches * more, DETECTION_SHARE)
+    following = min(cameras * scene.fps * follow, limits.following)
+    return cameras * scene.fps * frame + following + min(searches * more, limits.searching)
 
 
 def decisions_per_second(costs: Costs, scene: Scene, *, cores: float, cameras: int = 1) -> float:
     """Decisions that are left for all faces together, where nobody holds back: a face has one per frame at most."""
-    left = max(0.0, cores - cores_of_cameras(costs, scene, cameras, min(1.0, A_QUARTER * cores)))
+    left = max(0.0, cores - cores_of_cameras(costs, scene, cameras, Limits.of_live(cores)))
     return min(left * 1e3 / costs.of_decision(scene.alarms), cameras * scene.faces * scene.fps)
 
 

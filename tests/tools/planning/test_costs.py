@@ -10,6 +10,7 @@ import pytest
 from models.errors import BadInput
 from tools.planning.costs import (
     Costs,
+    Limits,
     Scene,
     against_cluster,
     against_live,
@@ -46,7 +47,7 @@ def test_what_is_left_of_the_cores_goes_to_decisions_up_to_one_a_frame():
     assert decisions_per_second(COSTS, ONE, cores=1) == pytest.approx((1 - 0.076) / 0.1)
     assert decisions_per_second(COSTS, replace(ONE, alarms=0.4), cores=1) == pytest.approx((1 - 0.076) / 0.16)
     assert decisions_per_second(COSTS, ONE, cores=2) == 10  # a decision wants a newer frame
-    assert decisions_per_second(COSTS, ONE, cores=0.05) == 0
+    assert decisions_per_second(COSTS, ONE, cores=0.03) == 0
 
 
 def test_cameras_are_added_until_the_share_that_may_be_busy_is_used():
@@ -98,3 +99,11 @@ def test_a_cluster_is_reckoned_as_one_process_is_with_its_own_scene() -> None:
     assert alone["reckoned"] == spread["reckoned"] == pytest.approx(8.4)
     assert (alone["where"], spread["where"]) == ("one process", "cluster")
     assert alone["error"] == pytest.approx(8.4 / 4 - 1)
+
+
+def test_following_and_searching_have_limits_by_the_clock_that_a_thread_gets_two_thirds_of_on_two_cores() -> None:
+    crowd = Scene(faces=4, fps=100, alarms=0.0)
+    wide = Limits.of_live(2)
+    assert (wide.searching, wide.following) == pytest.approx((1 / 3, 1 / 3))
+    assert Limits.of_live(1).searching == pytest.approx(0.125)
+    assert cores_of_cameras(COSTS, crowd, 10, wide) == pytest.approx(10 * 100 * 0.007 + 2 / 3)
