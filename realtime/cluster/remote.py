@@ -15,7 +15,7 @@ from realtime.cluster.wire import Answer, Explained, bare, unpacked
 from realtime.recogniser import Unanswered
 
 APPLICATION, DEPLOYMENT = "spectaclear", "recogniser"
-_PATIENCE = 8.0  # seconds: what is answered later says nothing of a face that moves
+PATIENCE = 8.0  # seconds: what is answered later says nothing of a face that moves
 _OF_EXPLAINING = 20.0
 _PAUSE = 0.2  # seconds, where there is nobody to ask
 
@@ -106,6 +106,6 @@ def asking_serve() -> Asking:
             raise Unanswered("the recogniser went away") from None
 
     return Asking(
-        lambda crops, looked, alarms_expected: ask("defend", _PATIENCE, crops, looked, alarms_expected),
+        lambda crops, looked, alarms_expected: ask("defend", PATIENCE, crops, looked, alarms_expected),
         lambda crop, found: ask("explain", _OF_EXPLAINING, crop, found),
     )

@@ -123,6 +123,10 @@ class LocalCluster:
         """The cameras that run there."""
         return [one.name for report in self.overview().reports if report.node == node for one in report.cameras]
 
+    def decided(self) -> dict[int, int]:
+        """Decisions so far, by the process of their group."""
+        return {one.process: one.counts["decisions"] for one in self.overview().reports if one.counts is not None}
+
     def all_live(self) -> bool:
         """Whether every camera is."""
         try:
@@ -156,7 +160,7 @@ class LocalCluster:
                     seen.update(name for name, process in self.processes().items() if process not in hit)
             if not seen >= set(before):
                 return False
-            return figures.decided_on() if kind == "head" else kind != "replica" or self._replica() is not None
+            return figures.decided_on() if kind == "head" else kind != "replica" or self.replica() is not None
 
         return again
 
@@ -195,7 +199,7 @@ class LocalCluster:
             there = self.cameras_on(self.nodes[-1])
             return [before[there[0]] if there else min(before.values())]
         if kind == "replica":
-            number = self._replica()
+            number = self.replica()
             return [] if number is None else [number]
         node = HEAD if kind == "head" else self.nodes[-1]  # not the first: this process would end with it
         whole: set[int] = set()
@@ -213,7 +217,8 @@ class LocalCluster:
         states = serve.status().applications[APPLICATION].deployments[DEPLOYMENT].replica_states
         return int(states.get("RUNNING", 0))
 
-    def _replica(self) -> int | None:
+    def replica(self) -> int | None:
+        """The process of one of the recognisers; None where none answers."""
         from ray import serve
 
         from realtime.cluster.remote import APPLICATION, DEPLOYMENT

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -13,6 +15,7 @@ import pytest
 from models.bundle import Bundle
 from models.errors import BadInput
 from realtime.cluster.commands import own_processes
+from realtime.cluster.remote import PATIENCE
 from tools.bench.local_cluster import LIMITS, LocalCluster, scene_file
 
 pytestmark = [  # Ray is not imported here: it reads its environment, the token in it, when it is
@@ -43,12 +46,31 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, small_bundle: Bundle) -> I
         yield running
 
 
-def test_nothing_of_it_listens_beyond_this_machine(cluster: LocalCluster) -> None:
+def test_nothing_of_it_listens_or_asks_beyond_this_machine(cluster: LocalCluster) -> None:
     whole = own_processes(cluster.config.cluster, None)
     whole += [child for process in whole for child in process.children(recursive=True)]
     open_ports = [one for process in whole for one in process.net_connections("tcp") if one.status == "LISTEN"]
     assert len(open_ports) > 5
     assert {one.laddr.ip.removeprefix("::ffff:") for one in open_ports} == {"127.0.0.1"}
+    others = {
+        one.raddr.ip.removeprefix("::ffff:") for process in whole for one in process.net_connections() if one.raddr
+    }
+    assert others == {"127.0.0.1"}, "somebody else was asked"  # no name server, and nobody who counts users
+
+
+def test_a_recogniser_that_stands_still_does_not_hold_up_the_others(cluster: LocalCluster) -> None:
+    stopped = cluster.replica()
+    assert stopped is not None
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        time.sleep(PATIENCE)  # whoever had asked it gives up
+        before = cluster.decided()
+        cluster.until(
+            lambda: all(now >= before[who] + 2 for who, now in cluster.decided().items()), 10, "all stand still"
+        )
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert len(before) >= 2
 
 
 @pytest.mark.parametrize("kind", ["head", "worker", "replica", "node"])
