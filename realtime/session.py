@@ -39,7 +39,7 @@ from realtime.people.place import gallery_file
 from realtime.pipeline import OnVerdicts, Pipeline, Show, run_every_frame
 from realtime.settings.config import CameraConfig, Config
 from realtime.system.command_line import console, refuse_overwriting
-from realtime.system.memory import give_back_memory, keep_few_arenas
+from realtime.system.memory import give_back_memory
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.redact import redact
 from realtime.system.service import told as telling_of
@@ -102,7 +102,6 @@ def run(
         files = recording_files(outputs.record, recorded(config))
         refuse_overwriting(files_read(config), *files.values())
     calm_opencv()
-    keep_few_arenas()
     allow_many_open_files()
     recogniser = recogniser_of(config)
     drill = drill or Drill(partial(detector_of, config.detection))

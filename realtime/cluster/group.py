@@ -21,7 +21,6 @@ from realtime.metrics import Meter
 from realtime.outputs.services import Services
 from realtime.outputs.web.live_pictures import LivePictures
 from realtime.settings.config import Config, DetectionConfig
-from realtime.system.memory import keep_few_arenas
 from realtime.system.open_files import allow_many_open_files
 from realtime.system.threads import calm_opencv
 
@@ -52,7 +51,6 @@ class CameraGroup:
     def __init__(self, node: str, detection: DetectionConfig) -> None:
         import realtime.telling  # noqa: F401 - it and the tracker take seconds to import, and the keeper needs neither
 
-        keep_few_arenas()
         self._node = node
         self._detector = detector_of(detection)
         self._detector.detect(np.zeros((480, 640, 3), np.uint8))
