@@ -35,7 +35,7 @@ from tools.bench.looks import LiveLooks
 from tools.bench.scene import write_clip
 
 _CLIP_SECONDS = 6.0
-_BUSY = "import numpy as n; a = n.ones((512, 512), n.float32)\nwhile True: a @ a"
+_BUSY = "import os, numpy as n; os.nice(15); a = n.ones((512, 512), n.float32)\nwhile True: a @ a"
 _UNTIL_BUSY = 1.0  # seconds: their imports
 _WARM_UP = 5  # frames and decisions that are not counted
 
@@ -118,7 +118,7 @@ def measure(faces: tuple[int, ...], like: Case, folder: Path, *, frames: int = 1
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Every core multiplies matrices meanwhile, in processes of their own."""
+    """Every core multiplies matrices meanwhile, in processes of their own that give way to this one."""
     one = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     others = [subprocess.Popen([sys.executable, "-c", _BUSY], env=one) for _ in range(usable_cores())]
     try:

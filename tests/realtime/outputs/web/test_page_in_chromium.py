@@ -68,7 +68,7 @@ def brightest_column(chrome):
 
 def test_the_page_opens_without_complaint_and_its_pictures_move(chrome, serve):
     chrome.get(serve().url)
-    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 10)
+    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 30)
     seen = set()
     until(lambda: seen.add(brightest_column(chrome)) or len(seen - {-1}) >= 4)
     assert one(chrome, '[data-camera="door"] .age').text.endswith("s old")
@@ -81,7 +81,7 @@ def test_the_page_opens_without_complaint_and_its_pictures_move(chrome, serve):
 def test_an_attack_appears_with_its_four_pictures_and_is_acknowledged(chrome, serve):
     page = serve()
     chrome.get(page.url)
-    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 10)
+    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 30)
     assert chrome.find_elements(By.CSS_SELECTOR, ".event") == []
     page.events.offer(frame(), [attack()], 0.0)
     assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 5)
@@ -103,7 +103,7 @@ def test_a_name_that_is_likely_all_the_same_is_told_with_the_view_that_denies_it
     page = serve()
     chrome.get(page.url)
     page.events.offer(frame(), [attack(likely="Ada", dissent="lower_face")], 0.0)
-    assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 10)
+    assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 30)
     card = one(chrome, ".event").text.replace("\u00a0", " ")
     assert "Passes for Ada, but the view without the lower face disagrees" in card
     assert "Ada 90 % before, not borne out after" in card
@@ -114,7 +114,7 @@ def test_details_and_history_work_from_the_keyboard(chrome, serve):
     page.events.offer(frame(), [attack()], 0.0)
     page.events.offer(frame(), [sighting(name="Cyd", track_id=2)], 0.0)
     chrome.get(page.url)
-    assert screenshot.wait_for(chrome, '[data-id="1"]', 10)
+    assert screenshot.wait_for(chrome, '[data-id="1"]', 30)
     detail = one(chrome, '[data-id="1"] [data-action="detail"]')
     detail.send_keys(Keys.ENTER)
     assert screenshot.wait_for(chrome, "dialog[open] .bars", 5)
@@ -134,7 +134,7 @@ def test_the_details_say_so_where_nobody_looked_at_the_saliency(chrome, serve):
     page = serve()
     page.events.offer(frame(), [quickly(sighting(name="Cyd"))], 0.0)
     chrome.get(page.url)
-    assert screenshot.wait_for(chrome, '[data-id="1"]', 10)
+    assert screenshot.wait_for(chrome, '[data-id="1"]', 30)
     one(chrome, '[data-id="1"] [data-action="detail"]').click()
     assert screenshot.wait_for(chrome, "dialog[open] .bars", 5)
     assert "Saliency and mask were not looked at." in one(chrome, "dialog").text
@@ -163,7 +163,7 @@ def test_every_control_that_is_reached_by_tab_shows_the_focus(chrome, serve):
 def test_when_the_server_goes_the_page_says_so(chrome, serve):
     page = serve()
     chrome.get(page.url)
-    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 10)
+    assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="live"]', 30)
     page.stop()
     assert screenshot.wait_for(chrome, '#connection[data-state="lost"]', 5)
     assert screenshot.wait_for(chrome, '[data-camera="door"][data-state="stale"]', 5)
@@ -183,7 +183,7 @@ def test_a_wrong_token_gets_nothing_and_the_right_one_everything(chrome, serve):
     chrome.get(page.url)
     assert "door" not in chrome.page_source
     screenshot.log_in(chrome, TOKEN)
-    assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 10)
+    assert screenshot.wait_for(chrome, '.event[data-kind="suspected_attack"]', 30)
     assert "spectaclear" not in chrome.execute_script("return document.cookie")
     one(chrome, "#logout button").click()
     until(lambda: chrome.current_url.endswith("/login"))
