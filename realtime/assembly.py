@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DETECTION_SHARE = 0.5  # of one core at most, for all cameras together
-A_QUARTER = 0.25  # of all cores: what detection may take at most, and following too
+_A_QUARTER = 0.25  # of all cores: what detection may take at most, and following too
 CALM = 0.2  # seconds between two searches while nobody is new and nobody is lost: a new face waits no longer
 _LONGEST_PASS = 0.15  # seconds: a face that comes while a pass runs waits for its end
 _CLEARLY = 0.9  # a larger batch must cost less than this share per face
@@ -94,6 +94,12 @@ def realigner_of(config: Config) -> Realigner | None:
     return Realigner() if config.defence.second_look else None
 
 
+def most_for_faces(cores: float) -> tuple[float, float]:
+    """Of one core, by the clock, what searching for faces and following them may take, for all cameras together."""
+    quarter = _A_QUARTER * cores
+    return min(DETECTION_SHARE, quarter), min(1.0, quarter)
+
+
 def finder_of(
     config: Config,
     detector: FaceDetector,
@@ -111,15 +117,15 @@ def finder_of(
 
     camera = config.cameras[0] if camera is None else camera
     offline = config.cameras[0].every_frame
-    quarter = A_QUARTER * (usable_cores() if cores is None else cores)
+    searching, following = most_for_faces(usable_cores() if cores is None else cores)
     return FaceFinder(
         detector,
         FaceTracker(**config.tracking.model_dump()),
         size=size,
         limits=config.quality,
         detect_every=1 if offline else camera.detect_every or config.detection.detect_every,
-        share=1.0 if offline else min(DETECTION_SHARE, quarter) / len(config.cameras),
-        follow_share=1.0 if offline else min(1.0, quarter) / len(config.cameras),
+        share=1.0 if offline else searching / len(config.cameras),
+        follow_share=1.0 if offline else following / len(config.cameras),
         calm=0.0 if offline else CALM,
         motion=MotionGate() if config.detection.on_motion and not offline else None,
         realigner=realigner_of(config),

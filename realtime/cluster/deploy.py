@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from models.bundle_info import find_bundle
 from models.errors import BadInput
-from realtime.cluster.ray_here import HEAD, NAMESPACE, NODE_LABEL, address_of, folder_of, ray_module
+from realtime.cluster.ray_here import HEAD, NAMESPACE, NODE_LABEL, address_of, folder_of, listens, ray_module
 from realtime.cluster.settings import ClusterConfig, ClusterSection
 from realtime.people.place import bundle_of
 
@@ -28,7 +27,8 @@ def connect(section: ClusterSection, node: str | None = None) -> Any:
     where = f"{address_of(section.host)}:{section.port}"
     if ray.is_initialized():
         return ray
-    _somebody_listens(address_of(section.host), section.port)
+    if not listens(address_of(section.host), section.port):
+        raise BadInput(why_not_connected("", where))
     try:
         ray.init(
             address=where,
@@ -41,14 +41,6 @@ def connect(section: ClusterSection, node: str | None = None) -> Any:
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         raise BadInput(why_not_connected(str(error), where)) from None
     return ray
-
-
-def _somebody_listens(host: str, port: int) -> None:
-    """Ray would try for two minutes. Raises ``BadInput``."""
-    try:
-        socket.create_connection((host, port), timeout=3.0).close()
-    except OSError:
-        raise BadInput(why_not_connected("", f"{host}:{port}")) from None
 
 
 def why_not_connected(said: str, where: str) -> str:

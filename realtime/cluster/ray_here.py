@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
+import socket
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -120,6 +121,15 @@ def versions() -> dict[str, str]:
 def address_of(host: str) -> str:
     """The address that Ray is to listen on for ``host``."""
     return _LOOPBACK if is_loopback(host) else host
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody does there: Ray itself would try for two minutes."""
+    try:
+        socket.create_connection((host, port), timeout=3.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -21,7 +21,7 @@ from models.errors import BadInput
 from realtime.cameras.demo_scene import ACTS, FPS, DemoScene
 from realtime.cameras.states import CameraState
 from realtime.cluster.commands import own_processes, start_ray, still_running, stop_ray
-from realtime.cluster.ray_here import HEAD, make_token, ray_module
+from realtime.cluster.ray_here import HEAD, listens, make_token, ray_module
 from realtime.cluster.settings import ClusterConfig, load_cluster
 from realtime.outputs.events.store import EventStore
 from tools.bench.node_figures import Figures
@@ -178,7 +178,7 @@ class LocalCluster:
     def _start_all(self) -> None:
         """The nodes begin as soon as the head listens: each is busy by itself for seconds."""
         head = self._pool.submit(start_ray, self.config.cluster, HEAD, self._cores)
-        self.until(lambda: head.done() or _listens(self._port), 60.0, "the head did not listen")
+        self.until(lambda: head.done() or listens("127.0.0.1", self._port), 60.0, "the head did not listen")
         self._start(self.nodes)
         head.result()
 
@@ -279,14 +279,6 @@ def scene_file(path: Path, seconds: float) -> str:
     frames = [scene.frame(round(n * FPS / SCENE_FPS)) for n in range(round(scene_seconds() * SCENE_FPS))]
     once = write_video(path.with_stem(f"{path.stem}-once"), frames, fps=SCENE_FPS)
     return str(repeated(once, path, seconds))
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-    except OSError:
-        return False
-    return True
 
 
 def free_port() -> int:

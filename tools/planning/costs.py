@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from models.errors import BadInput
-from realtime.assembly import A_QUARTER, CALM, DETECTION_SHARE
+from realtime.assembly import CALM, DETECTION_SHARE, most_for_faces
 
 _FRAME_STAGES = ("decode", "detect", "follow", "draw")
 
@@ -93,8 +93,8 @@ class Limits:
     def of_live(cls, cores: float) -> Limits:
         """Those of a run that decides all the time. They count by the clock, and while every core decides and this is
         one thread more it gets ``cores / (cores + 1)`` of one."""
-        gets, quarter = cores / (cores + 1), A_QUARTER * cores
-        return cls(gets * min(DETECTION_SHARE, quarter), gets * min(1.0, quarter))
+        gets, (searching, following) = cores / (cores + 1), most_for_faces(cores)
+        return cls(gets * searching, gets * following)
 
 
 FREELY = Limits()
