@@ -138,6 +138,7 @@ class BundleInfo(_Strict):
     labels: tuple[str, ...] = Field(default=(), max_length=100_000)
     input_size: int = Field(ge=32, le=1024)
     hidden: int = Field(ge=1)
+    slim: int = Field(default=1, ge=1, le=8, description="each convolution has one of that many of VGG16's channels")
     embedding: EmbeddingInfo | None = None
     trunk: TrunkInfo
     defence: DefenceInfo
@@ -174,7 +175,7 @@ class BundleInfo(_Strict):
     @property
     def network(self) -> dict[str, int]:
         """The network's sizes."""
-        return {"classes": self.width, "input_size": self.input_size, "hidden": self.hidden}
+        return {"classes": self.width, "input_size": self.input_size, "hidden": self.hidden, "slim": self.slim}
 
 
 def bundles_folder() -> Path:

@@ -20,14 +20,14 @@ from models.network.architecture import CONVOLUTION_NAMES, InputSpec, trunk_widt
 HEAD_NAMES = ("head1", "head2")
 
 
-def weight_shapes(*, classes: int, input_size: int, hidden: int) -> dict[str, tuple[int, ...]]:
+def weight_shapes(*, classes: int, input_size: int, hidden: int, slim: int = 1) -> dict[str, tuple[int, ...]]:
     """The shape of each layer's weight by the layer's name, from input to output; a bias has the first side's."""
-    widths = [width for count, width in architecture.BLOCKS for _ in range(count)]
+    widths = [width for count, width in architecture.blocks(slim) for _ in range(count)]
     before = [3, *widths[:-1]]
     shapes: dict[str, tuple[int, ...]] = {
         name: (width, channels, 3, 3) for name, width, channels in zip(CONVOLUTION_NAMES, widths, before, strict=True)
     }
-    return shapes | dict(zip(HEAD_NAMES, ((hidden, trunk_width(input_size)), (classes, hidden)), strict=True))
+    return shapes | dict(zip(HEAD_NAMES, ((hidden, trunk_width(input_size, slim)), (classes, hidden)), strict=True))
 
 
 def add_layers(graph: GraphBuilder, spec: InputSpec) -> None:
@@ -60,7 +60,9 @@ def ends_of(*, classes: int, input_size: int) -> tuple[onnx.ValueInfoProto, onnx
     )
 
 
-def check_classifier(proto: onnx.ModelProto, *, classes: int, input_size: int, hidden: int, spec: InputSpec) -> None:
+def check_classifier(
+    proto: onnx.ModelProto, *, classes: int, input_size: int, hidden: int, spec: InputSpec, slim: int = 1
+) -> None:
     """Whether the model is what ``export.classifier_graph`` writes of such a network, whatever its weights.
 
     Raises:
@@ -79,7 +81,7 @@ def check_classifier(proto: onnx.ModelProto, *, classes: int, input_size: int, h
     if list(graph.node) != wanted.nodes:
         raise BadInput("its layers are not those of a VGG16 with this input")
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    expected = _tensors(weight_shapes(classes=classes, input_size=input_size, hidden=hidden))
+    expected = _tensors(weight_shapes(classes=classes, input_size=input_size, hidden=hidden, slim=slim))
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in wanted.initialisers}
     if len(stored) != len(graph.initializer) or set(stored) != {*expected, *constants} or graph.sparse_initializer:
         raise BadInput("its tensors are not those of such a network")

@@ -12,9 +12,14 @@ CONVOLUTION_NAMES: tuple[str, ...] = tuple(
 )
 
 
-def trunk_width(input_size: int) -> int:
+def blocks(slim: int = 1) -> tuple[tuple[int, int], ...]:
+    """``BLOCKS`` where every convolution has only one of ``slim`` of its channels."""
+    return tuple((count, width // slim) for count, width in BLOCKS)
+
+
+def trunk_width(input_size: int, slim: int = 1) -> int:
     """How many numbers the trunk gives for one crop of side ``input_size``."""
-    return BLOCKS[-1][1] * (input_size >> len(BLOCKS)) ** 2  # each block halves the side
+    return blocks(slim)[-1][1] * (input_size >> len(BLOCKS)) ** 2  # each block halves the side
 
 
 @dataclass(frozen=True)

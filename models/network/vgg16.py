@@ -45,11 +45,11 @@ class Normalise(nn.Module):
         return x if self.spec.scale == (1.0, 1.0, 1.0) else x * self.scale
 
 
-def make_trunk() -> nn.Sequential:
+def make_trunk(slim: int = 1) -> nn.Sequential:
     """The 13 convolutions as one Sequential of conv, ReLU and max-pool modules."""
     layers: list[nn.Module] = []
     channels = 3
-    for count, width in architecture.BLOCKS:
+    for count, width in architecture.blocks(slim):
         for _ in range(count):
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
@@ -89,6 +89,7 @@ class VGG16(nn.Module):
             3 million head parameters allows (512 at 112 and below, 64 at 224).
         dropout: probability of dropping a feature while training.
         spec: what the trunk expects of its input.
+        slim: each convolution has one of that many of VGG16's channels.
 
     Raises:
         ValueError: an input size below 32, no class, or a head above the limit.
@@ -102,20 +103,21 @@ class VGG16(nn.Module):
         hidden: int = 0,
         dropout: float = 0.5,
         spec: InputSpec = CAFFE_INPUT,
+        slim: int = 1,
     ) -> None:
         super().__init__()
         if input_size < MIN_INPUT_SIZE:
             raise ValueError(f"input size {input_size} is too small, VGG16 needs at least {MIN_INPUT_SIZE}")
         if classes < 1:
             raise ValueError(f"a recogniser needs at least one person, got {classes}")
-        features = trunk_width(input_size)
+        features = trunk_width(input_size, slim)
         if hidden == 0:
             hidden = 512
             while (features + 1) * hidden + (hidden + 1) * classes > _CHOSEN_PARAMETERS and hidden > 1:
                 hidden //= 2
         self.input_size = input_size
         self.normalise = Normalise(spec)
-        self.trunk = make_trunk()
+        self.trunk = make_trunk(slim)
         self.head = make_head(features, classes, hidden=hidden, dropout=dropout)
 
     @property
@@ -132,6 +134,11 @@ class VGG16(nn.Module):
     def hidden(self) -> int:
         """Width of the hidden layer."""
         return next(layer.out_features for layer in self.head if isinstance(layer, nn.Linear))
+
+    @property
+    def slim(self) -> int:
+        """How many of VGG16's channels come on one of this network's."""
+        return architecture.BLOCKS[0][1] // self.convolutions()[CONVOLUTION_NAMES[0]].out_channels
 
     def convolutions(self) -> dict[str, nn.Conv2d]:
         """The 13 convolutions by name, ``block1_conv1`` ... ``block5_conv3``."""

@@ -152,8 +152,7 @@ class _Run:
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint, or begin."""
         if not checkpoint.exists():
-            some = self._changed(self.train[:256], self.size)
-            self.net.start_from_data(some)
+            self.net.start_from_data(self._changed(self.train[:256], self.size))
             return
         state = read_checkpoint(checkpoint, device=self.device)
         if state is None or state.get("faces") != self.faces or state.get("settings") != self._kept_settings():
@@ -234,26 +233,34 @@ class _Run:
         return (1 - (found * wanted).sum(1)).mean(), divergence
 
     def _changed(self, chosen: torch.Tensor, side: int) -> torch.Tensor:
-        """(B,) -> (B, 3, side, side): the crops, each changed at random, some with a part hidden."""
-        settings, generator = self.settings, self.generator
-        x = self.crops[chosen].permute(0, 3, 1, 2).float()
-        x = augment.pose(x, side, generator, times=settings.pose)
-        x = augment.sharpness(augment.light(x, generator), generator)
-        x = augment.innocent_glasses(x, generator, share=settings.glasses)
-        drawn = torch.rand(len(x), generator=generator, device=self.device) / max(settings.hidden, 1e-9)
-        rectangle = augment.hide_area(x, generator, fill=self.fill, least=0.03, most=0.45)
-        x = torch.where(((drawn >= 0.5) & (drawn < 1)).view(-1, 1, 1, 1), rectangle, x)
-        each = 0.5 / max(len(settings.zones), 1)
-        for number, zone in enumerate(settings.zones):
-            hidden = (drawn >= number * each) & (drawn < (number + 1) * each)
-            without = augment.hide_zone(x, generator, zone=zone, fill=self.fill)
-            x = torch.where(hidden.view(-1, 1, 1, 1), without, x)
-        return x.contiguous(memory_format=torch.channels_last)
+        return changed(self.crops[chosen], side, self.settings, self.fill, self.generator)
 
     def _kept_settings(self) -> dict[str, object]:
         """What a run may not change when it goes on."""
         kept = asdict(self.settings)
         return {name: value for name, value in kept.items() if name != "record_every"}
+
+
+def changed(
+    crops: torch.Tensor, side: int, settings: DistilSettings, fill: tuple[int, int, int], generator: torch.Generator
+) -> torch.Tensor:
+    """(B, T, T, 3) uint8 RGB -> (B, 3, side, side) float: each crop changed at random, some with a part hidden.
+
+    ``fill`` hides it; the ``generator`` is on the crops' device.
+    """
+    x = crops.permute(0, 3, 1, 2).float()
+    x = augment.pose(x, side, generator, times=settings.pose)
+    x = augment.sharpness(augment.light(x, generator), generator)
+    x = augment.innocent_glasses(x, generator, share=settings.glasses)
+    drawn = torch.rand(len(x), generator=generator, device=x.device) / max(settings.hidden, 1e-9)
+    rectangle = augment.hide_area(x, generator, fill=fill, least=0.03, most=0.45)
+    x = torch.where(((drawn >= 0.5) & (drawn < 1)).view(-1, 1, 1, 1), rectangle, x)
+    each = 0.5 / max(len(settings.zones), 1)
+    for number, zone in enumerate(settings.zones):
+        hidden = (drawn >= number * each) & (drawn < (number + 1) * each)
+        without = augment.hide_zone(x, generator, zone=zone, fill=fill)
+        x = torch.where(hidden.view(-1, 1, 1, 1), without, x)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def _rate(share: float) -> float:

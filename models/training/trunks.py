@@ -30,6 +30,7 @@ from models.files import whole_file
 from models.graphs.builder import quantise
 from models.graphs.classifier import weight_shapes
 from models.graphs.export import layers_of, load_weights
+from models.network import architecture
 from models.network.vgg16 import CAFFE_INPUT, CONVOLUTION_NAMES, VGG16, InputSpec
 
 TORCHVISION_INPUT = InputSpec(
@@ -135,7 +136,8 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     }
     try:
         width, hidden = arrays["fc7.weight"].shape
-        model = VGG16(classes=width, input_size=input_size, hidden=hidden, spec=CAFFE_INPUT)
+        slim = architecture.BLOCKS[0][1] // len(arrays["trunk.0.weight"])
+        model = VGG16(classes=width, input_size=input_size, hidden=hidden, spec=CAFFE_INPUT, slim=slim)
         weights = {
             f"{ours}.{kind}": arrays[f"{theirs}.{kind}"]
             for ours, theirs in zip(layers_of(model), _NETWORK_NAMES, strict=True)
@@ -144,7 +146,7 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
         load_weights(model, weights)
     except KeyError as error:
         raise BadInput(f"network {path}: lacks {error.args[0]}") from error
-    except (ValueError, RuntimeError, IndexError) as error:
+    except (ValueError, RuntimeError, IndexError, TypeError, ZeroDivisionError) as error:
         raise BadInput(f"network {path}: its layers are not those of such a network ({first_line(error)})") from error
     if not all(np.isfinite(values).all() for values in weights.values()):
         raise BadInput(f"network {path}: holds what is no number")

@@ -23,7 +23,7 @@ def bundle_of_size(bundle: Bundle, size: int, folder: Path) -> Bundle:
     torch.manual_seed(0)
     trained = bundle.torch_model()
     labels = bundle.labels if len(bundle.labels) > 1 else ("somebody", "somebody else")
-    model = VGG16(classes=len(labels), input_size=size, spec=bundle.info.trunk.spec)
+    model = VGG16(classes=len(labels), input_size=size, spec=bundle.info.trunk.spec, slim=trained.slim)
     model.trunk.load_state_dict(trained.trunk.state_dict())
     for layer in model.head:
         if isinstance(layer, nn.Linear):

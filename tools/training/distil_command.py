@@ -13,14 +13,17 @@ import realtime.system.command_line as cli
 from models.arrays import Bytes, Floats, read_arrays
 from models.crop.zones import COVER, ZONES, checked_zones
 from models.errors import BadInput
+from models.network.vgg16 import VGG16
 from models.training.device import torch_device
-from models.training.distil import DistilSettings, distil
+from models.training.distil import DistilSettings, changed, distil
+from models.training.slim import slimmed
 from models.training.trunks import read_network, write_network
 from tools.common.options import Bfloat16, Device
 from tools.common.provenance import command_line
 from tools.faces.crop_sources import CropSource, open_source
 from tools.faces.people import at_size, read_crop
 
+_FITTED_ON = 640  # crops that a slim network is fitted on
 SIDE = 128  # of the crops that are kept for training: room for shifts
 
 
@@ -35,6 +38,7 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     learning_rate: Annotated[float, typer.Option(min=0)] = DistilSettings.learning_rate,
     batch: Annotated[int, typer.Option(min=2)] = DistilSettings.batch,
     first_block: Annotated[int, typer.Option(min=1, max=5, help="Blocks before it stay.")] = DistilSettings.first_block,
+    slim: Annotated[int, typer.Option(min=1, max=8, help="Begin by keeping one of that many of VGG16's channels.")] = 1,
     hidden: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with a part hidden.")] = (
         DistilSettings.hidden
     ),
@@ -68,6 +72,8 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     records, ranges = [], dict[str, float]()
     try:
         work.mkdir(parents=True, exist_ok=True)
+        if slim > 1:
+            model = _slim(model, shown, settings, slim, work / "slim.npz")
         for record in distil(model, shown, vectors, settings, work / "distil.pt", torch_device(device), ranges):
             records.append(record)
             cli.console.print(", ".join(f"{name} {value:.4g}" for name, value in record.items()), highlight=False)
@@ -78,6 +84,16 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be written ({error.strerror})") from error
     cli.console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+def _slim(model: VGG16, shown: Bytes, settings: DistilSettings, slim: int, kept: Path) -> VGG16:
+    """The network with fewer channels, fitted in some minutes, or taken from ``kept`` where a run goes on."""
+    if not kept.exists():
+        generator = torch.Generator().manual_seed(settings.seed)
+        some = torch.randperm(len(shown), generator=generator)[:_FITTED_ON].numpy()
+        pixels = changed(torch.from_numpy(shown[some]), model.input_size, settings, model.spec.fill_rgb, generator)
+        write_network(kept, slimmed(model, pixels.contiguous(), slim))
+    return read_network(kept, model.input_size)[0]
 
 
 def taught(packs: list[Path], pictures: Path | None) -> tuple[Bytes, Floats]:

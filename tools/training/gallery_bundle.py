@@ -117,6 +117,7 @@ def gallery_bundle(
         name=name,
         input_size=model.input_size,
         hidden=model.hidden,
+        slim=model.slim,
         embedding=EmbeddingInfo(width=model.classes, views=job.views),
         trunk=TrunkInfo(
             source=source, mean=model.spec.mean, scale=model.spec.scale, channel_order=model.spec.channel_order
