@@ -122,7 +122,9 @@ class _Run:
             raise ValueError(f"{len(crops)} crops are too few to train on batches of {settings.batch}: give more")
         self.held, self.train = order[:held], order[held:]
         self.model = copy.deepcopy(model)
-        self.net: DistilNet | RoundedNet = DistilNet(model, settings.first_block).to(device)
+        self.net: DistilNet | RoundedNet = DistilNet(
+            model, settings.first_block, fast=device.type == "cpu" and not settings.half_precision
+        ).to(device)
         self._begin_optimising(1.0)
         self.elapsed, self.seen = 0.0, 0
         self.cosine = self.divergence = 0.0

@@ -9,17 +9,23 @@ import torch
 from torch import nn
 
 from models.network.vgg16 import VGG16, block_start
+from models.training.winograd import WinogradConv2d
+
+_WIDE = 128  # input channels: with fewer the transforms cost more than they save
 
 
 class DistilNet(nn.Module):
-    """A VGG16 with batch normalisation after each convolution of the trained blocks and after its hidden layer."""
+    """A VGG16 with batch normalisation after each convolution of the trained blocks and after its hidden layer.
 
-    def __init__(self, model: VGG16, first_block: int) -> None:
+    ``fast``: wide convolutions are computed by ``models.training.winograd``, which pays on CPUs.
+    """
+
+    def __init__(self, model: VGG16, first_block: int, *, fast: bool = False) -> None:
         super().__init__()
         start = block_start(first_block)
         self.normalise = copy.deepcopy(model.normalise)
         self.frozen = copy.deepcopy(model.trunk[:start]).requires_grad_(False)
-        self.trained = _with_normalisation(copy.deepcopy(model.trunk[start:]))
+        self.trained = _with_normalisation(copy.deepcopy(model.trunk[start:]), fast=fast)
         self.head = _with_normalisation(copy.deepcopy(model.head))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -74,14 +80,17 @@ def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn
     return [(before, after) for before, after in following if isinstance(after, nn.BatchNorm2d | nn.BatchNorm1d)]
 
 
-def _with_normalisation(layers: nn.Sequential) -> nn.Sequential:
+def _with_normalisation(layers: nn.Sequential, *, fast: bool = False) -> nn.Sequential:
     """A normalisation after each convolution and each linear layer but the last of a head; nothing is dropped out."""
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
     found: list[nn.Module] = []
     for layer in layers:
         if isinstance(layer, nn.Dropout):
             continue
-        found.append(layer)
+        if fast and isinstance(layer, nn.Conv2d) and layer.in_channels >= _WIDE:
+            found.append(WinogradConv2d.of(layer))
+        else:
+            found.append(layer)
         if isinstance(layer, nn.Conv2d):
             found.append(nn.BatchNorm2d(layer.out_channels, momentum=0.02))
         elif isinstance(layer, nn.Linear) and layer is not linear[-1]:

@@ -7,8 +7,6 @@ weights are that foretelling. With half of the channels a convolution takes a qu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -40,22 +38,22 @@ def slimmed(model: VGG16, pixels: torch.Tensor, slim: int, *, seed: int = 0) -> 
     small = VGG16(classes=model.classes, input_size=model.input_size, hidden=model.hidden, spec=model.spec, slim=slim)
     theirs, ours = _layers(model), _layers(small)
     with torch.inference_mode():
-        whole = given = _by_parts(model.normalise, pixels)
+        whole = given = model.normalise(pixels)
         before: tuple[_Layer, torch.Tensor, torch.Tensor] | None = None
         for (layer, after), (target, _) in zip(theirs, ours, strict=True):
             channels = target.in_channels if isinstance(target, nn.Conv2d) else target.in_features
             kept, weight, bias = _fitted(layer, whole, given, channels, generator)
             if before is not None:
                 _write(before[0], before[1][kept], before[2][kept])
-            given = _by_parts(lambda x, w=weight, b=bias, then=after: then(_applied(x, w, b)), given[:, kept])
-            whole = _by_parts(lambda x, of=layer, then=after: then(_applied(x, of.weight, of.bias)), whole)
+            given = _through(weight, bias, after, given[:, kept])
+            whole = _through(layer.weight, layer.bias, after, whole)
             before = target, weight, bias
         assert before is not None
         _write(*before)
     return small.eval()
 
 
-def _layers(model: VGG16) -> list[tuple[_Layer, Callable[[torch.Tensor], torch.Tensor]]]:
+def _layers(model: VGG16) -> list[tuple[_Layer, nn.Module]]:
     """Each convolution and linear layer with what comes after it, before the next."""
     found: list[tuple[_Layer, list[nn.Module]]] = []
     for module in [*model.trunk, *model.head]:
@@ -66,12 +64,14 @@ def _layers(model: VGG16) -> list[tuple[_Layer, Callable[[torch.Tensor], torch.T
     return [(layer, nn.Sequential(*after)) for layer, after in found]
 
 
-def _applied(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    return F.conv2d(x, weight, bias, padding=1) if weight.dim() == 4 else F.linear(x.flatten(1), weight, bias)
-
-
-def _by_parts(function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    return torch.cat([function(part) for part in torch.split(x, _AT_ONCE)])
+def _through(weight: torch.Tensor, bias: torch.Tensor | None, after: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """A convolution or linear layer of these, and what comes after it."""
+    found: list[torch.Tensor] = []
+    for part in torch.split(x, _AT_ONCE):
+        linear = weight.dim() == 2
+        y = F.linear(part.flatten(1), weight, bias) if linear else F.conv2d(part, weight, bias, padding=1)
+        found.append(after(y))
+    return torch.cat(found)
 
 
 def _fitted(

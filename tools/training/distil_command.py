@@ -42,6 +42,9 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     hidden: Annotated[float, typer.Option(min=0, max=1, help="Share of crops with a part hidden.")] = (
         DistilSettings.hidden
     ),
+    small_share: Annotated[
+        float, typer.Option(min=0, max=1, help=f"First share of the crops seen at {DistilSettings.small_size} pixels.")
+    ] = DistilSettings.small_share,
     rounded: Annotated[
         float, typer.Option(min=0, max=0.9, help="Last share of the crops seen in 8 bits, so that these cost little.")
     ] = DistilSettings.rounded,
@@ -64,6 +67,7 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
         batch=batch,
         first_block=first_block,
         hidden=hidden,
+        small_share=small_share,
         rounded=rounded,
         zones=checked_zones(zone or COVER),
         half_precision=half_precision,
