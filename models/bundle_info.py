@@ -33,7 +33,7 @@ Head = Literal["closed_set", "gallery"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _each_once(zones: tuple[Zone, ...]) -> tuple[Zone, ...]:

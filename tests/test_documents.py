@@ -102,8 +102,8 @@ def test_every_command_of_a_document_exists_with_its_options(document: Path) -> 
         command = app_of("realtime.__main__" if module == "realtime" else module)
         while hasattr(command, "commands"):
             name = arguments.pop(0)
-            assert name in command.commands, line
-            command = command.commands[name]
+            command = command.get_command(None, name)
+            assert command is not None, line
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in arguments if word.startswith("--")} <= known | {"--help"}, line
 

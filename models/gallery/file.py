@@ -28,7 +28,7 @@ _ARRAYS = ("means", "counts", "vectors", "pictures", "text", "digest")
 
 
 class _Who(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: str
     digests: tuple[str, ...]
@@ -37,7 +37,7 @@ class _Who(BaseModel):
 
 
 class _Text(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     format: int = Field(ge=_FORMAT, le=_FORMAT)
     trunk: str
