@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,11 +19,13 @@ _WIDE = 128  # input channels: with fewer the transforms cost more than they sav
 class DistilNet(nn.Module):
     """A VGG16 with batch normalisation after each convolution of the trained blocks and after its hidden layer.
 
-    ``fast``: wide convolutions are computed by ``models.training.winograd``, which pays on CPUs.
+    ``fast``, for CPUs: wide convolutions are computed by ``models.training.winograd``, and the blocks that are not
+    trained by OpenVINO where it is installed, in float32 as well.
     """
 
     def __init__(self, model: VGG16, first_block: int, *, fast: bool = False) -> None:
         super().__init__()
+        self._fast, self._compiled = fast, dict[torch.Size, Any]()
         start = block_start(first_block)
         self.normalise = copy.deepcopy(model.normalise)
         self.frozen = copy.deepcopy(model.trunk[:start]).requires_grad_(False)
@@ -30,15 +34,26 @@ class DistilNet(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""
-        with torch.no_grad():
-            low = self.frozen(self.normalise(pixels))
-        found: torch.Tensor = self.head(self.trained(low))
+        found: torch.Tensor = self.head(self.trained(self._low(pixels)))
         return found
+
+    @torch.no_grad()
+    def _low(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the trained blocks are given."""
+        below = nn.Sequential(self.normalise, self.frozen)
+        if not self._fast or not len(self.frozen) or find_spec("openvino") is None:
+            low: torch.Tensor = below(pixels)
+            return low
+        pixels = pixels.contiguous()
+        if pixels.shape not in self._compiled:
+            self._compiled[pixels.shape] = _compiled(below.eval(), pixels)
+        found = torch.from_numpy(self._compiled[pixels.shape](pixels.numpy())[0])
+        return found.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def start_from_data(self, pixels: torch.Tensor) -> None:
         """Set each inserted layer to the identity on ``pixels``, so that the function does not change."""
-        x = self.frozen(self.normalise(pixels))
+        x = self._low(pixels)
         for layer in [*self.trained, *self.head]:
             if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
                 dims = [0, 2, 3] if x.dim() == 4 else [0]
@@ -72,6 +87,15 @@ class DistilNet(nn.Module):
             target.weight.copy_(weight)
             target.bias.copy_(bias)
         model.eval()
+
+
+def _compiled(layers: nn.Module, pixels: torch.Tensor) -> Any:
+    """The layers in OpenVINO, for so many pictures of this size."""
+    import openvino
+
+    network = openvino.convert_model(torch.export.export(layers, (pixels,)))
+    settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"}
+    return openvino.Core().compile_model(network, "CPU", settings)
 
 
 def _pairs(layers: list[nn.Module]) -> list[tuple[nn.Module, nn.BatchNorm2d | nn.BatchNorm1d]]:

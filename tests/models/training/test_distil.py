@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from small_training import drawn_people, small_model
 
 from models.training.checkpoint import read_checkpoint
@@ -45,6 +46,25 @@ def test_the_inserted_normalisation_changes_nothing_at_the_start_and_is_folded_b
         torch.nn.init.zeros_(folded.head[-1].weight)
         net.fold_into(folded)
         torch.testing.assert_close(folded.logits_of_pixels(pixels), net(pixels), rtol=1e-3, atol=1e-3)
+
+
+def test_the_fast_way_gives_the_same_and_the_same_gradients(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("models.training.normalised._WIDE", 16)
+    pixels = torch.rand(24, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
+    nets = [DistilNet(small_model(WIDTH), first_block=3, fast=fast).train() for fast in (False, True)]
+    given = []
+    for net in nets:
+        net.start_from_data(pixels)
+        found = net(pixels)
+        found.square().mean().backward()
+        weights = [
+            one.grad for one in net.parameters() if one.dim() > 1
+        ]  # a normalisation leaves a bias before it none
+        given.append([found, *(one for one in weights if one is not None)])
+    assert sum(type(layer).__name__ == "WinogradConv2d" for layer in nets[1].modules()) == 8
+    for ours, theirs in zip(*given, strict=True):
+        assert float(F.cosine_similarity(theirs.flatten(), ours.flatten(), dim=0)) > 0.999
+        assert float(theirs.norm() / ours.norm()) == pytest.approx(1, abs=0.01)
 
 
 def test_nothing_is_dropped_out_where_an_embedding_is_learnt():
