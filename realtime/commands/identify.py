@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 import cv2
@@ -41,6 +44,15 @@ class Decided:
     evidence: CropEvidence | None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The faces of a picture of that shape, and their crops (N, S, S, 3) RGB."""
+
+    faces: list[DetectedFace]
+    crops: Bytes
+    shape: tuple[int, ...]
+
+
 class Identifier:
     """Loaded once, for any number of pictures."""
 
@@ -48,13 +60,15 @@ class Identifier:
         self._config = config
         self._detector = detector_of(config.detection)
         self._recogniser: Recogniser | None = None
+        self._loading = Lock()
         self._limits = config.quality
         self._realigner = realigner_of(config)
 
     @property
     def recogniser(self) -> Recogniser:
-        """Loaded with the first face that is found."""
-        self._recogniser = self._recogniser or recogniser_of(self._config)
+        """Loaded once, by whoever asks first."""
+        with self._loading:
+            self._recogniser = self._recogniser or recogniser_of(self._config)
         return self._recogniser
 
     def photo(self, path: Path, *, save: Path | None = None) -> dict[str, Any]:
@@ -68,12 +82,43 @@ class Identifier:
         Raises:
             BadInput: the file is no picture, or it shows no face.
         """
+        self._load_meanwhile()
         picture = read_photo(path)
         decided = self.decided(picture, str(path), quick=True)
         if save is not None:
             _save(save, picture, decided, self.recogniser, self._config)
-        found = [_as_dict(one) for one in decided]
-        return {"photo": str(path), "engine": self.recogniser.engine, "faces": found}
+        return self._answer(path, decided)
+
+    def photos(self, paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
+        """Many of them; while one is decided on, faces are sought in the next. See ``identify_photos``."""
+        self._load_meanwhile()
+        finder = ThreadPoolExecutor(1, thread_name_prefix="faces")
+        try:
+            for path, seen in zip(paths, finder.map(self._tried, paths), strict=True):
+                if isinstance(seen, BadInput):
+                    yield {"photo": str(path), "error": str(seen)}
+                else:
+                    yield self._answer(path, self._judged(seen, quick=True))
+        finally:
+            finder.shutdown(cancel_futures=True)
+
+    def _load_meanwhile(self) -> None:
+        """Load while the first picture is read and searched; what is wrong is said by who needs the recogniser."""
+
+        def load() -> None:
+            with suppress(BadInput):
+                _ = self.recogniser
+
+        Thread(target=load, name="recogniser").start()
+
+    def _tried(self, path: Path) -> Seen | BadInput:
+        try:
+            return self._seen(read_photo(path), str(path))
+        except BadInput as error:
+            return error
+
+    def _answer(self, path: Path, decided: Sequence[Decided]) -> dict[str, Any]:
+        return {"photo": str(path), "engine": self.recogniser.engine, "faces": [_as_dict(one) for one in decided]}
 
     def decided(self, picture: Bytes, where: str, *, quick: bool = False) -> list[Decided]:
         """The decision on every face of a picture (H, W, 3) BGR, which is called ``where``.
@@ -83,20 +128,26 @@ class Identifier:
         Raises:
             BadInput: it shows no face.
         """
+        return self._judged(self._seen(picture, where), quick=quick)
+
+    def _seen(self, picture: Bytes, where: str) -> Seen:
         faces = find_faces(self._detector, picture) or find_turned(self._detector, picture)[0]
         if not faces:
             raise BadInput(
                 f"{where}: no face was found; give a picture with a face of at least {self._config.detection.min_face} "
                 "pixels, or lower detection.min_face in the configuration"
             )
-        recogniser = self.recogniser
-        size = recogniser.input_size
+        size = self.recogniser.input_size
         crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
+        return Seen(faces, crops, picture.shape)
+
+    def _judged(self, seen: Seen, *, quick: bool) -> list[Decided]:
+        recogniser, crops = self.recogniser, seen.crops
         parts = (crops[start : start + _AT_ONCE] for start in range(0, len(crops), _AT_ONCE))
         evidences = chain.from_iterable(recogniser.defend(part, quick=quick) for part in parts)
         found: list[Decided] = []
-        for face, crop, evidence in zip(faces, crops, evidences, strict=True):
-            refused = refusal(crop, face.landmarks, picture.shape, self._limits)
+        for face, crop, evidence in zip(seen.faces, crops, evidences, strict=True):
+            refused = refusal(crop, face.landmarks, seen.shape, self._limits)
             if refused is not None:
                 found.append(Decided(face, crop, Decision.unknown(refused), None))
             else:
@@ -115,12 +166,7 @@ def identify_photos(paths: Sequence[Path], config: Config) -> list[dict[str, Any
     Raises:
         BadInput: a folder holds no picture, or none of all could be answered.
     """
-    identifier, found = Identifier(config), list[dict[str, Any]]()
-    for path in chain.from_iterable(map(_pictures_of, paths)):
-        try:
-            found.append(identifier.photo(path))
-        except BadInput as error:
-            found.append({"photo": str(path), "error": str(error)})
+    found = list(Identifier(config).photos([*chain.from_iterable(map(_pictures_of, paths))]))
     if all("error" in one for one in found):
         raise BadInput(f"{found[0]['error']} (and {len(found) - 1} more)" if len(found) > 1 else found[0]["error"])
     return found

@@ -78,21 +78,34 @@ def test_the_faces_of_a_crowd_are_decided_on_a_few_at_a_time(
     assert sum(passes) == 19
 
 
-def test_of_many_pictures_and_folders_each_is_answered_or_its_error_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_of_many_pictures_and_folders_each_is_answered_or_its_error_said_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_bundle: Bundle
 ) -> None:
     (tmp_path / "folder").mkdir()
+    for name in ("b.png", "folder/x.png", "a.png"):
+        cv2.imwrite(str(tmp_path / name), astronaut()[..., ::-1])
     cv2.imwrite(str(tmp_path / "folder" / "wall.png"), np.full((9, 9, 3), 90, np.uint8))
     (tmp_path / "folder" / "notes.txt").write_text("x")
+    marks = np.array([(204, 104), (252, 104), (228, 130), (208, 152), (250, 152)], np.float32)
 
-    def answered(self: Any, path: Path, save: Path | None = None) -> dict[str, Any]:
-        if path.name == "wall.png":
-            raise BadInput(f"{path}: no face was found")
-        return {"photo": str(path), "faces": []}
+    class Detector:
+        def detect(self, picture: Any) -> list[DetectedFace]:
+            return [] if picture.std() < 20 else [DetectedFace(np.array((180, 60, 270, 180), np.float32), marks, 0.99)]
 
-    monkeypatch.setattr(identify.Identifier, "__init__", lambda self, config: None)
-    monkeypatch.setattr(identify.Identifier, "photo", answered)
-    found = identify_photos([tmp_path / "a.jpg", tmp_path / "folder"], Config())
-    assert [(Path(one["photo"]).name, "error" in one) for one in found] == [("a.jpg", False), ("wall.png", True)]
-    with pytest.raises(BadInput, match="no face was found"):
-        identify_photos([tmp_path / "folder"], Config())
+    loaded: list[int] = []
+    monkeypatch.setattr(identify, "detector_of", lambda config: Detector())
+    recogniser = load_recogniser(small_bundle.folder, "onnxruntime")
+    monkeypatch.setattr(identify, "recogniser_of", lambda config: loaded.append(1) or recogniser)
+    paths = [tmp_path / "b.png", tmp_path / "gone.png", tmp_path / "folder", tmp_path / "a.png"]
+    found = identify_photos(paths, Config())
+    assert [(Path(one["photo"]).name, len(one.get("faces", ""))) for one in found] == [
+        ("b.png", 1),
+        ("gone.png", 0),
+        ("wall.png", 0),
+        ("x.png", 1),
+        ("a.png", 1),
+    ]
+    assert "no face was found" in found[2]["error"]
+    assert loaded == [1]
+    with pytest.raises(BadInput, match=r"gone\.png"):
+        identify_photos([tmp_path / "gone.png"], Config())
