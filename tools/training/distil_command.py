@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from models.crop.zones import COVER, ZONES, checked_zones
 from models.errors import BadInput
 from models.network.vgg16 import VGG16
 from models.training.device import torch_device
-from models.training.distil import DistilSettings, changed, distil
+from models.training.distil import DistilSettings, Record, changed, distil
 from models.training.slim import slimmed
 from models.training.trunks import read_network, write_network
 from tools.common.options import Bfloat16, Device
@@ -73,7 +74,7 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
         half_precision=half_precision,
         seed=seed,
     )
-    records, ranges = [], dict[str, float]()
+    records, ranges = _records_before(json_file, work / "distil.pt"), dict[str, float]()
     try:
         work.mkdir(parents=True, exist_ok=True)
         if slim > 1:
@@ -88,6 +89,17 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     except OSError as error:
         raise BadInput(f"{error.filename}: cannot be written ({error.strerror})") from error
     cli.console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+
+
+def _records_before(json_file: Path | None, checkpoint: Path) -> list[Record]:
+    """Those of the same run before it was stopped."""
+    if json_file is None or not json_file.exists() or not checkpoint.exists():
+        return []
+    try:
+        found: list[Record] = json.loads(json_file.read_text())["records"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return found
 
 
 def _slim(model: VGG16, shown: Bytes, settings: DistilSettings, slim: int, kept: Path) -> VGG16:

@@ -10,10 +10,19 @@ import torch
 import torchvision
 from small_bundle import make_small_bundle
 
+from models.bundle import BundleInfo, EmbeddingInfo, TrunkInfo, load_bundle, write_bundle, write_description
+from models.bundle_info import DefenceInfo
 from models.errors import BadInput
 from models.graphs.export import layers_of, round_weights
-from models.network.vgg16 import VGG16
-from models.training.trunks import TORCHVISION_INPUT, VGGFACE_INPUT, read_network, read_trunk, write_trunk
+from models.network.vgg16 import CAFFE_INPUT, VGG16
+from models.training.trunks import (
+    TORCHVISION_INPUT,
+    VGGFACE_INPUT,
+    read_network,
+    read_trunk,
+    write_network,
+    write_trunk,
+)
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +224,31 @@ def test_a_whole_network_is_read_as_its_training_wrote_it(tmp_path):
         read_network(tmp_path / "lacking.npz", 32)
     with pytest.raises(BadInput, match="layers are not those"):
         read_network(tmp_path / "network.npz", 64)
+
+
+def test_a_slim_network_is_read_with_the_channels_that_it_has_and_so_is_a_bundle_of_it(tmp_path):
+    torch.manual_seed(0)
+    model = VGG16(classes=8, input_size=32, hidden=16, slim=4).eval()
+    write_network(tmp_path / "slim.npz", model)
+    found, _ = read_network(tmp_path / "slim.npz", 32)
+    round_weights(model)
+    x = torch.rand(2, 3, 32, 32)
+    assert found.slim == 4
+    torch.testing.assert_close(found(x), model(x), rtol=1e-4, atol=1e-5)
+    info = BundleInfo(
+        name="slim",
+        input_size=32,
+        hidden=16,
+        slim=4,
+        embedding=EmbeddingInfo(width=8),
+        trunk=TrunkInfo(source="random", mean=CAFFE_INPUT.mean, channel_order="BGR"),
+        defence=DefenceInfo(threshold=0.9, iterations=1, min_area=2),
+    )
+    write_bundle(tmp_path / "slim", found, info)
+    torch.testing.assert_close(load_bundle(tmp_path / "slim").torch_model()(x), model(x), rtol=1e-3, atol=1e-4)
+    write_description(tmp_path / "slim", info.model_copy(update={"slim": 2}))
+    with pytest.raises(BadInput, match=r"classifier\.onnx"):
+        load_bundle(tmp_path / "slim")
 
 
 def test_a_closed_set_is_no_network_that_embeds(small_bundle, small_gallery_bundle):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from tools.training.distil_command import taught
+from tools.training.distil_command import _records_before, taught
 
 
 def pack(path, *, pictures=True, vectors=True, count=3):
@@ -42,3 +42,14 @@ def test_a_pack_of_vectors_takes_its_pictures_from_a_folder(tmp_path):
 def test_what_a_pack_lacks_is_said(tmp_path, options, words):
     with pytest.raises(BadInput, match=words):
         taught([pack(tmp_path / "x.npz", **options)], None)
+
+
+def test_a_run_that_goes_on_keeps_what_was_recorded_before_it_was_stopped(tmp_path):
+    record, checkpoint = tmp_path / "r.json", tmp_path / "distil.pt"
+    record.write_text('{"records": [{"crops": 64}]}')
+    assert _records_before(record, checkpoint) == []  # a new run
+    checkpoint.write_bytes(b"")
+    assert _records_before(record, checkpoint) == [{"crops": 64}]
+    record.write_text("{")
+    assert _records_before(record, checkpoint) == []
+    assert _records_before(None, checkpoint) == []
