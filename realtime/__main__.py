@@ -40,8 +40,8 @@ from realtime.settings.paths import EMBEDDED
 if TYPE_CHECKING:
     from realtime.session import Ended, Outputs
 
-#: Groups of commands and where each has its ``app``: imported only where one is asked for, which saves others half a
-#: second.
+#: Groups of commands and where each has its ``app``: imported only where one is asked for, which others need not
+#: wait for.
 _GROUPS = {
     "events": "realtime.outputs.events.commands",
     "config": "realtime.commands.config",

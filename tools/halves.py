@@ -17,13 +17,13 @@ import typer
 
 from models.arrays import Bytes, Labels
 from models.errors import BadInput
-from models.policy import decide
 from models.recogniser import Recogniser, load_recogniser
 from tools.common.bars import Tick, counted_bars
 from tools.common.options import Aligned
 from tools.common.provenance import measured_by
 from tools.common.report import Proportion, percent
 from tools.crafting.attacked_faces import labelled
+from tools.evaluation.beside import answers
 from tools.evaluation.measures import share
 from tools.faces.people import read_people
 from tools.faces.splits import TEST_LOG, Split, log_look, people_of_split
@@ -32,7 +32,6 @@ app = typer.Typer(add_completion=False, help="Measure half of a photograph held 
 
 Half = Literal["lower", "upper"]
 HALVES: tuple[Half, ...] = ("lower", "upper")
-_AT_ONCE = 16
 
 
 class HalfFigures(TypedDict):
@@ -108,23 +107,19 @@ def figures_of(
     recogniser: Recogniser, crops: Bytes, labels: Labels, wearers: Labels, printed: Labels, tick: Tick
 ) -> HalfFigures:
     """What the policy says of (N, S, S, 3) spliced faces."""
-    evidence = []
-    for first in range(0, len(crops), _AT_ONCE):
-        evidence += list(recogniser.defend(crops[first : first + _AT_ONCE], quick=True))
-        tick("faces", min(first + _AT_ONCE, len(crops)), len(crops))
-    decisions = [decide(one.seen, recogniser.policy) for one in evidence]
+    found = answers(recogniser, crops, tick, "faces")
     names = np.array(recogniser.labels)
     target, own = names[labels[printed]], names[labels[wearers]]
-    raw = names[[one.raw.argmax() for one in evidence]]
-    first_view = np.array([names[one.views[0].argmax()] if len(one.views) else "" for one in evidence])
-    known = np.array([one.identity if one.state == "known" else "" for one in decisions])
+    raw = names[found.raw.argmax(1)]
+    first_view = names[found.views[:, 0].argmax(1)] if recogniser.zones else np.full(len(raw), "")
+    known = np.array([one.identity if one.state == "known" else "" for one in found.decisions])
     return {
         "raw_names_the_printed": share(raw == target),
         "first_view_too": share((raw == target) & (first_view == target)),
         "known_as_the_printed": share(known == target),
         "known_rightly": share(known == own),
         "known_as_others": share((known != "") & (known != target) & (known != own)),
-        "called_an_attack": share(np.array([one.state == "suspected_attack" for one in decisions])),
+        "called_an_attack": share(np.array([one.state == "suspected_attack" for one in found.decisions])),
     }
 
 

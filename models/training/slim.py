@@ -2,7 +2,7 @@
 
 Layer by layer (Luo et al. 2017, "ThiNet"; He et al. 2017, "Channel pruning"): of a layer's channels those are kept
 that together foretell best, by least squares, what the *next* layer gave in the whole network, and the next layer's
-weights are that foretelling. With half of the channels a convolution takes a quarter of the time.
+weights are that foretelling. With half of the channels a convolution has a quarter of the products.
 """
 
 from __future__ import annotations

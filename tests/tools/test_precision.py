@@ -30,7 +30,9 @@ def made_up(raw: list[int], defended: list[int], masked: int, known: list[int | 
         Decision.unknown("stranger") if one is None else Decision.known(NAMES[one], 0.9)
         for one in (defended if known is None else known)
     )
-    return Answers(eye[raw], eye[defended], masks, np.ones(len(raw), bool), decisions)
+    return Answers(
+        eye[raw], eye[defended], masks, np.ones(len(raw), bool), decisions, np.zeros((len(raw), 0, 3), np.float32)
+    )
 
 
 def faces_of(labels: list[int], targets: list[int] | None = None) -> Faces:
@@ -62,7 +64,7 @@ def test_who_is_known_is_counted_in_all_rightly_and_as_whom_is_attacked() -> Non
 def test_two_empty_masks_agree_and_no_masks_are_not_measured() -> None:
     nothing = made_up([0], [0], 0)
     assert compared(nothing, nothing, faces_of([0]), NAMES)["mask_iou"] == 1.0
-    unseen = Answers(nothing.raw, nothing.defended, nothing.masks, np.zeros(1, bool), nothing.decisions)
+    unseen = Answers(nothing.raw, nothing.defended, nothing.masks, np.zeros(1, bool), nothing.decisions, nothing.views)
     assert compared(unseen, nothing, faces_of([0]), NAMES)["mask_iou"] is None
 
 

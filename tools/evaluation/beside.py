@@ -38,6 +38,7 @@ class Answers:
     masks: Bools  # (N, S, S)
     explained: Bools  # (N,): whose saliency was looked at
     decisions: tuple[Decision, ...]
+    views: Floats  # (N, V, K)
 
 
 def answers(recogniser: Recogniser, crops: Bytes, tick: Tick | None = None, what: str = "") -> Answers:
@@ -49,6 +50,7 @@ def answers(recogniser: Recogniser, crops: Bytes, tick: Tick | None = None, what
             tick(what, min(start + _AT_ONCE, len(crops)), len(crops))
     return Answers(
         raw=np.stack([one.raw for one in each]),
+        views=np.stack([one.views for one in each]),
         defended=np.stack([final_probabilities(one, recogniser.policy) for one in each]),
         masks=np.stack([one.mask for one in each]),
         explained=np.array([one.explained for one in each]),
