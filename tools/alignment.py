@@ -3,7 +3,8 @@
 Each photograph's face is found as it is, with plain glasses, and with glasses that pull the detector's landmarks
 (A9, ``tools.attacks.landmarks``). What matters is the similarity between the two crops: its shift, its turn and
 its change of size, in the units in which the certificates state their jitter. Both are measured by the landmarks
-alone and after the second look (``realtime.faces.realign``), which also is given the photograph as it is.
+alone and after the second look (``realtime.faces.realign``), which also is given the photograph as it is. With
+``--bundle`` also how many of the bundle's people are rightly known on the untouched photographs, with and without it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 import math
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,18 +29,26 @@ from models.arrays import Bytes
 from models.crop.pose import TEMPLATE_SIDE
 from models.crop.wearables import SHAPES, frame_mask, random_innocent, rgba
 from models.errors import BadInput, refuse_unknown
-from realtime.faces.align import Matrix, inverse, similarity
+from models.recogniser import Recogniser, load_recogniser
+from realtime.faces.align import Matrix, cut, inverse, similarity
 from realtime.faces.detect import MtcnnDetector
-from realtime.faces.realign import Realigner, compose
+from realtime.faces.realign import ASSET, Realigner, compose
 from realtime.faces.wear import wear
 from realtime.people.pictures import choose_face, find_faces, people_of, read_picture
 from realtime.types import DetectedFace
-from tools.attacks.landmarks import PULLS, MoveLandmarks
+from tools.attacks.landmarks import PULLS, MisleadSecondLook, MoveLandmarks
+from tools.common.bars import counted_bars
 from tools.common.provenance import today
 from tools.common.report import Proportion, proportion
+from tools.evaluation.beside import answers
+from tools.evaluation.measures import share
+from tools.faces.people import shown_name
+from tools.faces.realign_net import loaded
+from tools.faces.splits import TEST_LOG, log_look
 
 app = typer.Typer(add_completion=False, help="Measure how far the crop follows glasses, plain and adversarial.")
 AGAIN = ", second look"
+KNOWING = "A9, knowing"
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,34 @@ class Move:
     def farthest(self) -> float:
         """How far the farthest point of the eyewear zone moves, about: pixels of 224, 95 from the centre."""
         return self.shift + 95 * math.hypot(math.radians(self.degrees), self.scale - 1)
+
+
+class Tally:
+    """How far pictures move the crop of a face, by the landmarks alone and after the second look."""
+
+    def __init__(self, detector: MtcnnDetector, realigner: Realigner) -> None:
+        self._detector, self._realigner = detector, realigner
+        names = [name + again for name in ("as it is", "plain glasses", "A9", KNOWING) for again in ("", AGAIN)]
+        self.moves: dict[str, list[Move]] = {name: [] for name in names}
+        self.tried, self._lost = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+
+    def note(self, name: str, pictures: list[Bytes], face: DetectedFace) -> None:
+        """Of pictures of the ``face``, the one that moves the crop farthest, counted either way."""
+        before = similarity(face.landmarks, TEMPLATE_SIDE)
+        after = [(bgr, again) for bgr in pictures if (again := _face(self._detector, bgr)) is not None]
+        alone = [similarity(again.landmarks, TEMPLATE_SIDE) for _, again in after]
+        looked = [self._realigner.crop(bgr, again, TEMPLATE_SIDE)[1] for bgr, again in after]
+        for called, poses in ((name, alone), (name + AGAIN, looked)):
+            self.tried[called] += 1
+            if poses:
+                self.moves[called].append(max((move_of(before, one) for one in poses), key=lambda move: move.farthest))
+            else:
+                self._lost[called] += 1
+
+    def figures(self) -> dict[str, object]:
+        """By name, what was tried."""
+        tried = [name for name, count in self.tried.items() if count]
+        return {name: summary(self.moves[name], self._lost[name], self.tried[name]) for name in tried}
 
 
 def move_between(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Move:
@@ -75,8 +113,10 @@ def main(
     count: Annotated[int, typer.Option(min=1, help="Photographs, drawn with --seed.")] = 60,
     shape: Annotated[str, typer.Option(help=f"The frame of A9: {', '.join(SHAPES)}.")] = "classic",
     attacked: Annotated[int | None, typer.Option(min=0, help="A9 on the first so many faces; none: on all.")] = None,
+    knowing: Annotated[int, typer.Option(min=0, help="A9 that knows of the second look, on so many of these.")] = 0,
     steps: Annotated[int, typer.Option(min=0, help="Updates of A9, per pull.")] = MoveLandmarks.steps,
     pulls: Annotated[list[str] | None, typer.Option("--pull", help=f"Of {', '.join(PULLS)}; none: all.")] = None,
+    bundle: Annotated[str | None, typer.Option(help="Also whom it knows, untouched: a name, a folder; logged.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     json_file: cli.JsonFile = None,
@@ -87,62 +127,72 @@ def main(
     wanted = list(pulls or PULLS)
     refuse_unknown("--pull", *wanted, known=PULLS)
     torch.set_num_threads(threads)
+    recogniser = None if bundle is None else load_recogniser(bundle, "auto", threads=threads)
     files = [file for pictures in people_of(photos, least=1).values() for file in pictures]
     chosen = [files[i] for i in np.random.default_rng(seed).permutation(len(files))[:count]]
     detector = MtcnnDetector(min_face=40)
     onet = _onet()
     attack = MoveLandmarks(steps=steps)
-    realigner = Realigner()
-    moves: dict[str, list[Move]] = {
-        name + again: [] for name in ("as it is", "plain glasses", "A9") for again in ("", AGAIN)
-    }
-    lost, tried = dict.fromkeys(moves, 0), dict.fromkeys(moves, 0)
-
-    def note(name: str, pictures: list[Bytes], face: DetectedFace) -> None:
-        """The picture that moves the crop farthest, by the landmarks and after the second look."""
-        tried[name] += 1
-        tried[name + AGAIN] += 1
-        before = similarity(face.landmarks, TEMPLATE_SIDE)
-        after = [(bgr, again) for bgr in pictures if (again := _face(detector, bgr)) is not None]
-        if not after:
-            lost[name] += 1
-            lost[name + AGAIN] += 1
-            return
-        alone = [move_between(face.landmarks, again.landmarks) for _, again in after]
-        looked = [realigner.crop(bgr, again.landmarks, TEMPLATE_SIDE)[1] for bgr, again in after]
-        moves[name].append(max(alone, key=lambda move: move.farthest))
-        moves[name + AGAIN].append(max((move_of(before, one) for one in looked), key=lambda move: move.farthest))
-
+    realigner, second = Realigner(), loaded((resources.files("realtime") / "assets" / ASSET).read_bytes())
+    tally = Tally(detector, realigner)
+    untouched: list[tuple[str, Bytes, Matrix, Matrix]] = []  # whose, the picture, how it is cut without and with it
     for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
         bgr = read_picture(file)
         face = None if bgr is None else _face(detector, bgr)
         if bgr is None or face is None:
             continue
-        random = np.random.default_rng([seed, number])
-        plain = random_innocent(random, TEMPLATE_SIDE)
-        note("as it is", [bgr], face)
-        note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
-        if attacked is not None and tried["A9"] >= attacked:
+        plain = random_innocent(np.random.default_rng([seed, number]), TEMPLATE_SIDE)
+        tally.note("as it is", [bgr], face)
+        if recogniser is not None:
+            looked = realigner.crop(bgr, face, TEMPLATE_SIDE)[1]
+            untouched.append((shown_name(file.parent.name), bgr, similarity(face.landmarks, TEMPLATE_SIDE), looked))
+        tally.note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
+        if attacked is not None and tally.tried["A9"] >= attacked:
             continue
         mask, rgb = _region(bgr.shape, face, shape), np.ascontiguousarray(bgr[..., ::-1])
         pulled = [attack.run(onet, rgb, face.box, mask, pull, seed=seed) for pull in wanted]
-        note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
-    if not tried["as it is"]:
+        tally.note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
+        if tally.tried[KNOWING] < knowing:
+            also = {pull: MisleadSecondLook(second, face.landmarks, pull) for pull in wanted}
+            pulled = [attack.run(onet, rgb, face.box, mask, pull, also=also[pull], seed=seed) for pull in wanted]
+            tally.note(KNOWING, [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
+    if not tally.tried["as it is"]:
         raise BadInput(f"{photos}: no face was found in {len(chosen)} pictures")
-    measured = {name: summary(found, lost[name], tried[name]) for name, found in moves.items() if tried[name]}
     figures = {
         "date": today(),
         "photographs": len(chosen),
-        "faces": tried["as it is"],
+        "faces": tally.tried["as it is"],
         "seed": seed,
         "shape": shape,
         "steps": steps,
         "pulls": wanted,
-        **measured,
+        **tally.figures(),
     }
+    if recogniser is not None:
+        known = rightly_known(recogniser, untouched)
+        figures["rightly known"] = known
+        log_look(TEST_LOG, {"bundle": bundle, **known}, command="tools.alignment")
     cli.write_json(json_file, figures)
-    for name, figure in measured.items():
+    for name, figure in figures.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
+
+
+def rightly_known(
+    recogniser: Recogniser, untouched: list[tuple[str, Bytes, Matrix, Matrix]]
+) -> dict[str, Proportion | int]:
+    """Of the people that the recogniser can know: by the landmarks, after the second look; faces that it cut again."""
+    ours = [each for each in untouched if each[0] in recogniser.labels]
+    if not ours:
+        raise BadInput("--bundle: none of its people is on the photographs; give one that was made with them")
+    size = recogniser.input_size
+    found: dict[str, Proportion | int] = {}
+    for way, name in enumerate(("by the landmarks", "second look")):
+        crops = np.stack([cut(bgr, poses[way] * (size / TEMPLATE_SIDE), size) for _, bgr, *poses in ours])
+        with counted_bars() as tick:
+            decisions = answers(recogniser, crops, tick, name).decisions
+        right = [d.state == "known" and d.identity == who for d, (who, *_) in zip(decisions, ours, strict=True)]
+        found[name] = share(np.array(right))
+    return {**found, "cut again": sum(not np.allclose(before, after) for _, _, before, after in ours)}
 
 
 def summary(moves: list[Move], lost: int, faces: int) -> dict[str, Proportion | dict[str, float]]:

@@ -138,7 +138,7 @@ class Identifier:
                 "pixels, or lower detection.min_face in the configuration"
             )
         size = self.recogniser.input_size
-        crops = np.stack([cut_face(picture, face.landmarks, size, self._realigner) for face in faces])
+        crops = np.stack([cut_face(picture, face, size, self._realigner) for face in faces])
         return Seen(faces, crops, picture.shape)
 
     def _judged(self, seen: Seen, *, quick: bool) -> list[Decided]:

@@ -18,6 +18,7 @@ from realtime.faces.track import FaceTracker
 from realtime.types import DetectedFace, FaceCrop, FacesInFrame, Frame, TrackedFace
 
 _TICK = 1e-3  # seconds: clocks of cameras are not exact
+_SOUGHT_EVERY = 1.0  # seconds: seeking takes a tenth of one on one core
 
 
 class FaceFinder:
@@ -33,7 +34,8 @@ class FaceFinder:
         follow_share: the same of following, cutting out and judging faces; see ``resting``.
         calm: seconds between two searches while every face that was found is followed.
         realigner: looks a second time where the face lies in its crop, without its glasses; None: landmarks decide. It
-            does so where a face was detected; while the face is followed what it found goes along.
+            seeks a new face from many sides, and a known one again every ``_SOUGHT_EVERY`` seconds; in between it looks
+            after what it found where the face was detected; while the face is followed that goes along.
         areas: parts of the picture where faces count; None: everywhere.
         motion: while every face found is followed, detection looks only where something moved; None: everywhere.
     """
@@ -62,7 +64,8 @@ class FaceFinder:
         self._kind: tuple[tuple[int, ...], bool] | None = None
         self._frames_to_go = 0  # until detection is due again
         self._rests_until = self._calm_until = self._follows_at = 0.0
-        self._looked_again: dict[tuple[int, int], Matrix] = {}  # by track, epoch: from the landmarks' crop to ours
+        # By track and epoch: from the landmarks' crop to ours, and when it was sought.
+        self._looked_again: dict[tuple[int, int], tuple[Matrix, float]] = {}
 
     @property
     def resting(self) -> bool:
@@ -100,7 +103,7 @@ class FaceFinder:
         found = time.perf_counter()
         crops = tuple(self._crop(track, frame) for track in self._tracks)
         shown = {(track.track_id, track.epoch) for track in self._tracks}
-        self._looked_again = {key: matrix for key, matrix in self._looked_again.items() if key in shown}
+        self._looked_again = {key: found for key, found in self._looked_again.items() if key in shown}
         ended = time.perf_counter()
         if crops:
             stage_ms["align"] = (ended - found) * 1e3 / len(crops)
@@ -148,10 +151,15 @@ class FaceFinder:
         if self._realigner is None:
             return crop_face(frame.bgr, landmarks, self._size)
         by_landmarks = similarity(landmarks, self._size)
-        if not track.detected and key in self._looked_again:
-            return cut(frame.bgr, compose(self._looked_again[key], by_landmarks), self._size)
-        pixels, matrix = self._realigner.crop(frame.bgr, landmarks, self._size)
-        self._looked_again[key] = compose(matrix, inverse(by_landmarks))
+        again, sought_at = self._looked_again.get(key, (None, 0.0))
+        if again is not None and not track.detected:
+            return cut(frame.bgr, compose(again, by_landmarks), self._size)
+        if again is not None and frame.captured_at - sought_at < _SOUGHT_EVERY:
+            pixels, matrix = self._realigner.look_after(frame.bgr, compose(again, by_landmarks), self._size)
+        else:
+            pixels, matrix = self._realigner.crop(frame.bgr, track.face, self._size)
+            sought_at = frame.captured_at
+        self._looked_again[key] = (compose(matrix, inverse(by_landmarks)), sought_at)
         return pixels
 
 

@@ -73,7 +73,7 @@ class Judge:
         rivals = sum(_area(other) >= RIVAL * _area(face) for other in faces) - 1
         if rivals > 0:
             return Skipped(shot.name, f"{1 + rivals} faces of about one size: cut the picture to the one meant")
-        crop = cut_face(shot.bgr, face.landmarks, self._size, self._realigner)
+        crop = cut_face(shot.bgr, face, self._size, self._realigner)
         reason = refusal(crop, face.landmarks, shot.bgr.shape, self._limits)
         if reason is not None:
             return Skipped(shot.name, _WORDS.get(reason, reason))

@@ -138,7 +138,7 @@ class LiveDesk:
             return [self._seen(bgr, face, realigner) for face in detector.detect(bgr)]
 
     def _seen(self, bgr: Bytes, face: DetectedFace, realigner: Realigner | None) -> Seen:
-        crop = cut_face(bgr, face.landmarks, self._recogniser.input_size, realigner)
+        crop = cut_face(bgr, face, self._recogniser.input_size, realigner)
         refused = refusal(crop, face.landmarks, bgr.shape, self._limits)
         if refused is not None:
             return Seen(face, Decision.unknown(refused), None)

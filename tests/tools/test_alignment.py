@@ -12,8 +12,11 @@ import typer
 
 from models.crop.pose import template
 from models.errors import BadInput
+from models.recogniser import load_recogniser
+from realtime.cameras.demo_scene import LANDMARKS as FOUND
+from realtime.faces.align import similarity
 from tools import alignment
-from tools.alignment import Move, move_between, summary
+from tools.alignment import Move, move_between, rightly_known, summary
 
 
 def moved(points: np.ndarray, *, shift: tuple[float, float], degrees: float, scale: float) -> np.ndarray:
@@ -71,6 +74,27 @@ def test_a9_may_be_left_out_where_many_photographs_are_measured(photos, tmp_path
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures["plain glasses"]["no_longer_found"]["n"] == figures["faces"] == 1
     assert "A9" not in figures
+
+
+def test_who_knows_of_the_second_look_is_counted_beside(photos, tmp_path):
+    run(photos, "--pull", "up", "--knowing", 1, "--steps", 3, "--json", tmp_path / "a.json")
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert (
+        figures["A9, knowing"]["no_longer_found"]["n"]
+        == figures["A9, knowing, second look"]["no_longer_found"]["n"]
+        == 1
+    )
+
+
+def test_people_that_a_bundle_knows_are_counted_with_and_without_the_second_look(photos, tmp_path, small_bundle):
+    recogniser = load_recogniser(small_bundle.folder, "onnxruntime-cpu", threads=1)
+    bgr = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
+    pose = similarity(FOUND, 224)
+    moved = pose + np.array([[0, 0, 30], [0, 0, 0]])
+    found = rightly_known(recogniser, [(recogniser.labels[0], bgr, pose, moved), ("Nobody", bgr, pose, pose)])
+    assert found["by the landmarks"]["n"] == found["second look"]["n"] == found["cut again"] == 1
+    with pytest.raises(BadInput, match="none of its people"):
+        run(photos, "--attacked", 0, "--bundle", small_bundle.folder)
 
 
 def test_unknown_pulls_and_shapes_are_refused(photos):

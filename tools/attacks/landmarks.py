@@ -4,10 +4,15 @@ Both eyes' landmarks lie under the glasses, and the crop is cut by the landmarks
 every later view sees. The attack is white-box on the last net of MTCNN (Zhang et al. 2016, O-Net), which places
 the landmarks, in random boxes around the face as the earlier nets may propose them. What it achieved is measured
 with the whole detector on the picture as it would be written.
+
+Who also knows of the second look (``realtime.faces.realign``) has it see the face in place where it is not: in crops
+that were moved along with the landmarks, and where the glasses stick out of the hidden zone, its net is to say that
+nothing is displaced.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +22,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.arrays import Bools, Bytes
+from models.crop.pose import TEMPLATE_SIDE
+from realtime.faces.align import inverse, scale_of, similarity
+from realtime.faces.realign import SIDE
+from tools.faces.realign_net import seen
 
 Points = npt.NDArray[np.floating]
 
@@ -51,7 +60,17 @@ class MoveLandmarks:
     spread: float = 0.12
     certainty: float = 0.97
 
-    def run(self, onet: nn.Module, rgb: Bytes, box: Points, mask: Bools, pull: str, *, seed: int = 0) -> Bytes:
+    def run(
+        self,
+        onet: nn.Module,
+        rgb: Bytes,
+        box: Points,
+        mask: Bools,
+        pull: str,
+        *,
+        also: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        seed: int = 0,
+    ) -> Bytes:
         """One picture.
 
         Args:
@@ -60,6 +79,7 @@ class MoveLandmarks:
             box: (4,) x1, y1, x2, y2 of the face as detected.
             mask: (H, W) bool, the pixels that may change.
             pull: one of ``PULLS``.
+            also: of the pixels (1, 3, H, W), what is to become small besides: ``MisleadSecondLook``.
 
         Returns:
             (H, W, 3) uint8; equal to ``rgb`` outside the mask.
@@ -73,6 +93,8 @@ class MoveLandmarks:
         for step in range(self.steps):
             pixels.requires_grad_(True)
             loss = self._loss(onet, pixels, box, direction, generator)
+            if also is not None:
+                loss = loss + also(pixels)
             (gradient,) = torch.autograd.grad(loss, pixels)
             with torch.no_grad():
                 gradient = torch.where(region, gradient, torch.zeros_like(gradient))
@@ -93,6 +115,35 @@ class MoveLandmarks:
         pulled = (placed * direction).sum(dim=(1, 2)).mean()
         unsure = F.relu(self.certainty - scores[:, 1]).mean()
         return -pulled + 20 * unsure
+
+
+class MisleadSecondLook:
+    """How far the second look's net moves crops that lie wrong, on average, in its units.
+
+    Args:
+        net: (n, 3, 68, 68) -> (n, 4), ``tools.faces.realign_net``.
+        landmarks: (5, 2) in the picture, where they are. pull: one of ``PULLS``, along which the crops are moved.
+        by: how far, in pixels of a crop of 224.
+    """
+
+    def __init__(self, net: nn.Module, landmarks: Points, pull: str, by: Sequence[float] = (25.0, 40.0, 55.0)) -> None:
+        self._net = net
+        direction, pixel = np.array(PULLS[pull]), 1 / scale_of(similarity(landmarks, TEMPLATE_SIDE))
+        poses = [similarity(landmarks + far * pixel * direction, SIDE) for far in by]
+        self._back = [torch.from_numpy(inverse(pose)).float() for pose in poses]
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Of a picture (1, 3, H, W) RGB on 0-255: a scalar."""
+        size = torch.tensor([pixels.shape[-1], pixels.shape[-2]])
+        line = torch.arange(SIDE, dtype=torch.float32)
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        places = torch.stack([x, y, torch.ones_like(x)], dim=-1)
+        crops = []
+        for back in self._back:
+            grid = (2 * (places @ back.T) + 1) / size - 1
+            crops.append(F.grid_sample(pixels, grid[None], mode="bilinear", align_corners=False))
+        found: torch.Tensor = self._net(seen(torch.cat(crops))).abs().mean()
+        return found
 
 
 def boxes_around(box: Points, count: int, spread: float, generator: torch.Generator) -> torch.Tensor:

@@ -165,7 +165,7 @@ def cutter(detector: FaceDetector, size: int) -> Callable[[Bytes], Bytes | None]
 
     def cut(bgr: Bytes) -> Bytes | None:
         faces = find_faces(detector, bgr)
-        return cut_face(bgr, choose_face(faces, bgr.shape).landmarks, size, realigner) if faces else None
+        return cut_face(bgr, choose_face(faces, bgr.shape), size, realigner) if faces else None
 
     return cut
 

@@ -42,7 +42,7 @@ class Camera:
         after = [] if worn is None else find_faces(self.detector, worn)
         if worn is None or not after:
             return None
-        return cut_face(worn, choose_face(after, worn.shape).landmarks, self.size, self.realigner)
+        return cut_face(worn, choose_face(after, worn.shape), self.size, self.realigner)
 
     def worn(self, picture: str, glasses: Bytes) -> Bytes | None:
         """A picture's whole photograph (H, W, 3) BGR whose face wears ``glasses``; None where no face is found on it.

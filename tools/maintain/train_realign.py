@@ -1,7 +1,9 @@
 """Trains the net of ``realtime.faces.realign`` on displaced crops: ``python -m tools.maintain.train_realign CROPS``.
 
-Each step moves, turns and resizes crops in the canonical pose by a known similarity, some of them with plain or noisy
-glasses, and asks for it back from the middle of the crop with the eyewear zone filled.
+Each step moves, turns and resizes crops in the canonical pose by a known similarity and asks for it back from the
+middle of the crop with the eyewear zone filled. A third of the crops wear glasses full of noise, and in every other
+step that noise was first changed against the net (one step of the gradient's sign, Goodfellow et al. 2015): in a
+displaced crop they stick out of the zone. A third may wear plain glasses.
 """
 
 from __future__ import annotations
@@ -11,38 +13,30 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import onnx
 import torch
 import torch.nn.functional as F
 import typer
-from onnx import TensorProto, helper, numpy_helper
 from rich.progress import track
-from torch import nn
 
 from models.crop.pose import TEMPLATE_SIDE
 from models.crop.wearables import SHAPES, frame_mask
-from models.crop.zones import zone_mask
 from models.errors import BadInput
 from models.training import augment
-from realtime.faces.realign import ASSET, COLUMNS, FILL, ROWS, SIDE, UNITS
-from tools.faces.people import read_people
+from realtime.faces.realign import ASSET, SIDE, UNITS
+from tools.faces.crop_sources import open_source
+from tools.faces.people import at_size
+from tools.faces.realign_net import RealignNet, exported, seen
 
 app = typer.Typer(add_completion=False, help=__doc__)
 #: The largest displacement: shift in pixels of 224 (the window then stays within the picture), degrees, log of size.
-SHIFT, DEGREES, SIZE = 36.0, 12.0, 0.25
-
-
-class RealignNet(nn.Sequential):
-    """(N, 3, 68, 68) in about [-1, 1] -> (N, 4) in ``UNITS``; 290 000 parameters."""
-
-    def __init__(self) -> None:
-        layers: list[nn.Module] = []
-        for inputs, outputs in ((3, 16), (16, 32), (32, 64)):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        super().__init__(*layers, nn.Flatten(), nn.Linear(64 * 8 * 8, 64), nn.ReLU(), nn.Linear(64, 4))
+SHIFT, DEGREES, SIZE = 42.0, 14.0, 0.28
+#: Side of the crops that are displaced.
+CROPS = 128
+#: Share of the steps before the net is attacked, and the longest step against it in grey levels.
+_CALM, _STEP = 0.15, 160.0
 
 
 def displaced(
@@ -68,86 +62,60 @@ def displaced(
     return moved, torch.stack([x, y, turn, size], dim=1) / torch.tensor(UNITS)
 
 
-def noisy_glasses(crops: torch.Tensor, generator: torch.Generator, *, share: float) -> torch.Tensor:
-    """Glasses full of noise on some crops, as adversarial ones look."""
-    crops = crops.clone()
-    for index in torch.nonzero(torch.rand(len(crops), generator=generator) < share).flatten().tolist():
-        shape = SHAPES[int(torch.randint(len(SHAPES), (), generator=generator))]
-        alpha = torch.from_numpy(frame_mask(shape, crops.shape[-1]).copy())
-        noise = torch.rand(crops[index].shape, generator=generator) * 255
-        crops[index] = crops[index] * (1 - alpha) + noise * alpha
-    return crops
+def frames(count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Where random pairs of glasses lie, (count, 1, side, side) between 0 and 1."""
+    drawn = torch.randint(len(SHAPES), (count,), generator=generator).tolist()
+    masks = [torch.from_numpy(np.array(frame_mask(SHAPES[kind], side), np.float32)) for kind in drawn]
+    return torch.stack(masks).view(count, 1, side, side)
 
 
-def seen(crops: torch.Tensor) -> torch.Tensor:
-    """(N, 3, 112, 112) on 0-255 -> what the net gets."""
-    zone = torch.from_numpy(zone_mask("eyewear", SIDE).copy())
-    hidden = torch.where(zone, torch.tensor(FILL, dtype=crops.dtype).view(1, 3, 1, 1), crops)
-    return (hidden[:, :, ROWS[0] : ROWS[1], COLUMNS[0] : COLUMNS[1]] - 127.5) / 128
+def noise(count: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """(count, 3, side, side) on 0-255: coloured noise of a random grain, smooth or in squares."""
+    grain = int(torch.randint(4, side, (), generator=generator))
+    coarse = torch.rand(count, 3, grain, grain, generator=generator) * 255
+    mode = "bilinear" if torch.rand((), generator=generator) < 0.5 else "nearest"
+    return F.interpolate(coarse, size=(side, side), mode=mode)
 
 
-def exported(net: RealignNet) -> bytes:
-    """The graph: ``pixels`` (N, 68, 68, 3) uint8 RGB -> ``displacement`` (N, 4) in ``UNITS``; weights in float16."""
-    nodes, constants = [], []
+def against(
+    net: RealignNet, crops: torch.Tensor, alpha: torch.Tensor, shown: torch.Tensor, seed: int, levels: float
+) -> torch.Tensor:
+    """The noise ``shown`` where crops wear it, changed by so many ``levels`` so that the net errs about a displacement.
 
-    def constant(name: str, values: Any, dtype: Any = np.float32) -> str:
-        constants.append(numpy_helper.from_array(np.asarray(values, dtype), name))
-        return name
-
-    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def weight(name: str, values: torch.Tensor) -> str:
-        half = constant(f"{name}.half", values.detach().numpy(), np.float16)
-        return node("Cast", [half], name, to=TensorProto.FLOAT)
-
-    value = node("Cast", ["pixels"], "float", to=TensorProto.FLOAT)
-    value = node("Transpose", [value], "channels_first", perm=[0, 3, 1, 2])
-    value = node("Sub", [value, constant("middle", 127.5)], "centred")
-    value = node("Div", [value, constant("span", 128.0)], "scaled")
-    for number, layer in enumerate(net):
-        name = f"layer{number}" if number < len(net) - 1 else "displacement"
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            assert layer.bias is not None
-            inputs = [value, weight(f"{name}.weight", layer.weight), weight(f"{name}.bias", layer.bias)]
-            if isinstance(layer, nn.Conv2d):
-                value = node("Conv", inputs, name, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-            else:
-                value = node("Gemm", inputs, name, transB=1)
-        elif isinstance(layer, nn.MaxPool2d):
-            value = node("MaxPool", [value], name, kernel_shape=[2, 2], strides=[2, 2])
-        else:
-            value = node("Flatten" if isinstance(layer, nn.Flatten) else "Relu", [value], name)
-    side = [ROWS[1] - ROWS[0], COLUMNS[1] - COLUMNS[0], 3]
-    graph = helper.make_graph(
-        nodes,
-        "realign",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", *side])],
-        [helper.make_tensor_value_info("displacement", TensorProto.FLOAT, ["N", 4])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
+    ``seed``: of the displacement; ``displaced`` with a generator of that seed repeats it.
+    """
+    pixels = shown.clone().requires_grad_(True)
+    moved, wanted = displaced(crops * (1 - alpha) + pixels * alpha, torch.Generator().manual_seed(seed))
+    loss = F.smooth_l1_loss(net(seen(moved)), wanted, beta=0.25)
+    (gradient,) = torch.autograd.grad(loss, pixels)
+    return (shown + levels * gradient.sign()).clamp(0, 255)
 
 
 def train_net(crops: torch.Tensor, *, steps: int, batch: int, seed: int) -> RealignNet:
     """Fit the net to crops (N, T, T, 3) uint8 in the canonical pose."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    net = RealignNet()
-    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
-    for _ in track(range(steps), description="steps", console=cli.console):
+    net = RealignNet().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(net.parameters(), weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps + 1, pct_start=0.05)
+    noisy = batch // 3
+    for step in track(range(steps), description="steps", console=cli.console):
         chosen = torch.randint(len(crops), (batch,), generator=generator)
         x = crops[chosen].permute(0, 3, 1, 2).float()
         mirrored = (torch.rand(batch, generator=generator) < 0.5).view(-1, 1, 1, 1)
         x = torch.where(mirrored, x.flip(3), x)
-        x = noisy_glasses(augment.innocent_glasses(x, generator, share=0.3), generator, share=0.2)
-        x, wanted = displaced(x, generator)
-        x = augment.sharpness(augment.light(x, generator), generator)
-        loss = F.smooth_l1_loss(net(seen(x)), wanted, beta=0.25)
+        alpha, shown = frames(noisy, x.shape[-1], generator), noise(noisy, x.shape[-1], generator)
+        again = int(torch.randint(1 << 30, (), generator=generator))
+        if step > _CALM * steps and step % 2:
+            levels = float(torch.rand((), generator=generator)) * _STEP
+            shown = against(net, x[:noisy], alpha, shown, again, levels)
+        worn = x[:noisy] * (1 - alpha) + shown * alpha
+        plain = augment.innocent_glasses(x[noisy : 2 * noisy], generator, share=0.6)
+        first, way = displaced(worn, torch.Generator().manual_seed(again))
+        others, ways = displaced(torch.cat([plain, x[2 * noisy :]]), generator)
+        moved, wanted = torch.cat([first, others]), torch.cat([way, ways])
+        moved = augment.sharpness(augment.light(moved, generator), generator)
+        loss = F.smooth_l1_loss(net(seen(moved)), wanted, beta=0.25)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -178,27 +146,29 @@ def errors(net: RealignNet, crops: torch.Tensor, *, seed: int) -> dict[str, dict
 
 @app.command()
 def main(
-    data: Annotated[list[Path], typer.Argument(help="Folders with a folder of aligned crops per person.")],
+    data: Annotated[list[Path], typer.Argument(help="Packs of aligned crops, folders with a folder per person.")],
     out: Annotated[Path, typer.Option(help="The graph.")] = Path(ASSET),
-    steps: Annotated[int, typer.Option(min=1)] = 3000,
-    batch: Annotated[int, typer.Option(min=1)] = 128,
-    held_out: Annotated[int, typer.Option(min=1, help="Last people by name, for the figures.")] = 10,
+    steps: Annotated[int, typer.Option(min=1)] = 4000,
+    batch: Annotated[int, typer.Option(min=3)] = 96,
+    held_out: Annotated[int, typer.Option(min=1, help="Crops left out, for the figures.")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=1)] = 2,
     json_file: cli.JsonFile = None,
 ) -> None:
-    """Train, measure on people left out, write the graph."""
+    """Train, measure on crops left out, write the graph."""
     cli.check_writable(json_file, out)
     torch.set_num_threads(threads)
-    people = read_people(data, aligned=True, allow_single=True)
-    if held_out >= len(people.names):
-        raise BadInput(f"--held-out {held_out}: there are {len(people.names)} people, some have to be trained on")
-    border = len(people.names) - held_out
-    fitted, measured = people.of(range(border)), people.of(range(border, len(people.names)))
-    net = train_net(torch.from_numpy(fitted.crops), steps=steps, batch=batch, seed=seed)
-    figures = errors(net, torch.from_numpy(measured.crops), seed=seed)
+    sources = [open_source(path) for path in data]
+    read = [at_size(source.read(place)[None], CROPS)[0] for source in sources for place in range(len(source.people))]
+    if held_out >= len(read):
+        raise BadInput(f"--held-out {held_out}: there are {len(read)} crops, some have to be trained on")
+    crops = torch.from_numpy(np.stack(read))
+    order = torch.randperm(len(crops), generator=torch.Generator().manual_seed(seed))
+    measured, fitted = order[:held_out], order[held_out:]
+    net = train_net(crops[fitted], steps=steps, batch=batch, seed=seed)
+    figures = errors(net, crops[measured], seed=seed)
     cli.write_whole(out, exported(net))
-    result = {"crops": len(fitted), "measured on": len(measured), "steps": steps, "errors of 224": figures}
+    result = {"crops": len(fitted), "measured on": held_out, "steps": steps, "errors of 224": figures}
     cli.write_json(json_file, result)
     for name, figure in result.items():
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)

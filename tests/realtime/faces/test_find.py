@@ -127,6 +127,27 @@ def test_what_the_second_look_found_goes_along_while_the_face_is_followed() -> N
     assert np.abs(after.pixels - crops[1][0].pixels.astype(int)).mean() < 3 < 10 < np.abs(after.pixels - misled).mean()
 
 
+def test_a_face_that_is_known_is_sought_again_once_a_second_and_looked_after_in_between() -> None:
+    class Counted(Realigner):
+        sought = looked_after = 0
+
+        def crop(self, *given: Any) -> Any:
+            self.sought += 1
+            return super().crop(*given)
+
+        def look_after(self, *given: Any) -> Any:
+            self.looked_after += 1
+            return super().look_after(*given)
+
+    realigner = Counted()
+    found = finder(Portrait(), detect_every=1, size=112, realigner=realigner)
+    crops = [crop for index in range(38) for crop in found.find(shown(index)).crops]
+    assert all(crop.track.detected for crop in crops)
+    assert len(crops) > 30
+    assert realigner.sought == 2
+    assert realigner.looked_after == len(crops) - 2
+
+
 @pytest.mark.parametrize(("share", "rests"), [(1.0, 0.0), (0.25, 0.06)])
 def test_following_rests_so_that_it_takes_no_more_than_its_share(share: float, rests: float) -> None:
     found = finder(Portrait(), follow_share=share)

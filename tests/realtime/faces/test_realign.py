@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -12,11 +13,25 @@ from models.crop.pose import template
 from models.crop.wearables import SHAPES, frame_mask, paint
 from models.crop.zones import zone_mask
 from realtime.cameras.demo_scene import LANDMARKS as FOUND
-from realtime.faces.align import crop_face, similarity
-from realtime.faces.realign import COLUMNS, FILL, ROWS, SIDE, Displacement, Realigner, compose, cut_face, window
+from realtime.faces.align import crop_face, cut, inverse, similarity
+from realtime.faces.realign import (
+    COLUMNS,
+    FILL,
+    ROWS,
+    SIDE,
+    Displacement,
+    Realigner,
+    _apart,
+    _numbers,
+    compose,
+    cut_face,
+    window,
+)
+from realtime.types import DetectedFace
 
 PORTRAIT = np.ascontiguousarray(skimage.data.astronaut()[..., ::-1])
 LANDMARKS = FOUND.astype(np.float64)
+BOX = np.array([180.3, 60.7, 268.4, 172.2], np.float32)  # MTCNN's
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +85,14 @@ def test_no_pixel_of_glasses_in_their_place_takes_part(realigner, shape):
 
 
 def test_a_face_in_its_place_is_left_there_to_the_pixel(realigner):
-    pixels, matrix = realigner.crop(PORTRAIT, LANDMARKS, 112)
+    pixels, matrix = realigner.crop(PORTRAIT, face(LANDMARKS), 112)
     np.testing.assert_array_equal(pixels, crop_face(PORTRAIT, LANDMARKS, 112))
     np.testing.assert_array_equal(matrix, similarity(LANDMARKS, 112))
+
+
+def face(landmarks: np.ndarray) -> DetectedFace:
+    """The portrait's face with these landmarks, in the box that the detector has around it."""
+    return DetectedFace(BOX, landmarks.astype(np.float32), 1.0)
 
 
 PULLS = [
@@ -90,8 +110,35 @@ PULLS = [
 def test_a_crop_that_was_pulled_away_is_brought_back(realigner, x, y, degrees, scale):
     landmarks = pulled(x, y, degrees=degrees, scale=scale)
     before = off(similarity(landmarks, 224))
-    _, matrix = realigner.crop(PORTRAIT, landmarks, 224)
+    _, matrix = realigner.crop(PORTRAIT, face(landmarks), 224)
     assert off(matrix) < max(12.0, 0.5 * before)
+
+
+def test_glasses_that_stick_out_of_a_misled_crop_are_outvoted(realigner):
+    noise = np.random.default_rng(3).integers(0, 256, PORTRAIT.shape, np.uint8)
+    shape = frame_mask("sunglasses_filled", 224)
+    place = cv2.warpAffine(shape[..., 0], inverse(similarity(LANDMARKS, 224)), PORTRAIT.shape[1::-1])
+    worn = np.where(place[..., None] > 0.5, noise, PORTRAIT)
+    for x, y in ((0, 45), (0, -45), (45, 0), (-45, 0)):
+        _, matrix = realigner.crop(worn, face(pulled(x, y)), 224)
+        assert off(matrix) < 22
+
+
+def test_how_far_two_poses_are_apart_is_how_far_the_second_is_displaced():
+    move = Displacement(x=12, y=-5, degrees=7, scale=1.2)
+    at = similarity(LANDMARKS, SIDE)
+    apart = _apart(_numbers([compose(move.matrix(SIDE), at), at]))
+    assert apart[0, 1] == pytest.approx(move.farthest)
+    np.testing.assert_allclose(np.diag(apart), 0, atol=1e-6)
+
+
+def test_a_known_pose_is_only_looked_after(realigner):
+    moved = compose(Displacement(x=4).matrix(112), similarity(LANDMARKS, 112))
+    pixels, matrix = realigner.look_after(PORTRAIT, moved, 112)
+    np.testing.assert_array_equal(matrix, moved)
+    np.testing.assert_array_equal(pixels, cut(PORTRAIT, moved, 112))
+    lost = compose(Displacement(x=36).matrix(112), similarity(LANDMARKS, 112))
+    assert off(realigner.look_after(PORTRAIT, lost, 112)[1] * 2) < 18
 
 
 def test_crops_of_any_side_give_the_same_displacement(realigner):
@@ -103,8 +150,9 @@ def test_crops_of_any_side_give_the_same_displacement(realigner):
 
 def test_without_a_second_look_the_landmarks_decide(realigner):
     landmarks = pulled(34, 0)
-    np.testing.assert_array_equal(cut_face(PORTRAIT, landmarks, 112, None), crop_face(PORTRAIT, landmarks, 112))
-    assert not np.array_equal(cut_face(PORTRAIT, landmarks, 112, realigner), crop_face(PORTRAIT, landmarks, 112))
+    alone = cut_face(PORTRAIT, face(landmarks), 112, None)
+    np.testing.assert_allclose(alone, crop_face(PORTRAIT, landmarks, 112), atol=1)
+    assert np.abs(cut_face(PORTRAIT, face(landmarks), 112, realigner).astype(int) - alone).mean() > 10
 
 
 def test_the_template_is_where_the_net_expects_a_face():

@@ -1,11 +1,18 @@
 """A9 on a small net whose landmarks are worked out by hand, and its cutting against plain slicing."""
 
+import math
+
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from torch import nn
 
-from tools.attacks.landmarks import PULLS, MoveLandmarks, boxes_around, cut
+from realtime.cameras.demo_scene import LANDMARKS
+from realtime.faces.align import crop_face, scale_of, similarity
+from realtime.faces.realign import SIDE, Realigner
+from tools.attacks.landmarks import PULLS, MisleadSecondLook, MoveLandmarks, boxes_around, cut
+from tools.faces.realign_net import RealignNet, exported
 
 
 class BrightnessNet(nn.Module):
@@ -25,6 +32,21 @@ def test_the_pixels_under_the_mask_go_where_the_landmarks_are_wanted(pull, level
     moved = MoveLandmarks(steps=40, boxes=2).run(BrightnessNet(), rgb, np.array([10, 10, 50, 50.0]), mask, pull)
     np.testing.assert_array_equal(moved[~mask], rgb[~mask])
     assert abs(float(moved[mask].mean()) - level) < 20
+
+
+def test_who_knows_of_the_second_look_wants_its_net_to_move_no_crop_that_lies_wrong():
+    torch.manual_seed(0)
+    net = RealignNet().eval().requires_grad_(False)
+    rgb, by = skimage.data.astronaut(), 30 / scale_of(similarity(LANDMARKS, 224))
+    wrong = crop_face(np.ascontiguousarray(rgb[..., ::-1]), LANDMARKS + np.array([0, -by]), SIDE)
+    inside = Realigner(model=exported(net)).displacements(wrong[None])[0]
+    wanted = np.abs([inside.x / 20, inside.y / 20, inside.degrees / 5, math.log(inside.scale) / 0.1]).mean()
+    loss = MisleadSecondLook(net, LANDMARKS, "up", by=(30.0,))
+    pixels = torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None].float().requires_grad_(True)
+    found = loss(pixels)
+    assert float(found) == pytest.approx(wanted, rel=0.05)
+    (gradient,) = torch.autograd.grad(found, pixels)
+    assert float(loss(pixels - 20 * gradient.sign())) < float(found)
 
 
 def test_every_pull_names_five_landmarks():

@@ -1,4 +1,4 @@
-"""What the net of the second look is trained on, and that the graph is the net."""
+"""What the net of the second look is trained on."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import math
 
 import cv2
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 import typer
 
 from models.errors import BadInput
-from realtime.faces.realign import SIDE, UNITS, Displacement, Realigner, window
+from realtime.faces.realign import SIDE, UNITS, Displacement, Realigner
 from tools.maintain import train_realign as module
-from tools.maintain.train_realign import RealignNet, displaced, exported, seen
+from tools.maintain.train_realign import displaced
 
 
 def smooth(count: int, seed: int = 0) -> np.ndarray:
@@ -35,24 +34,6 @@ def test_what_is_asked_for_brings_a_displaced_crop_back():
         assert np.abs(again[inner, inner] - right[inner, inner]).mean() < 0.5 * np.abs(right[inner, inner]).mean()
 
 
-def test_the_net_is_shown_in_training_what_it_sees_live():
-    crops = smooth(2)[:, :SIDE, :SIDE]
-    live = torch.from_numpy(window(crops)).permute(0, 3, 1, 2).float()
-    levels = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float()
-    torch.testing.assert_close(seen(levels), (live - 127.5) / 128)
-
-
-def test_the_graph_says_what_the_net_says():
-    torch.manual_seed(0)
-    net = RealignNet().eval()
-    session = onnxruntime.InferenceSession(exported(net), providers=["CPUExecutionProvider"])
-    pixels = window(smooth(3)[:, :SIDE, :SIDE])
-    (found,) = session.run(None, {"pixels": pixels})
-    with torch.no_grad():
-        wanted = net((torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127.5) / 128).numpy()
-    np.testing.assert_allclose(found, wanted, atol=2e-3)
-
-
 def test_a_short_training_writes_a_graph_that_runs(tmp_path):
     for person in ("Ada", "Grace", "Mary"):
         (tmp_path / "crops" / person).mkdir(parents=True)
@@ -63,5 +44,5 @@ def test_a_short_training_writes_a_graph_that_runs(tmp_path):
     run([str(tmp_path / "crops"), "--out", str(tmp_path / "r.onnx"), *options], standalone_mode=False)
     found = Realigner(model=(tmp_path / "r.onnx").read_bytes()).displacements(smooth(2)[:, :SIDE, :SIDE])
     assert len(found) == 2
-    with pytest.raises(BadInput, match="there are 3 people"):
-        run([str(tmp_path / "crops"), "--held-out", "3"], standalone_mode=False)
+    with pytest.raises(BadInput, match="there are 9 crops"):
+        run([str(tmp_path / "crops"), "--held-out", "9"], standalone_mode=False)

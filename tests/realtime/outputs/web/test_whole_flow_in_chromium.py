@@ -64,7 +64,7 @@ def add_mallory(bundle, file: Path) -> None:
     detector, realigner, crops = MtcnnOnnxDetector(min_face=40), Realigner(), []
     for number in range(0, 60, 6):
         picture = standing(number, worn=True)
-        crops.append(cut_face(picture, detector.detect(picture)[0].landmarks, recogniser.input_size, realigner))
+        crops.append(cut_face(picture, detector.detect(picture)[0], recogniser.input_size, realigner))
     embeddings = recogniser.embed(np.stack(crops))
     embeddings[:, 1:] = unit(np.random.default_rng(5).normal(size=embeddings.shape[1:])[1:])
     mallory = Person.of("Mallory", embeddings, [f"{number:032d}" for number in range(len(crops))])
