@@ -28,6 +28,7 @@ import torch
 import typer
 
 from models.bundle import DefenceInfo, load_bundle
+from models.crop.zones import ZONES, checked_zones
 from models.errors import BadInput
 from models.recogniser import load_recogniser
 from tools.common.bundles import rewrite
@@ -47,6 +48,9 @@ ENOUGH = 100  # faces, to see rates of a few percent
 def main(  # noqa: PLR0913 - a command's options
     data: Annotated[list[Path], typer.Argument(help="The folders that the bundle was trained on (tools.prepare).")],
     bundle: Annotated[str, typer.Option(help="Bundle with a zone: a name or a folder.")] = "hardened",
+    zone: Annotated[
+        list[str] | None, typer.Option(help=f"Hide these, and not those of now (repeat): {', '.join(ZONES)}.")
+    ] = None,
     mask_of: Annotated[
         str | None, typer.Option("--mask-of", help="Take over the tuned saliency mask of this bundle.")
     ] = None,
@@ -78,6 +82,8 @@ def main(  # noqa: PLR0913 - a command's options
     cli.check_writable(json_file)
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, engine, threads=threads)
+    if zone is not None:
+        recogniser.zones = checked_zones(zone)
     if not recogniser.zones:
         raise BadInput(f"--bundle {bundle}: its policy hides no zone; train it with tools.train fit --zone eyewear")
     defence = recogniser.bundle.info.defence if mask_of is None else _taken_over(mask_of)
@@ -117,7 +123,7 @@ def main(  # noqa: PLR0913 - a command's options
         cli.console.print(f"{name}: {figure}", highlight=False, soft_wrap=True)
     if write:
         info = recogniser.bundle.info
-        stored = info.policy.model_copy(update={**asdict(policy), "record": report})
+        stored = info.policy.model_copy(update={**asdict(policy), "zones": recogniser.zones, "record": report})
         rewrite(recogniser.bundle.folder, info.model_copy(update={"policy": stored, "defence": defence}))
 
 

@@ -1,12 +1,18 @@
 """The calibration of the policy over zone views keeps the rates that were stated."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
+from models.bundle import load_bundle
+from models.errors import BadInput
 from models.policy import Policy
+from tools import tune_policy as module
 from tools.crafting.attacked_faces import NOBODY
 from tools.tuning.policy import Rates, Views, _lowest, by_strangers, calibrated, outcome
 
@@ -99,3 +105,13 @@ def test_who_allows_more_strangers_a_name_asks_less_of_everybody(coarsely: None)
     strict, loose = (by_strangers(Policy(zone_threshold=0.9), others, share) for share in (0.005, 0.1))
     assert loose.threshold < strict.threshold
     assert loose.zone_confirm < strict.zone_confirm
+
+
+def test_which_zones_are_hidden_is_chosen_and_kept(zoned: Path, people: Path, tmp_path: Path, coarsely: None):
+    folder = shutil.copytree(zoned, tmp_path / "b")
+    run = typer.main.get_command(module.app).main
+    options = ["--bundle", str(folder), "--zone", "forehead", "--zone", "eyewear", "--aligned", "--threads", "1"]
+    run([str(people), *options, "--json", str(tmp_path / "p.json")], standalone_mode=False)
+    assert load_bundle(folder).info.policy.zones == ("eyewear", "forehead")
+    with pytest.raises(BadInput, match="--zone 'nose'"):
+        run([str(people), "--bundle", str(folder), "--zone", "nose"], standalone_mode=False)
