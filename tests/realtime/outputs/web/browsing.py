@@ -28,7 +28,9 @@ class View:
         return self.chrome.execute_script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
 
     def press(self, selector):
-        self.chrome.execute_script("arguments[0].click()", self.find(selector))
+        """Once it is there: the page draws its lists anew."""
+        click = "const found = document.querySelector(arguments[0]); found?.click(); return found !== null"
+        until(lambda: self.chrome.execute_script(click, selector))
 
     def names(self):
         return self.chrome.execute_script(
