@@ -74,8 +74,11 @@ class Tally:
         self.moves: dict[str, list[Move]] = {name: [] for name in names}
         self.tried, self._lost = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
 
-    def note(self, name: str, pictures: list[Bytes], face: DetectedFace) -> None:
-        """Of pictures of the ``face``, the one that moves the crop farthest, counted either way."""
+    def note(self, name: str, pictures: list[Bytes], face: DetectedFace) -> list[Matrix]:
+        """Of pictures of the ``face``, the one that moves the crop farthest, counted either way.
+
+        Gives how the second look cuts each picture in which the face is found, (2, 3) to a crop of side 224.
+        """
         before = similarity(face.landmarks, TEMPLATE_SIDE)
         after = [(bgr, again) for bgr in pictures if (again := _face(self._detector, bgr)) is not None]
         alone = [similarity(again.landmarks, TEMPLATE_SIDE) for _, again in after]
@@ -86,6 +89,7 @@ class Tally:
                 self.moves[called].append(max((move_of(before, one) for one in poses), key=lambda move: move.farthest))
             else:
                 self._lost[called] += 1
+        return looked
 
     def figures(self) -> dict[str, object]:
         """By name, what was tried."""
@@ -93,9 +97,13 @@ class Tally:
         return {name: summary(self.moves[name], self._lost[name], self.tried[name]) for name in tried}
 
 
-def move_between(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Move:
-    """From the landmarks (5, 2) of one face in one picture, found twice."""
-    return move_of(similarity(before, TEMPLATE_SIDE), similarity(after, TEMPLATE_SIDE))
+def crop_in_box(face: DetectedFace) -> tuple[float, float]:
+    """In sides of the detector's box (the root of its area): the crop's side, and how far below its middle it lies."""
+    x1, y1, x2, y2 = (float(edge) for edge in face.box)
+    box = math.sqrt((x2 - x1) * (y2 - y1))
+    back = inverse(similarity(face.landmarks, TEMPLATE_SIDE))
+    middle = back @ np.array([TEMPLATE_SIDE / 2 - 0.5, TEMPLATE_SIDE / 2 - 0.5, 1])
+    return TEMPLATE_SIDE * math.hypot(back[0, 0], back[1, 0]) / box, (float(middle[1]) - (y1 + y2) / 2) / box
 
 
 def move_of(before: Matrix, after: Matrix) -> Move:
@@ -133,8 +141,9 @@ def main(
     detector = MtcnnDetector(min_face=40)
     onet = _onet()
     attack = MoveLandmarks(steps=steps)
-    realigner, second = Realigner(), loaded((resources.files("realtime") / "assets" / ASSET).read_bytes())
-    tally = Tally(detector, realigner)
+    second = loaded((resources.files("realtime") / "assets" / ASSET).read_bytes()) if knowing else None
+    tally = Tally(detector, Realigner())
+    boxed: list[tuple[float, float]] = []
     untouched: list[tuple[str, Bytes, Matrix, Matrix]] = []  # whose, the picture, how it is cut without and with it
     for number, file in enumerate(track(chosen, description="photographs", console=cli.console)):
         bgr = read_picture(file)
@@ -142,17 +151,16 @@ def main(
         if bgr is None or face is None:
             continue
         plain = random_innocent(np.random.default_rng([seed, number]), TEMPLATE_SIDE)
-        tally.note("as it is", [bgr], face)
-        if recogniser is not None:
-            looked = realigner.crop(bgr, face, TEMPLATE_SIDE)[1]
-            untouched.append((shown_name(file.parent.name), bgr, similarity(face.landmarks, TEMPLATE_SIDE), looked))
+        boxed.append(crop_in_box(face))
+        (looked,) = tally.note("as it is", [bgr], face)  # the face is found again, where it was
+        untouched.append((shown_name(file.parent.name), bgr, similarity(face.landmarks, TEMPLATE_SIDE), looked))
         tally.note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
         if attacked is not None and tally.tried["A9"] >= attacked:
             continue
         mask, rgb = _region(bgr.shape, face, shape), np.ascontiguousarray(bgr[..., ::-1])
         pulled = [attack.run(onet, rgb, face.box, mask, pull, seed=seed) for pull in wanted]
         tally.note("A9", [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
-        if tally.tried[KNOWING] < knowing:
+        if second is not None and tally.tried[KNOWING] < knowing:
             also = {pull: MisleadSecondLook(second, face.landmarks, pull) for pull in wanted}
             pulled = [attack.run(onet, rgb, face.box, mask, pull, also=also[pull], seed=seed) for pull in wanted]
             tally.note(KNOWING, [np.ascontiguousarray(picture[..., ::-1]) for picture in pulled], face)
@@ -166,6 +174,9 @@ def main(
         "shape": shape,
         "steps": steps,
         "pulls": wanted,
+        "crop in the detector's box": dict(
+            zip(("side", "below"), np.mean(boxed, axis=0).round(3).tolist(), strict=True)
+        ),
         **tally.figures(),
     }
     if recogniser is not None:

@@ -74,7 +74,7 @@ def window(crops: Bytes) -> Bytes:
 
 
 #: Where MTCNN's boxes have the canonical crop: its side and its centre's place below the box's, in sides of the box
-#: (the square root of its area; means over 150 photographs of training people).
+#: (the square root of its area; means over 150 photographs of training people, as ``tools.alignment`` prints them).
 BOX_SIDE: Final = 1.146
 BOX_BELOW: Final = 0.053
 #: Where the face is sought from, around the box's pose: (x, y) in pixels of a crop of 224, and scale. First from a few

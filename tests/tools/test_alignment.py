@@ -15,8 +15,9 @@ from models.errors import BadInput
 from models.recogniser import load_recogniser
 from realtime.cameras.demo_scene import LANDMARKS as FOUND
 from realtime.faces.align import similarity
+from realtime.types import DetectedFace
 from tools import alignment
-from tools.alignment import Move, move_between, rightly_known, summary
+from tools.alignment import Move, crop_in_box, move_of, rightly_known, summary
 
 
 def moved(points: np.ndarray, *, shift: tuple[float, float], degrees: float, scale: float) -> np.ndarray:
@@ -25,9 +26,13 @@ def moved(points: np.ndarray, *, shift: tuple[float, float], degrees: float, sca
     return (points - 112) @ matrix.T + 112 + np.array(shift)
 
 
+def between(before: np.ndarray, after: np.ndarray) -> Move:
+    return move_of(similarity(before, 224), similarity(after, 224))
+
+
 def test_the_crop_follows_landmarks_by_as_much_as_they_were_moved():
     before = template(224).astype(np.float64)
-    found = move_between(before, moved(before, shift=(3, -4), degrees=2, scale=1.05))
+    found = between(before, moved(before, shift=(3, -4), degrees=2, scale=1.05))
     assert found.degrees == pytest.approx(2, abs=1e-4)
     assert found.scale == pytest.approx(1.05, abs=1e-4)
     assert found.shift == pytest.approx(5, abs=1e-2)
@@ -35,7 +40,15 @@ def test_the_crop_follows_landmarks_by_as_much_as_they_were_moved():
 
 def test_landmarks_that_stay_move_nothing():
     points = template(224) * 0.7 + 30
-    assert move_between(points, points).farthest == pytest.approx(0, abs=1e-3)
+    assert between(points, points).farthest == pytest.approx(0, abs=1e-3)
+
+
+def test_a_crop_is_placed_in_the_detectors_box_by_its_side_and_its_middle():
+    # The crop's side is 112 in the picture, its middle at (355.75, 255.75); the box has sides 80 and 125: root 100.
+    face = DetectedFace(np.array([300, 190, 380, 315]), template(224) * 0.5 + np.array([300, 200]), 0.99)
+    side, below = crop_in_box(face)
+    assert side == pytest.approx(1.12, abs=1e-4)
+    assert below == pytest.approx((255.75 - 252.5) / 100, abs=1e-4)
 
 
 def test_the_summary_gives_quantiles_and_counts_faces_that_were_lost():

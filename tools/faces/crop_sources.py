@@ -16,7 +16,7 @@ import numpy as np
 from models.arrays import Bytes, read_arrays
 from models.errors import BadInput
 from realtime.people.pictures import people_of
-from tools.faces.people import read_crop, shown_name
+from tools.faces.people import at_size, read_crop, shown_name
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,15 @@ def drawn(
             f"{count} crops of other people are wanted, {len(crops)} are given; give more people, or want fewer"
         )
     return np.stack(crops), names
+
+
+def every_crop(source: CropSource, size: int) -> Bytes:
+    """All crops of a source, (N, size, size, 3) uint8 RGB.
+
+    Raises:
+        BadInput: one cannot be read.
+    """
+    return np.concatenate([at_size(source.read(place)[None], size) for place in range(len(source.people))])
 
 
 def _folders(path: Path) -> CropSource:

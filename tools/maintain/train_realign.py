@@ -26,8 +26,7 @@ from models.crop.wearables import SHAPES, frame_mask
 from models.errors import BadInput
 from models.training import augment
 from realtime.faces.realign import ASSET, SIDE, UNITS
-from tools.faces.crop_sources import open_source
-from tools.faces.people import at_size
+from tools.faces.crop_sources import every_crop, open_source
 from tools.faces.realign_net import RealignNet, exported, seen
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -158,11 +157,10 @@ def main(
     """Train, measure on crops left out, write the graph."""
     cli.check_writable(json_file, out)
     torch.set_num_threads(threads)
-    sources = [open_source(path) for path in data]
-    read = [at_size(source.read(place)[None], CROPS)[0] for source in sources for place in range(len(source.people))]
+    read = np.concatenate([every_crop(open_source(path), CROPS) for path in data])
     if held_out >= len(read):
         raise BadInput(f"--held-out {held_out}: there are {len(read)} crops, some have to be trained on")
-    crops = torch.from_numpy(np.stack(read))
+    crops = torch.from_numpy(read)
     order = torch.randperm(len(crops), generator=torch.Generator().manual_seed(seed))
     measured, fitted = order[:held_out], order[held_out:]
     net = train_net(crops[fitted], steps=steps, batch=batch, seed=seed)

@@ -21,8 +21,8 @@ from models.training.slim import slimmed
 from models.training.trunks import read_network, write_network
 from tools.common.options import Bfloat16, Device
 from tools.common.provenance import command_line
-from tools.faces.crop_sources import CropSource, open_source
-from tools.faces.people import at_size, read_crop
+from tools.faces.crop_sources import CropSource, every_crop, open_source
+from tools.faces.people import read_crop
 
 _FITTED_ON = 640  # crops that a slim network is fitted on
 SIDE = 128  # of the crops that are kept for training: room for shifts
@@ -126,7 +126,7 @@ def taught(packs: list[Path], pictures: Path | None) -> tuple[Bytes, Floats]:
         source = _source(pack, pictures)
         if len(source.people) != len(found["teacher"]):
             raise BadInput(f"{pack}: {len(source.people)} crops, {len(found['teacher'])} vectors")
-        crops.append(np.concatenate([at_size(source.read(place)[None], SIDE) for place in range(len(source.people))]))
+        crops.append(every_crop(source, SIDE))
         vectors.append(found["teacher"].astype(np.float32))
     if len({each.shape[1] for each in vectors}) > 1:
         raise BadInput(f"{packs[0]} and the others: teachers' vectors of different lengths; give packs of one teacher")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import BadInput
-from tools.faces.crop_sources import drawn, open_source, spread
+from tools.faces.crop_sources import drawn, every_crop, open_source, spread
 
 
 def packed(path: Path, people: list[str], side: int = 16) -> Path:
@@ -32,6 +32,12 @@ def test_a_packed_file_gives_each_crop_and_whose_it_is(tmp_path: Path) -> None:
     assert source.people == ("Ada L", "Bo")
     assert (source.read(1) == 20).all()
     assert source.read(1).shape == (16, 16, 3)
+
+
+def test_every_crop_of_a_source_is_read_at_one_size_and_in_its_order(tmp_path: Path) -> None:
+    crops = every_crop(open_source(packed(tmp_path / "p.npz", ["Ada", "Bo"])), 8)
+    assert crops.shape == (2, 8, 8, 3)
+    assert [int(crop.max()) for crop in crops] == [10, 20]
 
 
 def test_one_crop_of_each_person_comes_before_a_second_one_of_anybody() -> None:
