@@ -25,7 +25,6 @@ DESCRIPTION = "bundle.yaml"
 GALLERY = "gallery.npz"
 COHORT = "cohort.npz"
 DEFAULT_BUNDLE = "hardened"
-PEOPLE_BUNDLE = "gallery"  # the embedded one that people can be added to
 _MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_DESCRIPTION_VALUES = 250_000  # 100,000 labels and what is known of them
 
@@ -44,6 +43,7 @@ def _each_once(zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
 Level = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Lead = Annotated[float, Field(ge=0, le=1000)]
 Sure = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -90,6 +90,8 @@ class PolicyInfo(_Strict):
     zone_confirm: Share = Policy.zone_confirm
     zone_dissent: Share = Policy.zone_dissent
     further_confirm: Share = Policy.further_confirm
+    zone_lead: Lead = Policy.zone_lead
+    further_lead: Lead = Policy.further_lead
     floor: Share = Policy.floor
     zones: Annotated[tuple[Zone, ...], AfterValidator(in_order)] = Field(
         default=(), description="hidden one at a time in views of their own"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from models.arrays import Floats
+from models.arrays import Bools, Floats
 from models.evidence import CropEvidence
 
 State = Literal["known", "unknown", "suspected_attack"]
@@ -33,6 +34,10 @@ class Policy:
     decision. ``further_confirm``: the view of any further zone speaks against a name to which it gives less. There
     is no between for them: an undecided view would leave a name untold that the first zone's view is sure of.
 
+    ``zone_lead``: whoever is known gets from the first zone's view at least so many times what it gives anybody else
+    (0: that is not asked). So whatever is worn in that zone, at most one person can be known. ``further_lead``: the
+    same of every further zone's view.
+
     ``floor``: nobody is known to whom any view that had a say gives less, whatever the other values are.
     """
 
@@ -42,6 +47,8 @@ class Policy:
     zone_confirm: float = 0.5
     zone_dissent: float = 0.1
     further_confirm: float = 0.5
+    zone_lead: float = 0.0
+    further_lead: float = 0.0
     floor: float = 0.1
 
     def confirm_of(self, number: int) -> float:
@@ -51,6 +58,31 @@ class Policy:
     def least_of(self, number: int) -> float:
         """What that view gives at least to whoever is known: nobody to whom it gives less can be."""
         return max(self.confirm_of(number), self.floor)
+
+    def lead_of(self, number: int) -> float:
+        """How many times what it gives anybody else that view gives to whoever is known."""
+        return self.further_lead if number else self.zone_lead
+
+    def leads(self, number: int, views: Floats) -> Bools:
+        """(..., K) what that view gives of everybody -> (..., K) to whom it gives ``lead_of`` it."""
+        given = views.astype(np.float64)
+        return np.asarray(given >= self.lead_of(number) * most_of_others(given))
+
+    def needed(self, number: int, views: Floats) -> npt.NDArray[np.float64]:
+        """(..., K) what that view gives of everybody -> (..., K) what it has to give each of them to be known."""
+        return np.maximum(self.least_of(number), self.lead_of(number) * most_of_others(views.astype(np.float64)))
+
+    def allowed(self, number: int, views: Floats) -> Bools:
+        """(..., K) what that view gives of everybody -> (..., K) who of them can be known, whatever it does not see."""
+        return np.asarray(views.astype(np.float64) >= self.needed(number, views))
+
+
+def most_of_others(given: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(..., K) probabilities -> (..., K): of each person, the most that anybody else gets; 0 where nobody else is."""
+    if given.shape[-1] < 2:
+        return np.zeros_like(given)
+    second, highest = np.moveaxis(np.partition(given, -2, axis=-1)[..., -2:, None], -2, 0)
+    return np.asarray(np.where(given == highest, second, highest))
 
 
 @dataclass(frozen=True)
@@ -135,22 +167,26 @@ def decide(evidence: CropEvidence, policy: Policy) -> Decision:
 def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
     """The decision where each zone's view has a veto on ``known``; the first zone's view also tells the name.
 
-    Two things hold, given the crop: (a) whatever the pixels of any one zone show, nobody is ``known`` to whom that
-    zone's view gives less than its ``confirm``; (b) whatever the pixels of the first zone show, a name that its view
-    gives ``zone_threshold`` is told, as ``identity`` or as ``likely``.
+    Two things hold, given the crop: (a) whatever the pixels of any one zone show, nobody is ``known`` whom that zone's
+    view does not allow (``Policy.allowed``); (b) whatever the pixels of the first zone show, a name that its view
+    gives ``zone_threshold``, and ``zone_lead`` times what it gives anybody else, is told, as ``identity`` or as
+    ``likely``.
     """
     labels = evidence.labels
     raw = _view("raw", evidence.raw)
     zones = [_view(zone, view) for zone, view in zip(evidence.zones, evidence.views, strict=True)]
     first = zones[0]
-    sure = first.probability >= policy.zone_threshold
+    sure = first.probability >= policy.zone_threshold and bool(policy.leads(0, evidence.views[0])[first.best])
     claim = raw if raw.probability >= policy.threshold else first if sure else None
     if claim is None:
         return Decision.unknown(STRANGER, raw.probability)
     given = [float(view[claim.best]) for view in evidence.views]
+    leads = [bool(policy.leads(number, view)[claim.best]) for number, view in enumerate(evidence.views)]
     lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
+    if not leads[0] and 0 not in lacking:
+        lacking = [0, *lacking]
     if not lacking:
-        return _known(labels[claim.best], min(claim.probability, *given), policy)
+        return _known(labels[claim.best], min(claim.probability, *given), policy, leading=all(leads))
     undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)
     against = [zones[number] for number in lacking if number > 0 or not undecided]
     if not against:
@@ -192,9 +228,9 @@ def _likely(evidence: CropEvidence, policy: Policy, claim: _View) -> int | None:
     return found.best if found.best != claim.best and found.probability >= policy.confirm else None
 
 
-def _known(name: str, confidence: float, policy: Policy) -> Decision:
-    """The name, unless the weakest view gives it less than the floor."""
-    if not confidence >= policy.floor:
+def _known(name: str, confidence: float, policy: Policy, *, leading: bool = True) -> Decision:
+    """The name, unless the weakest view gives it less than the floor, or a view gives somebody else too much."""
+    if not (leading and confidence >= policy.floor):
         return Decision.unknown(BELOW_FLOOR, confidence)
     return Decision.known(name, confidence)
 

@@ -8,10 +8,10 @@ at which what it names is wrong on at most ``--misnamed`` of either; ``zone_diss
 wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_confirm`` the highest at which the
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 
-Where a gallery decides, strangers do: ``threshold`` and ``zone_confirm`` are one quantile of what the raw view and the
-first zone's view give strangers at most, the lowest at which a share ``--named`` of them is known at most. Faces are
-then looked at through embeddings, which ``--work`` keeps; the saliency mask has no say. ``--floor`` is what every
-view has to give a name that is to be known.
+Where a gallery decides, ``zone_confirm`` and ``zone_lead`` are, of the values that keep ``--impersonated``, those with
+which most faces are rightly known, and ``threshold`` the lowest quantile of what the raw view gives strangers at which
+a share ``--named`` of them is known at most. Faces are then looked at through embeddings, which ``--work`` keeps; the
+saliency mask has no say. ``--floor`` is what every view has to give a name that is to be known.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Decisions from hand-written evidence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +51,37 @@ def test_two_views(
 ) -> None:
     decision = decide(evidence(raw, defended), Policy())
     assert (decision.state, decision.identity, decision.claimed, decision.likely) == (state, identity, claimed, likely)
+
+
+@pytest.mark.parametrize(
+    ("eyes", "lead", "state"),
+    [
+        ([0.5, 0.2, 0.3], 0, "known"),
+        ([0.5, 0.2, 0.25], 2, "known"),  # exactly twice what anybody else gets
+        ([0.5, 0.2, 0.26], 2, "unknown"),
+        ([0.5, 0.0, 0.5], 1, "known"),  # two lead alike
+        ([0.3, 0.7, 0.0], 1, "unknown"),  # somebody else leads, but not surely
+        ([0.15, 0.85, 0.0], 1, "suspected_attack"),  # and surely
+    ],
+)
+def test_whoever_is_known_leads_in_the_first_zones_view_by_what_is_asked(eyes, lead, state) -> None:
+    policy = Policy(zone_confirm=0.1, zone_dissent=0.05, zone_lead=lead)
+    assert decide(evidence(ANN, ANN, eyes=eyes), policy).state == state
+    assert bool(policy.allowed(0, np.array(eyes, np.float32))[0]) == (state == "known")
+
+
+def test_a_further_view_in_which_somebody_else_leads_leaves_unknown_and_raises_no_alarm() -> None:
+    views = evidence(ANN, ANN, eyes=ANN, mouth=[0.5, 0.4, 0.1])
+    policy = Policy(further_confirm=0.1)
+    assert decide(views, policy).state == "known"
+    assert decide(views, replace(policy, further_lead=1.2)).state == "known"
+    found = decide(views, replace(policy, further_lead=1.3))
+    assert (found.state, found.reason) == ("unknown", "a view is not confident enough")
+
+
+@given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=5), st.floats(1.01, 20))
+def test_a_view_that_asks_for_a_lead_allows_one_person_at_most(given_to, lead) -> None:
+    assert Policy(zone_confirm=0.01, zone_lead=lead).allowed(0, np.array(given_to, np.float32)).sum() <= 1
 
 
 def test_a_dissenting_zone_view_is_named() -> None:

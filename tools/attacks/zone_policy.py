@@ -10,6 +10,7 @@ beyond this attacker.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,8 +38,7 @@ class ZonePolicy(MaskedPGD):
 
     Args:
         zones: (S, S) bool each, the pixels that a zone's view has filled with ``fill_rgb`` (grey levels).
-        policy: ``threshold`` for the raw view, ``zone_confirm``, ``zone_threshold`` and ``further_confirm`` for the
-            zones'.
+        policy: ``threshold`` for the raw view, all else for the zones'.
         restarts: runs from different textures (the best of five colours first, then noise); each picture keeps
             its best.
 
@@ -159,6 +159,9 @@ class ZonePolicy(MaskedPGD):
             asked = view.new_tensor([confirm, told])
             least = torch.log(asked) + spare * (1 - asked)
             ways = torch.minimum(ways, _of(view, goal) - least.view(2, 1))
+            if lead := self.policy.lead_of(number):
+                others = view.scatter(1, goal.view(-1, 1), -torch.inf).amax(dim=1)
+                ways = torch.minimum(ways, _of(view, goal) - others - math.log(lead) - spare)
         return ways
 
     def _looked_at(self, model: nn.Module, pixels: torch.Tensor, numbers: Sequence[int], *, raw: bool) -> torch.Tensor:

@@ -96,10 +96,12 @@ def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bo
     """
     masks = [zone_mask(zone, recogniser.input_size) for zone in recogniser.zones]
     fixed = [number for number, mask in enumerate(masks) if not (worn & ~mask).any()] or list(range(len(masks)))
-    asked = np.array([recogniser.policy.least_of(number) for number in fixed])
+    policy = recogniser.policy
     found = []
     for pair in pairs:
-        given = (recogniser.view(pair.crops[:1])[0, fixed] / asked[:, None]).min(axis=0)
+        views = recogniser.view(pair.crops[:1])[0]
+        needed = [policy.needed(number, views[number]) for number in fixed]
+        given = np.min(views[fixed] / np.array(needed), axis=0)
         if pair.label != STRANGER:
             given[pair.label] = 0
         found.append(replace(pair, target=int(given.argmax())))

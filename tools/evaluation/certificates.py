@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from models.arrays import Bytes, Floats, Labels
+from models.policy import Policy
 from models.recogniser import Recogniser
 from tools.common.report import Proportion
 from tools.crafting.attacked_faces import NOBODY
@@ -74,19 +75,20 @@ def jittered(crops: Bytes, jitter: Jitter) -> Bytes:
     return np.stack(moved) if moved else crops.copy()
 
 
-def no_impersonation(views: Floats, labels: Labels, confirm: float) -> Flags:
-    """(a) for zone views (N, K): nobody but the true person gets ``confirm``; (N,) bool."""
-    others = views.copy()
+def no_impersonation(policy: Policy, views: Floats, labels: Labels, number: int = 0) -> Flags:
+    """(a) for what the view of zone ``number`` gives (N, K): it lets nobody but the true person be known; (N,) bool."""
+    allowed = policy.allowed(number, views)
     known = labels != NOBODY
-    others[np.flatnonzero(known), labels[known]] = 0
-    return np.asarray(others.max(axis=1) < confirm)
+    allowed[np.flatnonzero(known), labels[known]] = False
+    return np.asarray(~allowed.any(axis=1))
 
 
-def identity(views: Floats, labels: Labels, threshold: float) -> Flags:
-    """(b) for zone views (N, K): the true person gets ``threshold``; (N,) bool, False for strangers."""
+def identity(policy: Policy, views: Floats, labels: Labels) -> Flags:
+    """(b) for what the first zone's view gives (N, K): the true person gets ``zone_threshold``, and leads; (N,) bool,
+    False for strangers."""
     known = labels != NOBODY
-    given = views[np.arange(len(views)), np.where(known, labels, 0)]
-    return np.asarray(known & (given >= threshold) & (views.argmax(axis=1) == labels))
+    told = (views >= policy.zone_threshold) & policy.leads(0, views) & (views == views.max(axis=1, keepdims=True))
+    return np.asarray(known & told[np.arange(len(views)), np.where(known, labels, 0)])
 
 
 def certificates(
@@ -138,7 +140,7 @@ def certificates(
         "jitters": first["jitters"],
         "zone_threshold": policy.zone_threshold,
         "identity": share(held.told) if known else None,
-        "last_word": share(no_impersonation(whole[:, 0], labels, dissent)),
+        "last_word": share(no_impersonation(Policy(zone_confirm=dissent, floor=0), whole[:, 0], labels)),
         "further": [stated(number) for number in range(1, len(zones))],
     }
 
@@ -161,8 +163,8 @@ def _held(recogniser: Recogniser, views: Floats, labels: Labels) -> _Held:
     """The certificates by views (N, V, K)."""
     policy = recogniser.policy
     zones = range(len(recogniser.zones))
-    refused = [no_impersonation(views[:, number], labels, policy.least_of(number)) for number in zones]
-    return _Held(np.stack(refused, axis=1), identity(views[:, 0], labels, policy.zone_threshold))
+    refused = [no_impersonation(policy, views[:, number], labels, number) for number in zones]
+    return _Held(np.stack(refused, axis=1), identity(policy, views[:, 0], labels))
 
 
 def _at_worst(recogniser: Recogniser, crops: Bytes, labels: Labels, moves: Sequence[Jitter], unmoved: _Held) -> _Held:

@@ -41,15 +41,15 @@ def policy_figures(
         "called_an_attack": share(_in(decisions, "suspected_attack")),
         "strangers_known": share(_in(of_strangers, "known"), people=names),
         "strangers_called_an_attack": share(_in(of_strangers, "suspected_attack"), people=names),
-        "nobody_else_can_be_known_by_eyewear": share(no_impersonation(views[:, 0], labels, policy.least_of(0))),
+        "nobody_else_can_be_known_by_eyewear": share(no_impersonation(policy, views[:, 0], labels)),
         "nobody_can_be_known_by_eyewear_of_strangers": share(
-            no_impersonation(others[:, 0], foreign, policy.least_of(0)), people=names
+            no_impersonation(policy, others[:, 0], foreign), people=names
         ),
         "nobody_else_can_be_known": share(covered(policy, views, labels)),
         "nobody_can_be_known_of_strangers": share(covered(policy, others, foreign), people=names),
         "a_given_name_cannot_be_known": given_name_is_safe(policy, views, labels),
         "a_given_name_cannot_be_known_of_strangers": given_name_is_safe(policy, others, foreign),
-        "right_name_told_under_eyewear": share(identity(views[:, 0], labels, policy.zone_threshold)),
+        "right_name_told_under_eyewear": share(identity(policy, views[:, 0], labels)),
     }
 
 
@@ -91,14 +91,13 @@ def covered(policy: Policy, views: Floats, labels: Labels) -> Flags:
 
     Whatever one thing inside the cover shows, one view never saw it; that view alone keeps everybody else unknown.
     """
-    each = [no_impersonation(views[:, i], labels, policy.least_of(i)) for i in range(views.shape[1])]
+    each = [no_impersonation(policy, views[:, i], labels, i) for i in range(views.shape[1])]
     return np.asarray(np.all(each, axis=0))
 
 
 def given_name_is_safe(policy: Policy, views: Floats, labels: Labels) -> float:
     """Mean over the names of the share of faces for which every view keeps that name, another's, unknown."""
-    confirm = np.array([policy.least_of(i) for i in range(views.shape[1])])
-    safe = np.asarray((views < confirm[None, :, None]).all(axis=1))  # (N, K)
+    safe = np.all([~policy.allowed(i, views[:, i]) for i in range(views.shape[1])], axis=0)  # (N, K)
     own = labels[:, None] == np.arange(views.shape[2])
     return round(float(np.mean(safe[~own])), 4)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.arrays import Bytes, Floats, Labels
+from models.errors import BadInput
 from models.evidence import CropEvidence
 from models.policy import Policy, decide, final_probabilities
 from models.recogniser import Recogniser
@@ -19,26 +22,30 @@ from tools.common.bars import counted_bars
 from tools.common.report import Proportion, accuracy, proportion
 from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.answered import views_only
+from tools.evaluation.certificates import no_impersonation
 from tools.evaluation.embedded import embeddings_of
 from tools.faces.people import at_size, read_people
 from tools.faces.splits import Half, unseen
 
 STEP = 0.01
 LEVEL = 0.0025  # of the strangers, between two quantiles that are tried
+LEADS = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # that are tried, where a gallery decides
+CONFIRMS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives most names less than that
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Shares of faces: impersonable outside the zone, misnamed by the zone's view, alarms without an attack, right
-    names lost to the final name, alarms raised by further zones."""
+    """Shares of faces: that the first zone's view lets be somebody else, misnamed by it, alarms without attack, right
+    names lost to the final name, alarms raised by further zones; strangers named in a single picture (None: that does
+    not decide)."""
 
     impersonated: float = 0.05
     misnamed: float = 0.02
     alarmed: float = 0.02
     cost: float = 0.01
     vetoed: float = 0.03
-    named: float | None = None  # of strangers, by a single picture; in the place of ``impersonated``
+    named: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,14 +104,13 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     strangers do not decide."""
     known = [clean, innocent]
     faces = [*known, *([others] if others is not None else [])]
-    misnamed = [np.where(_named_wrongly(views), views.zones[:, 0].max(axis=1), 0) for views in faces]
-    threshold = max(_lowest(one, rates.misnamed) for one in misnamed)
-    start = replace(start, zone_threshold=threshold, zone_dissent=0.0, further_confirm=0.0)
+    start = replace(start, zone_dissent=0.0, further_confirm=0.0)
+    start = replace(start, zone_threshold=_sure_from(start, faces, rates.misnamed))
     if rates.named is None or others is None:
         confirm = max(_lowest(_highest_wrong(views), rates.impersonated) for views in faces)
-        policy = replace(start, zone_confirm=confirm, zone_threshold=max(threshold, confirm))
+        policy = replace(start, zone_confirm=confirm, zone_threshold=max(start.zone_threshold, confirm))
     else:
-        policy = by_strangers(start, others, rates.named)
+        policy = by_strangers(start, clean, innocent, others, rates)
     confirm = policy.zone_confirm
     tried = [replace(policy, zone_dissent=one) for one in _steps(confirm)]
     kept = [one for one in tried if _alarms(one, known) <= rates.alarmed and _cost(one, clean) <= rates.cost]
@@ -116,21 +122,56 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
     return [one for one in tried if _alarms(one, known) <= allowed][-1]
 
 
-def by_strangers(start: Policy, others: Views, share: float) -> Policy:
-    """The policy with the lowest ``threshold`` and ``zone_confirm``, both of one quantile of what strangers get, that
-    knows at most ``share`` of the strangers."""
-    best = [others.raw.max(axis=1), others.zones[:, 0].max(axis=1)]
-    for level in np.arange(0.5, 1, LEVEL):
-        asked = [round(float(np.clip(np.quantile(one, level), STEP, 1 - STEP)), 4) for one in best]
-        policy = replace(
-            start,
-            threshold=asked[0],
-            zone_confirm=asked[1],
-            zone_threshold=max(start.zone_threshold, asked[1]),
-        )
-        if [state for state, _ in _states(policy, others)].count("known") <= share * len(others.labels):
-            break
-    return policy
+def by_strangers(start: Policy, clean: Views, innocent: Views, others: Views, rates: Rates) -> Policy:
+    """The policy that knows most of the people rightly, of those that keep two rates.
+
+    Its ``zone_lead`` and ``zone_confirm`` let the first zone's view allow somebody else on at most ``impersonated`` of
+    the people's faces and of the strangers'; its ``threshold``, the lowest quantile of what strangers get, makes at
+    most ``named`` of them known.
+    """
+    assert rates.named is not None
+    best, most = start, -1
+    for lead, confirm in itertools.product(LEADS, CONFIRMS):
+        tried = replace(start, zone_lead=lead, zone_confirm=confirm)
+        sure = _sure_from(tried, [clean, innocent, others], rates.misnamed)
+        tried = replace(tried, zone_threshold=max(sure, confirm))
+        if any(_impersonable(tried, views) > rates.impersonated for views in (clean, others)):
+            continue
+        rightly = int((tried.allowed(0, clean.zones[:, 0])[np.arange(len(clean.labels)), clean.labels]).sum())
+        if rightly <= most:  # it cannot know more of them than its first zone's view allows
+            continue
+        tried = _by_threshold(tried, others, rates.named)
+        states = zip(_states(tried, clean), clean.labels, strict=True)
+        rightly = sum(state == "known" and who == label for (state, who), label in states)
+        if rightly > most:
+            best, most = tried, rightly
+    if most < 0:
+        raise BadInput(f"--impersonated {rates.impersonated:g}: no policy keeps it on these faces; allow more")
+    return best
+
+
+def _by_threshold(policy: Policy, others: Views, named: float) -> Policy:
+    """With the lowest ``threshold`` that makes at most that share of the strangers known."""
+    given = others.raw.max(axis=1)
+    low, high = 0, round(0.5 / LEVEL)  # steps of the quantile, from the median on
+    while low < high:
+        middle = (low + high) // 2
+        states = _states(_with_threshold(policy, given, middle), others)
+        if [state for state, _ in states].count("known") <= named * len(others.labels):
+            high = middle
+        else:
+            low = middle + 1
+    return _with_threshold(policy, given, low)
+
+
+def _with_threshold(policy: Policy, given: Floats, step: int) -> Policy:
+    asked = float(np.clip(np.quantile(given, min(1.0, 0.5 + step * LEVEL)), STEP, 1 - STEP))
+    return replace(policy, threshold=round(asked, 4))
+
+
+def _impersonable(policy: Policy, views: Views) -> float:
+    """The share of the faces that the first zone's view lets be somebody else."""
+    return float((~no_impersonation(policy, views.zones[:, 0], views.labels)).mean())
 
 
 def _steps(end: float) -> list[float]:
@@ -208,8 +249,14 @@ def _highest_wrong(views: Views) -> npt.NDArray[np.float32]:
     return np.asarray(scores.max(axis=1))
 
 
-def _named_wrongly(views: Views) -> npt.NDArray[np.bool_]:
-    return np.asarray(views.zones[:, 0].argmax(axis=1) != views.labels)
+def _sure_from(policy: Policy, faces: Sequence[Views], misnamed: float) -> float:
+    """From where on the first zone's view, where somebody leads, names wrongly on at most a share of either faces."""
+    scores = []
+    for views in faces:
+        first = views.zones[:, 0]
+        wrongly = (first.argmax(axis=1) != views.labels) & policy.leads(0, first).any(axis=1)
+        scores.append(np.where(wrongly, first.max(axis=1), 0))
+    return max(_lowest(one, misnamed) for one in scores)
 
 
 def _lowest(scores: npt.NDArray[np.floating], share: float) -> float:

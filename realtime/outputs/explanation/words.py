@@ -167,7 +167,8 @@ def _views(
     found = [_view(WHOLE, crop, labels, evidence.raw, place, needed)]
     for number, (zone, given, looked) in enumerate(zip(evidence.zones, evidence.views, evidence.looked, strict=True)):
         seen = hide(crop[None], zone_mask(zone, side), fill)[0] if zone in ZONES and side >= 16 else crop
-        needed = None if policy is None else policy.least_of(number)
+        if policy is not None:
+            needed = float(policy.needed(number, given)[place]) if place >= 0 else policy.least_of(number)
         against = zone == dissent
         title = f"{hidden_words(zone)} hidden"
         found.append(_view(title, seen, labels, given, place, needed, looked=bool(looked), against=against))

@@ -65,6 +65,19 @@ def test_within_the_zone_nobody_becomes_known_whom_its_view_does_not_name():
     assert (found.iterations[hopeless] == 0).all()  # no step is wasted on them
 
 
+def test_a_policy_that_asks_for_a_lead_is_passed_with_that_lead():
+    net, crops, own, other = scene()
+    found = attack(policy=replace(POLICY, zone_lead=3.0), steps=80).run(net, crops, own, other, mask=BEYOND)
+    assert found.reached.any()
+    hidden = named(net, hide(found.adversarial, ZONE, FILL))[found.reached]
+    goals = np.asarray(other)[found.reached]
+    mine = hidden[np.arange(len(goals)), goals].copy()
+    hidden[np.arange(len(goals)), goals] = 0
+    assert (mine >= 3 * hidden.max(axis=1)).all()
+    within = attack(policy=replace(POLICY, zone_lead=3.0)).run(net, crops, own, other, mask=WITHIN)
+    assert within.reached.sum() <= attack().run(net, crops, own, other, mask=WITHIN).reached.sum()
+
+
 def test_beyond_the_zone_both_views_are_convinced_and_the_smaller_share_is_judged():
     net, crops, own, other = scene()
     found = attack(steps=80).run(net, crops, own, other, mask=BEYOND)

@@ -2,12 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from models.policy import Policy
 from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.certificates import JITTERS, Jitter, corners, identity, jittered, no_impersonation
 
@@ -16,12 +18,20 @@ LABELS = np.array([0, 0, NOBODY, NOBODY, 0])
 
 
 def test_a_face_is_safe_from_impersonation_when_its_zone_view_gives_nobody_else_enough():
-    assert no_impersonation(VIEWS, LABELS, 0.56).tolist() == [True, False, False, True, True]
+    assert no_impersonation(Policy(zone_confirm=0.56), VIEWS, LABELS).tolist() == [True, False, False, True, True]
 
 
 def test_an_identity_is_certified_when_the_zone_view_is_sure_of_the_true_person():
-    assert identity(VIEWS, LABELS, 0.8).tolist() == [True, False, False, False, False]
-    assert identity(VIEWS, LABELS, 0.3).tolist() == [True, False, False, False, False]  # it has to be named, too
+    surely, barely = Policy(zone_threshold=0.8), Policy(zone_threshold=0.3)
+    assert identity(surely, VIEWS, LABELS).tolist() == [True, False, False, False, False]
+    assert identity(barely, VIEWS, LABELS).tolist() == [True, False, False, False, False]  # it has to be named, too
+
+
+def test_who_does_not_lead_by_what_is_asked_cannot_be_anybody_else_and_is_not_told():
+    policy = Policy(zone_confirm=0.3, zone_threshold=0.3, zone_lead=1.3)  # 0.7/0.3, 0.6/0.4 lead; 0.55/0.45 does not
+    assert no_impersonation(policy, VIEWS, LABELS).tolist() == [True, False, False, True, True]
+    assert identity(policy, VIEWS, LABELS).tolist() == [True, False, False, False, False]
+    assert identity(replace(policy, zone_lead=9.5), VIEWS, LABELS).tolist() == [False] * 5  # 0.9 is 9 times 0.1
 
 
 def test_a_jitter_takes_shift_turn_and_size_to_their_extremes_at_once():
