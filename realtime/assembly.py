@@ -28,7 +28,7 @@ from realtime.outputs.recording.video_writer import FASTEST, SLOWEST
 from realtime.outputs.services import PageSettings, ServiceSettings
 from realtime.people.judge import Judge
 from realtime.people.live_desk import LiveDesk, live_desk
-from realtime.people.place import bundle_of, gallery_file, use_people
+from realtime.people.place import gallery_file, use_people
 from realtime.recogniser import FaceRecogniser
 from realtime.settings.config import CameraConfig, Config, DetectionConfig
 from realtime.system.threads import thread_budget, usable_cores
@@ -49,7 +49,7 @@ def recogniser_of(config: Config) -> Recogniser:
     """The configured bundle, people and engine, with the configuration's changes to the defence."""
     recognition = config.recognition
     recogniser = load_recogniser(
-        bundle_of(recognition),
+        recognition.bundle,
         recognition.engine,
         threads=thread_budget(inference=recognition.threads).inference,
         strict=recognition.strict,

@@ -24,7 +24,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.arrays import Bytes
-from models.bundle_info import PEOPLE_BUNDLE
 from models.crop.wearables import WEARABLES, area
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
@@ -102,7 +101,7 @@ def main(  # noqa: PLR0913 - a command's options
     total_variation: Annotated[float | None, typer.Option(help="Weight of smoothness (3 with --eot physical).")] = None,
     printability: Annotated[float | None, typer.Option(help="Weight of printability (5 with --eot physical).")] = None,
     bundle: Annotated[
-        str | None, typer.Option(help="Bundle: a name or a folder; none: plain, or gallery with --from-people.")
+        str | None, typer.Option(help="Bundle: a name or a folder; none: plain, or hardened with --from-people.")
     ] = None,
     engine: Annotated[str, typer.Option(help="What counts the success.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the attack.")] = 2,
@@ -127,7 +126,7 @@ def main(  # noqa: PLR0913 - a command's options
     chosen.check(attack)
     torch.set_num_threads(threads)
     where = torch_device(device)
-    recogniser = load_recogniser(bundle or ("plain" if from_people is None else PEOPLE_BUNDLE), engine, threads=threads)
+    recogniser = load_recogniser(bundle or ("plain" if from_people is None else None), engine, threads=threads)
     if from_people is not None:
         use_people(recogniser, RecognitionConfig(gallery=gallery))
     drawn, source, worn = chosen.drawn(recogniser, settings)

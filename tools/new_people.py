@@ -62,7 +62,7 @@ def main(
     train: Annotated[Path, typer.Argument(help="Crops of the bundle's people (tools.prepare) to learn them from.")],
     test: Annotated[Path, typer.Argument(help="Other crops of the same people, to show.")],
     strangers: Annotated[Path, typer.Option(help="Crops of people whom the bundle does not know.")],
-    bundle: Annotated[str, typer.Option(help="Bundle with a gallery: a name, a folder.")] = "gallery",
+    bundle: Annotated[str, typer.Option(help="Bundle with a gallery: a name, a folder.")] = "hardened",
     people: Annotated[int, typer.Option(min=1, help="How many are taken out and added again: every third.")] = 10,
     draws: Annotated[int, typer.Option(min=1, help="How often pictures are drawn to learn from.")] = 10,
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -9,9 +9,10 @@ wrong on at most ``--cost`` more of the clean ones than the raw view; ``further_
 views of further zones raise an alarm on at most ``--vetoed`` of the same faces beside those.
 
 Where a gallery decides, ``zone_confirm`` and ``zone_lead`` are, of the values that keep ``--impersonated``, those with
-which most faces are rightly known, and ``threshold`` the lowest quantile of what the raw view gives strangers at which
-a share ``--named`` of them is known at most. Faces are then looked at through embeddings, which ``--work`` keeps; the
-saliency mask has no say. ``--floor`` is what every view has to give a name that is to be known.
+which most faces are rightly known, ``floor`` and ``further_lead`` the same of those that let any one zone's view allow
+somebody else on at most a share ``--elsewhere``, and ``threshold`` is the lowest quantile of what the raw view gives
+strangers at which a share ``--named`` of them is known at most. Faces are then looked at through embeddings, which
+``--work`` keeps; the saliency mask has no say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -64,9 +65,9 @@ def main(  # noqa: PLR0913 - a command's options
     named: Annotated[
         float | None, typer.Option(min=0, max=1, help="Strangers known at most; 0.01 where a gallery decides.")
     ] = None,
-    floor: Annotated[
-        float | None, typer.Option(min=0, max=0.99, help="What every view has to give a known name; as it is.")
-    ] = None,
+    elsewhere: Annotated[
+        float, typer.Option(min=0, max=1, help="Where a gallery decides: impersonable outside any one zone.")
+    ] = Rates.elsewhere,
     every_stranger: Annotated[
         bool, typer.Option(help="Use all of them and not every second one: none is measured on.")
     ] = False,
@@ -104,9 +105,8 @@ def main(  # noqa: PLR0913 - a command's options
         named = 0.01
     if named is not None and others is None:
         raise BadInput("--named: strangers decide; give --strangers FOLDER")
-    rates = Rates(impersonated, misnamed, alarmed, cost, vetoed, named)
-    start = recogniser.policy if floor is None else replace(recogniser.policy, floor=floor)
-    policy = calibrated(start, clean, innocent, others, rates)
+    rates = Rates(impersonated, misnamed, alarmed, cost, vetoed, named, elsewhere)
+    policy = calibrated(recogniser.policy, clean, innocent, others, rates)
     report = {
         "source": "tools.tune_policy on validation faces",
         "date": today(),

@@ -11,7 +11,6 @@ from models.bundle_info import find_bundle
 from models.errors import BadInput
 from realtime.cluster.ray_here import HEAD, NAMESPACE, NODE_LABEL, address_of, folder_of, listens, ray_module
 from realtime.cluster.settings import ClusterConfig, ClusterSection
-from realtime.people.place import bundle_of
 
 _UP = 180.0  # seconds until the recognisers answer
 _AGAIN = {"max_restarts": -1, "max_task_retries": 3}
@@ -69,7 +68,7 @@ def deploy(config: ClusterConfig, said: Callable[[str], None] = lambda line: Non
     from realtime.cluster import actors
     from realtime.cluster.serving import serve_recognisers, start_serve
 
-    bundle = find_bundle(bundle_of(config.recognition))
+    bundle = find_bundle(config.recognition.bundle)
     if actors.found(actors.KEEPER):
         raise BadInput("this cluster is up already; look at it with cluster status, or end it with cluster down")
     keeper, front = _keeper(config, str(bundle)), _front(config)  # each takes seconds to import what it needs

@@ -14,7 +14,6 @@ from realtime.cluster.ray_here import HEAD, NODE_LABEL
 from realtime.cluster.recognising import Recognising
 from realtime.cluster.remote import APPLICATION, DEPLOYMENT
 from realtime.cluster.settings import ClusterConfig, config_of_group
-from realtime.people.place import bundle_of
 
 #: Than on the head, which may be away for a while.
 _RATHER_ELSEWHERE = {
@@ -59,5 +58,5 @@ def start_serve() -> None:
 def serve_recognisers(config: ClusterConfig, people: str | None) -> None:
     """Start the recognisers, or let those that run know other people. Needs ``connect``."""
     start_serve()
-    bundle = find_bundle(bundle_of(config.recognition))
+    bundle = find_bundle(config.recognition.bundle)
     serve.run(application(config, bundle, people), name=APPLICATION, route_prefix=None, blocking=False)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from models.bundle import load_bundle
-from models.bundle_info import PEOPLE_BUNDLE
 from models.errors import BadInput
 from realtime.people.people import People
 from realtime.people.place import data_folder, gallery_file
@@ -40,8 +39,7 @@ class Desk:
 
         settings = settings_of(config, gallery, bundle, engine)
         file = file_of(settings)
-        bundle = settings.recognition.bundle or PEOPLE_BUNDLE
-        plain = settings.recognition.model_copy(update={"gallery": EMBEDDED, "bundle": bundle})
+        plain = settings.recognition.model_copy(update={"gallery": EMBEDDED})
         self.recogniser = recogniser_of(settings.model_copy(update={"recognition": plain}))
         self.people = People(file, self.recogniser.bundle, from_scratch=from_scratch)
         self._judge = judge_of(settings, self.recogniser.input_size)
@@ -116,6 +114,4 @@ def file_of(settings: Config) -> Path:
 
 def people_at(config: str | None, gallery: str | None, bundle: str | None, *, from_scratch: bool = False) -> People:
     settings = settings_of(config, gallery, bundle)
-    return People(
-        file_of(settings), load_bundle(settings.recognition.bundle or PEOPLE_BUNDLE), from_scratch=from_scratch
-    )
+    return People(file_of(settings), load_bundle(settings.recognition.bundle), from_scratch=from_scratch)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from models.bundle_info import PEOPLE_BUNDLE
 from models.errors import BadInput
 from models.gallery.store import GalleryStore
 from realtime.settings.config import RecognitionConfig
@@ -34,16 +33,6 @@ def gallery_file(settings: RecognitionConfig) -> Path | None:
     if settings.gallery == EMBEDDED or (settings.gallery is None and settings.bundle is not None):
         return None
     return data_folder() / _FILE if settings.gallery is None else Path(settings.gallery)
-
-
-def bundle_of(settings: RecognitionConfig) -> str | None:
-    """What a run opens: the bundle that is named; without one the embedded bundle with a gallery where the user has
-    people of their own, and otherwise the default (None).
-    """
-    if settings.bundle is not None:
-        return settings.bundle
-    file = gallery_file(settings)
-    return None if file is None or (settings.gallery is None and not file.exists()) else PEOPLE_BUNDLE
 
 
 def use_people(recogniser: Recogniser, settings: RecognitionConfig) -> Path | None:

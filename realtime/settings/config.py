@@ -58,9 +58,7 @@ class DetectionConfig(Section):
 class RecognitionConfig(Section):
     """Naming faces."""
 
-    bundle: BundlePath | None = Field(
-        default=None, description="Name or folder of a bundle; empty: hardened, or gallery once you added people"
-    )
+    bundle: BundlePath | None = Field(default=None, description="Name or folder of a bundle; empty: hardened")
     gallery: PeoplePath | None = Field(
         default=None,
         description="File of the people to know; embedded: the bundle's; empty: your own (see people), or the bundle's",

@@ -13,7 +13,6 @@ from typing import TypedDict
 
 import numpy as np
 
-from models.bundle_info import PEOPLE_BUNDLE
 from models.errors import BadInput
 from models.gallery.gallery import Gallery, Person
 from models.gallery.store import GalleryStore
@@ -54,7 +53,7 @@ def measure(plan: Plan) -> list[Row]:
     count = sum(path.suffix.lower() in SUFFIXES for path in plan.pictures.iterdir()) if plan.pictures.is_dir() else 0
     if not count:
         raise BadInput(f"--people {plan.pictures}: holds no pictures; give a folder of one person's")
-    recogniser = load_recogniser(PEOPLE_BUNDLE, threads=plan.threads)
+    recogniser = load_recogniser(threads=plan.threads)
     took: list[float] = []
     noticed: list[float] = []
     with tempfile.TemporaryDirectory(prefix="spectaclear-people-") as folder:

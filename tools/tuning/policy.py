@@ -24,12 +24,15 @@ from tools.crafting.attacked_faces import NOBODY
 from tools.evaluation.answered import views_only
 from tools.evaluation.certificates import no_impersonation
 from tools.evaluation.embedded import embeddings_of
+from tools.evaluation.policy_rates import covered
 from tools.faces.people import at_size, read_people
 from tools.faces.splits import Half, unseen
 
 STEP = 0.01
 LEVEL = 0.0025  # of the strangers, between two quantiles that are tried
 LEADS = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # that are tried, where a gallery decides
+FURTHER_LEADS = (0.0, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
+FLOORS = (0.004, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
 CONFIRMS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives most names less than that
 
@@ -38,7 +41,7 @@ FINE = 0.0005  # of what is ruled out below ``STEP``: a sharp recogniser gives m
 class Rates:
     """Shares of faces: that the first zone's view lets be somebody else, misnamed by it, alarms without attack, right
     names lost to the final name, alarms raised by further zones; strangers named in a single picture (None: that does
-    not decide)."""
+    not decide), and then also: faces that any zone's view lets be somebody else."""
 
     impersonated: float = 0.05
     misnamed: float = 0.02
@@ -46,6 +49,7 @@ class Rates:
     cost: float = 0.01
     vetoed: float = 0.03
     named: float | None = None
+    elsewhere: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -123,13 +127,14 @@ def calibrated(start: Policy, clean: Views, innocent: Views, others: Views | Non
 
 
 def by_strangers(start: Policy, clean: Views, innocent: Views, others: Views, rates: Rates) -> Policy:
-    """The policy that knows most of the people rightly, of those that keep two rates.
+    """The policy that knows most of the people rightly, of those that keep three rates.
 
     Its ``zone_lead`` and ``zone_confirm`` let the first zone's view allow somebody else on at most ``impersonated`` of
-    the people's faces and of the strangers'; its ``threshold``, the lowest quantile of what strangers get, makes at
-    most ``named`` of them known.
+    the people's faces and of the strangers', its ``further_lead`` and ``floor`` any zone's view on at most
+    ``elsewhere``; its ``threshold``, the lowest quantile of what strangers get, makes at most ``named`` of them known.
     """
     assert rates.named is not None
+    start = replace(start, further_lead=0.0, floor=FLOORS[0])
     best, most = start, -1
     for lead, confirm in itertools.product(LEADS, CONFIRMS):
         tried = replace(start, zone_lead=lead, zone_confirm=confirm)
@@ -141,13 +146,34 @@ def by_strangers(start: Policy, clean: Views, innocent: Views, others: Views, ra
         if rightly <= most:  # it cannot know more of them than its first zone's view allows
             continue
         tried = _by_threshold(tried, others, rates.named)
-        states = zip(_states(tried, clean), clean.labels, strict=True)
-        rightly = sum(state == "known" and who == label for (state, who), label in states)
+        rightly = _known_rightly(tried, clean)
         if rightly > most:
             best, most = tried, rightly
     if most < 0:
         raise BadInput(f"--impersonated {rates.impersonated:g}: no policy keeps it on these faces; allow more")
+    return _covering(best, clean, innocent, others, rates)
+
+
+def _covering(start: Policy, clean: Views, innocent: Views, others: Views, rates: Rates) -> Policy:
+    """With the ``further_lead`` and ``floor`` that keep ``elsewhere`` and know most faces rightly, with glasses too."""
+    assert rates.named is not None
+    best, most = start, -1
+    for lead, floor in itertools.product(FURTHER_LEADS, FLOORS):
+        tried = replace(start, further_lead=lead, floor=floor)
+        if any((~covered(tried, one.zones, one.labels)).mean() > rates.elsewhere for one in (clean, others)):
+            continue
+        tried = _by_threshold(tried, others, rates.named)
+        rightly = _known_rightly(tried, clean) + _known_rightly(tried, innocent)
+        if rightly > most:
+            best, most = tried, rightly
+    if most < 0:
+        raise BadInput(f"--elsewhere {rates.elsewhere:g}: no policy keeps it on these faces; allow more")
     return best
+
+
+def _known_rightly(policy: Policy, views: Views) -> int:
+    states = zip(_states(policy, views), views.labels, strict=True)
+    return sum(state == "known" and who == label for (state, who), label in states)
 
 
 def _by_threshold(policy: Policy, others: Views, named: float) -> Policy:
@@ -165,7 +191,8 @@ def _by_threshold(policy: Policy, others: Views, named: float) -> Policy:
 
 
 def _with_threshold(policy: Policy, given: Floats, step: int) -> Policy:
-    asked = float(np.clip(np.quantile(given, min(1.0, 0.5 + step * LEVEL)), STEP, 1 - STEP))
+    """At least ``zone_confirm``: a whole face has to give a name no less than one with hidden eyes."""
+    asked = float(np.clip(np.quantile(given, min(1.0, 0.5 + step * LEVEL)), policy.zone_confirm, 1 - STEP))
     return replace(policy, threshold=round(asked, 4))
 
 

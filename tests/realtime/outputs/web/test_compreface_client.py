@@ -18,7 +18,6 @@ from asking_page import TOKEN
 from skimage.data import astronaut
 
 from models import load_recogniser
-from models.bundle_info import PEOPLE_BUNDLE
 from realtime.faces.limits import QualityLimits
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
 from realtime.people.live_desk import live_desk
@@ -47,7 +46,7 @@ print(json.dumps(said))
 
 @pytest.mark.skipif(PYTHON is None, reason="SPECTACLEAR_COMPREFACE names no environment with compreface-sdk")
 def test_the_public_client_recognises_adds_renames_and_removes(served, tmp_path):
-    recogniser = load_recogniser(PEOPLE_BUNDLE, "onnxruntime")
+    recogniser = load_recogniser(None, "onnxruntime")
     desk = live_desk(
         tmp_path / "people.npz", recogniser, lambda: MtcnnOnnxDetector(min_face=40), lambda: None, QualityLimits()
     )
