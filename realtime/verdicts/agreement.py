@@ -7,7 +7,7 @@ the track's last decisions (by default 8):
   stranger wanders from name to name; counting the claims together would turn wandering strangers into attackers.
 - *known*: what they say together, view by view (``realtime.verdicts.pooling``), makes the policy say so, and every
   view was looked at; 5 of them are for the name, the newest among them; the weakest view gives it ``confidence``.
-  A decision is for a name if every view that it looked at gives it more than anybody else, and more than nobody.
+  A decision is for a name if no view that it looked at speaks against it (``pooling.is_contrary``).
 - *unknown* needs no agreement: it is what remains. Its reason says why.
 
 Who is known is no longer so with the first decision that is not for the name; what was decided before it no longer
@@ -90,7 +90,7 @@ def conclude(entries: Sequence[Entry], since: float, rules: VerdictRules, policy
     attack, attack_reason = _attacks(entries, rules)
     together = None if pooled is None else decide(pooled.seen, policy)
     confidence = 0.0 if together is None else together.confidence
-    known, known_reason = ((), "") if attack else _known(entries, since, pooled, together, rules)
+    known, known_reason = ((), "") if attack else _known(entries, since, pooled, together, rules, policy)
     # Two targets claimed equally often are no answer to "who", and the track is not known either.
     if known and together is not None and not attack_reason:
         return Conclusion("known", together.identity, known, "", pooled, confidence)
@@ -120,11 +120,12 @@ def _known(
     pooled: CropEvidence | None,
     together: Decision | None,
     rules: VerdictRules,
+    policy: Policy,
 ) -> tuple[Sequence[Entry], str]:
     """The decisions for the name that all views together make known; or none, and why nearly."""
     if pooled is None or together is None or together.identity is None:
         return (), ""
-    votes = [e for e in entries if e.captured_at >= since and is_for(e, together.identity)]
+    votes = [e for e in entries if e.captured_at >= since and is_for(e, together.identity, policy)]
     if len(votes) < rules.agreement or votes[-1] is not entries[-1]:
         return (), ""
     if not pooled.looked.all():
@@ -134,9 +135,9 @@ def _known(
     return votes, ""
 
 
-def is_for(entry: Entry, name: str) -> bool:
-    """Whether the decision is for this name: nothing that it looked at gives anybody else more."""
-    return entry.evidence is not None and not is_contrary(entry.evidence, name)
+def is_for(entry: Entry, name: str, policy: Policy) -> bool:
+    """Whether the decision is for this name: nothing that it looked at speaks against it."""
+    return entry.evidence is not None and not is_contrary(entry.evidence, name, policy)
 
 
 def _attacks(entries: Sequence[Entry], rules: VerdictRules) -> tuple[Sequence[Entry], str]:

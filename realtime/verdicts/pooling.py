@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.arrays import Floats
 from models.evidence import CropEvidence
+from models.policy import Policy
 
 HALF_LIFE: Final = 1.0
 """Seconds after which a look weighs half."""
@@ -72,12 +73,25 @@ def says(evidence: CropEvidence) -> Floats:
     return np.concatenate([evidence.raw[None], evidence.views[evidence.looked]])
 
 
-def is_contrary(evidence: CropEvidence, name: str) -> bool:
-    """Whether a view that was looked at gives somebody else, or nobody, more than this name; unsure is not contrary."""
+def is_contrary(evidence: CropEvidence, name: str, policy: Policy) -> bool:
+    """Whether a view that was looked at speaks against this name; unsure is not contrary.
+
+    It does where it gives somebody else more (a further zone's view: more by what ``further_lead`` allows), or nobody
+    more and the name less than the policy asks of it.
+    """
     if name not in evidence.labels:
         return True
-    found = with_nobody(says(evidence))
-    return bool((found.max(axis=1) > found[:, evidence.labels.index(name)] + _TIE).any())
+    found, place = with_nobody(says(evidence)), evidence.labels.index(name)
+    mine, nobody = found[:, place], found[:, -1]
+    others = np.delete(found[:, :-1], place, axis=1).max(axis=1, initial=0.0)
+    if evidence.zones:
+        numbers = np.flatnonzero(evidence.looked)
+        needed = np.array([policy.threshold, *(policy.least_of(int(number)) for number in numbers)])
+        leads = np.array([1.0, *((policy.further_lead or 1.0) if number else 1.0 for number in numbers)])
+    else:
+        needed, leads = np.array([policy.threshold, policy.confirm]), np.ones(2)
+    against = (mine + _TIE < leads * others) | ((mine + _TIE < nobody) & (mine < needed))
+    return bool(against.any())
 
 
 def weakest(evidence: CropEvidence, name: str) -> tuple[str, float]:

@@ -133,7 +133,7 @@ class VerdictKeeper:
             if history is None:
                 return False
             entry = Entry(decision, evidence, captured_at, now)
-            changed = _take_back(history, entry)
+            changed = _take_back(history, entry, self._policy)
             bisect.insort(history.entries, entry, key=_capture_time)
             del history.entries[: -self.rules.window]
             history.found = conclude(history.entries, history.since, self.rules, self._policy)
@@ -186,12 +186,12 @@ def _capture_time(entry: Entry) -> float:
     return entry.captured_at
 
 
-def _take_back(history: _History, entry: Entry) -> bool:
+def _take_back(history: _History, entry: Entry, policy: Policy) -> bool:
     """What was decided before a decision that shows a change no longer counts; gives whether there was one."""
     found, evidence = history.found, entry.evidence
     if found is None or (history.entries and entry.captured_at < history.entries[-1].captured_at):
         return False  # a late result of an older frame takes nothing back
-    contrary = found.state == "known" and found.name is not None and not is_for(entry, found.name)
+    contrary = found.state == "known" and found.name is not None and not is_for(entry, found.name, policy)
     raw_moved = wearer_moved = False
     if evidence is not None and found.pooled is not None:
         raw_moved, wearer_moved = moved(found.pooled, evidence)

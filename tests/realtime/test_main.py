@@ -96,11 +96,11 @@ def test_of_every_frame_of_the_attack_at_least_four_in_five_are_suspected(tmp_pa
     done = spectaclear("demo", "--headless", "--every-frame", "--seconds", "1.2", "--json", "out.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     bare, attacked, innocent = json.loads((tmp_path / "out.json").read_text())["acts"]
-    for act in (bare, innocent):
-        assert act["defended"]["Known(Eileen Collins)"] >= 0.95 * act["frames"]
+    assert bare["defended"]["Known(Eileen Collins)"] >= 0.95 * bare["frames"]
+    assert not [name for name in innocent["defended"] if name.startswith("SuspectedAttack")]
     suspected = sum(count for name, count in attacked["defended"].items() if name.startswith("SuspectedAttack"))
     assert suspected >= 0.8 * attacked["frames"] >= 0.8 * 8
-    assert "Known(Eileen Collins)" not in attacked["undefended"]
+    assert attacked["undefended"].get("Known(Eileen Collins)", 0) <= 0.2 * attacked["frames"]
 
 
 @pytest.mark.parametrize(

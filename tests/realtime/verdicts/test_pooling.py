@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from looks import ADA, BOB, NOBODY, UNSURE, ZONES, everywhere, look
 
+from models.policy import Policy
 from realtime.verdicts.pooling import (
     HALF_LIFE,
     affinity,
@@ -65,15 +66,29 @@ def test_without_zones_the_masked_view_is_pooled_too() -> None:
     ],
 )
 def test_contrary_is_a_view_that_gives_somebody_else_or_nobody_more(raw, eyewear, contrary) -> None:
-    assert is_contrary(look(raw, {"eyewear": eyewear}, zones=ZONES), "Ada") is contrary
+    assert is_contrary(look(raw, {"eyewear": eyewear}, zones=ZONES), "Ada", Policy()) is contrary
+
+
+@pytest.mark.parametrize(
+    ("view", "contrary"),
+    [
+        ((0.2, 0.1, 0.1), False),  # nobody 0.6, but 0.2 is what the policy asks
+        ((0.19, 0.1, 0.1), True),
+        ((0.3, 0.59, 0.1), False),  # somebody else more, within the lead of a half
+        ((0.3, 0.61, 0.05), True),
+    ],
+)
+def test_a_further_view_is_contrary_only_where_the_policy_does_not_let_it_pass(view, contrary) -> None:
+    policy = Policy(further_confirm=0.2, further_lead=0.5)
+    assert is_contrary(look(ADA, {"eyewear": ADA, "forehead": view}, zones=ZONES), "Ada", policy) is contrary
 
 
 def test_a_view_that_was_not_looked_at_is_not_contrary() -> None:
-    assert not is_contrary(look(ADA, {"eyewear": ADA}, zones=ZONES), "Ada")
+    assert not is_contrary(look(ADA, {"eyewear": ADA}, zones=ZONES), "Ada", Policy())
 
 
 def test_a_name_that_is_no_longer_among_the_people_is_contradicted() -> None:
-    assert is_contrary(everywhere(ADA), "Dan")
+    assert is_contrary(everywhere(ADA), "Dan", Policy())
 
 
 def test_the_weakest_view_is_one_of_those_that_were_looked_at() -> None:
