@@ -182,9 +182,9 @@ def decide_by_zones(evidence: CropEvidence, policy: Policy) -> Decision:
         return Decision.unknown(STRANGER, raw.probability)
     given = [float(view[claim.best]) for view in evidence.views]
     leads = [bool(policy.leads(number, view)[claim.best]) for number, view in enumerate(evidence.views)]
-    lacking = [number for number, one in enumerate(given) if not one >= policy.confirm_of(number)]
-    if not leads[0] and 0 not in lacking:
-        lacking = [0, *lacking]
+    # A further view that only lacks the lead raises no alarm: it leaves the face unknown (``_known``).
+    enough = [one >= policy.confirm_of(number) and (number > 0 or leads[0]) for number, one in enumerate(given)]
+    lacking = [number for number, one in enumerate(enough) if not one]
     if not lacking:
         return _known(labels[claim.best], min(claim.probability, *given), policy, leading=all(leads))
     undecided = given[0] > policy.zone_dissent and (first.best == claim.best or not sure)

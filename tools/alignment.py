@@ -153,7 +153,8 @@ def main(
         plain = random_innocent(np.random.default_rng([seed, number]), TEMPLATE_SIDE)
         boxed.append(crop_in_box(face))
         (looked,) = tally.note("as it is", [bgr], face)  # the face is found again, where it was
-        untouched.append((shown_name(file.parent.name), bgr, similarity(face.landmarks, TEMPLATE_SIDE), looked))
+        if recogniser is not None:  # otherwise nobody looks at these pictures again
+            untouched.append((shown_name(file.parent.name), bgr, similarity(face.landmarks, TEMPLATE_SIDE), looked))
         tally.note("plain glasses", [wear(bgr, face.landmarks, plain)], face)
         if attacked is not None and tally.tried["A9"] >= attacked:
             continue

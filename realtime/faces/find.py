@@ -103,7 +103,7 @@ class FaceFinder:
         found = time.perf_counter()
         crops = tuple(self._crop(track, frame) for track in self._tracks)
         shown = {(track.track_id, track.epoch) for track in self._tracks}
-        self._looked_again = {key: found for key, found in self._looked_again.items() if key in shown}
+        self._looked_again = {key: again for key, again in self._looked_again.items() if key in shown}
         ended = time.perf_counter()
         if crops:
             stage_ms["align"] = (ended - found) * 1e3 / len(crops)
