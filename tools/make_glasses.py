@@ -24,7 +24,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from models.arrays import Bytes
-from models.crop.wearables import WEARABLES, area
+from models.crop.wearables import WEARABLES, area, things
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
 from models.training.device import torch_device
@@ -93,7 +93,9 @@ def main(  # noqa: PLR0913 - a command's options
     dodge: Annotated[bool, typer.Option("--dodge", help="Be anybody else instead of a target.")] = False,
     pairs: Annotated[int, typer.Option(min=1, help="How many (attacker, target) pairs.")] = 12,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    shape: Annotated[str, typer.Option(help=f"One of {', '.join(WEARABLES)}.")] = "classic",
+    shape: Annotated[
+        str, typer.Option(help=f"One of {', '.join(WEARABLES)}; several at once: joined by +.")
+    ] = "classic",
     attack: Annotated[str, typer.Option(help=f"One of {', '.join(ATTACKS)}.")] = "sharif",
     eot: Annotated[str, typer.Option(help="Random views at every step: none, physical or scene.")] = "none",
     steps: Annotated[int, typer.Option(min=0, help="Most updates per picture.")] = 300,
@@ -180,7 +182,7 @@ def checked(
 ) -> Settings:
     """The settings, or ``BadInput`` for an unknown name or a combination that means nothing."""
     refuse_unknown("--attack", attack, known=ATTACKS)
-    refuse_unknown("--shape", shape, known=WEARABLES)
+    refuse_unknown("--shape", *things(shape), known=WEARABLES)
     refuse_unknown("--eot", eot, known=VIEWS)
     if not ATTACKS[attack].shares_texture and (joint > 1 or total_variation or printability):
         sharing = ", ".join(name for name, spec in ATTACKS.items() if spec.shares_texture)

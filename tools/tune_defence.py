@@ -29,7 +29,7 @@ import typer
 
 from models.arrays import Bytes, Floats, Labels
 from models.bundle import Bundle, DefenceInfo, load_bundle
-from models.crop.wearables import WEARABLES
+from models.crop.wearables import WEARABLES, things
 from models.errors import BadInput, refuse_unknown
 from models.recogniser import Recogniser, load_recogniser
 from models.saliency_mask import MaskParameters
@@ -116,7 +116,7 @@ def main(  # noqa: PLR0913 - a command's options
 ) -> None:
     """Search, report, write the winner into the bundle."""
     cli.check_writable(json_file)
-    refuse_unknown("--shape", shape, known=WEARABLES)
+    refuse_unknown("--shape", *things(shape), known=WEARABLES)
     if quick:
         coarse_faces, faces, best, steps = 12, 24, 10, min(steps, 100)
     started = time.perf_counter()

@@ -125,7 +125,7 @@ def frame_mask(shape: str, size: int) -> Alpha:
     """The opacity of a wearable in the canonical pose.
 
     Args:
-        shape: one of ``WEARABLES``.
+        shape: one of ``WEARABLES``, or several at once, joined by ``+``.
         size: side S of the crop in pixels.
 
     Returns:
@@ -134,11 +134,17 @@ def frame_mask(shape: str, size: int) -> Alpha:
     Raises:
         ValueError: an unknown shape, or a size below 16.
     """
-    if shape not in _DRAWERS:
-        raise ValueError(f"unknown wearable {shape!r}; known are {', '.join(_DRAWERS)}")
+    for each in things(shape):
+        if each not in _DRAWERS:
+            raise ValueError(f"unknown wearable {each!r}; known are {', '.join(_DRAWERS)}")
     if size < 16:
         raise ValueError(f"a crop's side must be at least 16 pixels to draw on, got {size}")
     return _drawn(shape, size)
+
+
+def things(shape: str) -> list[str]:
+    """What is worn, one by one: ``wide+face_mask`` is two things at once."""
+    return shape.split("+")
 
 
 def area(shape: str, size: int) -> float:
@@ -226,7 +232,7 @@ def random_innocent(random: np.random.Generator, size: int) -> Bytes:
 
 @cache
 def _drawn(shape: str, size: int) -> Alpha:
-    alpha = _DRAWERS[shape](size)
+    alpha = np.maximum.reduce([_DRAWERS[each](size) for each in things(shape)])
     alpha.setflags(write=False)
     return alpha
 

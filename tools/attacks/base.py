@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from models.arrays import Bytes, Floats
+from models.arrays import Bools, Bytes, Floats
 from tools.attacks.batch import Batch, frozen, gather, to_bytes
 from tools.attacks.eot import EOT
 
@@ -42,6 +42,7 @@ class AttackResult:
     enough); ``confidences`` is the probability of the target (impersonation) or of the own class (dodging)
     on ``adversarial``; ``reached`` says whether it passed the attack's threshold, ``first_fooled`` after how
     many updates the recogniser was first fooled, however weakly (-1: never where the attack judged).
+    ``regions`` is where each crop was changed, where the attack chose the place; None: where it was told.
     """
 
     adversarial: Bytes  # (N, S, S, 3) RGB
@@ -51,6 +52,7 @@ class AttackResult:
     reached: npt.NDArray[np.bool_]  # (N,)
     first_fooled: npt.NDArray[np.int64]  # (N,)
     history: History
+    regions: Bools | None = None  # (N, S, S)
 
 
 @dataclass(frozen=True)

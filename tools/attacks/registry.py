@@ -19,9 +19,11 @@ from tools.attacks.bpda import BPDA
 from tools.attacks.component_splitting import ComponentSplitting
 from tools.attacks.decoy import Decoy
 from tools.attacks.defended import MaskDefence
+from tools.attacks.edge_mask import EdgeMaskDefence
 from tools.attacks.frozen_mask import FrozenMask
 from tools.attacks.masked_target import MaskedTarget
 from tools.attacks.pgd import MaskedPGD
+from tools.attacks.placed_patch import PlacedPatch
 from tools.attacks.query_only import QueryOnly
 from tools.attacks.remembered import Remembered
 from tools.attacks.saliency_suppression import SaliencySuppression
@@ -51,6 +53,8 @@ class AttackSpec:
         confined: False where it changes the whole crop. That is a check of the attack and no threat: nobody can
             wear it, it starts from the bare crop, and no worst case counts it.
         in_full: whether ``tools.evaluate --full`` runs it.
+        wears: the one thing that it is made for, by its name in the evaluation; None: anything.
+        edges: it knows a mask of dense edges (Sobel), not the saliency's.
     """
 
     name: str
@@ -61,6 +65,8 @@ class AttackSpec:
     takes_gradients: bool = True
     confined: bool = True
     in_full: bool = True
+    wears: str | None = None
+    edges: bool = False
 
     def make(self, settings: Settings, recogniser: Recogniser) -> Attack:
         """The attack on this recogniser.
@@ -94,8 +100,10 @@ ATTACKS: Final[dict[str, AttackSpec]] = {
             options=lambda settings: {"eot": settings.view, "loss": "margin", "start": "grey"},
             in_full=False,
         ),
-        AttackSpec("zones", ZonePolicy, knows="policy"),
+        AttackSpec("zones", ZonePolicy, knows="policy", options=lambda settings: {"eot": settings.view}),
+        AttackSpec("anywhere", PlacedPatch, knows="policy", wears="patch"),
         AttackSpec("A1", BPDA, knows="mask"),
+        AttackSpec("A1-edges", BPDA, knows="mask", edges=True),
         AttackSpec("A2", FrozenMask, knows="mask"),
         AttackSpec("A3", SaliencySuppression, knows="mask"),
         AttackSpec("A4", Decoy, knows="mask"),
@@ -121,7 +129,8 @@ def _nothing(spec: AttackSpec, settings: Settings, recogniser: Recogniser) -> Ma
 
 
 def _the_mask(spec: AttackSpec, settings: Settings, recogniser: Recogniser) -> Mapping[str, object]:
-    defence = MaskDefence(recogniser.mask_parameters, recogniser.fill_rgb)
+    kind = EdgeMaskDefence if spec.edges else MaskDefence
+    defence = kind(recogniser.mask_parameters, recogniser.fill_rgb)
     start = _oblivious(recogniser.bundle.checksum, settings.steps, settings.half_precision) if spec.confined else None
     return {"defence": defence, "warm_start": start}
 

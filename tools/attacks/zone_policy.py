@@ -105,7 +105,7 @@ class ZonePolicy(MaskedPGD):
                 where = mask if mask.ndim == 2 else mask[left]
                 own = [seeds[place] + 7919 * restart for place in left]
                 again = super().run(model, crops[left], given[left], goals[left], mask=where, seed=own, watch=watch)
-                _keep_better(best, left, again)
+                keep_better(best, left, again)
         finally:
             self.first, self.steps = first, steps
         return best
@@ -113,7 +113,7 @@ class ZonePolicy(MaskedPGD):
     def objective(self, model: nn.Module, pixels: torch.Tensor, batch: Batch, step: int) -> Objective:
         if "fixed" not in batch.state:
             batch.state["fixed"] = self._fixed(model, batch)
-        moving = [number for number, zone in enumerate(self.zones) if _reaches_beyond(batch.region, zone)]
+        moving = self._moving(batch.region)
         given = self._looked_at(model, pixels, moving, raw=True).log_softmax(dim=2)[..., : self.people]
         fixed = batch.state["fixed"].T
         left = fixed >= 0  # the ways that the fixed views leave
@@ -124,7 +124,14 @@ class ZonePolicy(MaskedPGD):
         return Objective(-spared.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
 
     def finished(self, confidence: torch.Tensor, batch: Batch) -> torch.Tensor:
+        if self.eot is not None:  # other views may ask for more
+            return torch.zeros_like(confidence, dtype=torch.bool)
         return batch.state["sure"]
+
+    def _moving(self, region: torch.Tensor) -> list[int]:
+        """The zones whose views something in the ``region`` can change; all, where crops move at random."""
+        everyone = range(len(self.zones))
+        return [number for number in everyone if self.eot is not None or _reaches_beyond(region, self.zones[number])]
 
     def _margins(self, given: torch.Tensor, goal: torch.Tensor, moving: Sequence[int], spare: float) -> torch.Tensor:
         """(2, n): by how much (in logs) the views ``given`` (1 + V, n, K), raw and moving, pass what a way asks."""
@@ -143,7 +150,7 @@ class ZonePolicy(MaskedPGD):
 
     def _fixed(self, model: nn.Module, batch: Batch) -> torch.Tensor:
         """(n, 2) log of the smallest share, on either way, that the views give which no pixel of the region reaches."""
-        still = [number for number, zone in enumerate(self.zones) if not _reaches_beyond(batch.region, zone)]
+        still = sorted(set(range(len(self.zones))) - set(self._moving(batch.region)))
         if not still:
             return batch.crops.new_full((len(batch), 2), torch.inf)
         with torch.no_grad():
@@ -201,10 +208,12 @@ def _padded(result: AttackResult, steps: int) -> AttackResult:
     return replace(result, history=history)
 
 
-def _keep_better(best: AttackResult, places: npt.NDArray[np.int64], again: AttackResult) -> None:
+def keep_better(best: AttackResult, places: npt.NDArray[np.int64], again: AttackResult) -> Bools:
+    """Write into ``best`` what came out better ``again``, of the pictures at these ``places``; tells which."""
     better = again.reached | (again.confidences > best.confidences[places])
     chosen = places[better]
     for name in ("adversarial", "textures", "iterations", "confidences", "reached", "first_fooled"):
         getattr(best, name)[chosen] = getattr(again, name)[better]
     best.history.loss[:, chosen] = again.history.loss[:, better]
     best.history.confidence[:, chosen] = again.history.confidence[:, better]
+    return better

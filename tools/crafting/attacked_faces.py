@@ -160,7 +160,8 @@ def attacked_faces(
     )
     region = np.asarray(frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL, dtype=np.bool_)
     if nearest:
-        pairs = with_nearest_targets(pairs, recogniser, region)
+        chosen = ATTACKS[settings.attack].wears is not None  # it may lie anywhere
+        pairs = with_nearest_targets(pairs, recogniser, np.ones_like(region) if chosen else region)
     store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
     done = 0
 

@@ -136,7 +136,8 @@ def _kept(
     worn: Worn | None,
 ) -> Record:
     """Write one pair's pictures and, last, its record; ``mine`` are its pictures in ``found``."""
-    rgba = rgba_of(found.textures[mine][0], alpha)
+    chosen = alpha if found.regions is None else found.regions[mine][0].astype(np.float32)
+    rgba = rgba_of(found.textures[mine][0], chosen)
     pictures = {"texture.png": rgba}
     pictures |= {f"adversarial_{i}.png": crop for i, crop in enumerate(found.adversarial[mine])}
     pictures |= {f"original_{i}.png": crop for i, crop in enumerate(pair.crops)}

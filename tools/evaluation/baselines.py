@@ -9,7 +9,6 @@ a result is really the saliency's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -19,15 +18,6 @@ from skimage.morphology import disk
 from torch import nn
 
 from models.arrays import Bools, Bytes, Floats
-
-
-def sobel_map(crops: Bytes) -> Floats:
-    """(N, S, S, 3) -> (N, S, S): length of the Sobel gradient, summed over the channels."""
-    edges = []
-    for crop in crops:
-        values = crop.astype(np.float32)
-        edges.append(np.hypot(cv2.Sobel(values, cv2.CV_32F, 1, 0), cv2.Sobel(values, cv2.CV_32F, 0, 1)).sum(axis=2))
-    return np.stack(edges)
 
 
 def entropy_map(crops: Bytes) -> Floats:
@@ -44,15 +34,6 @@ def gradient_map(model: nn.Module, crops: Bytes) -> Floats:
         (gradient,) = torch.autograd.grad(model(pixels).amax(dim=1).sum(), pixels)
     found: Floats = gradient.abs().sum(dim=1).numpy()
     return found
-
-
-def strongest(values: Floats, counts: Sequence[int]) -> Floats:
-    """(N, S, S) -> (N, S, S): 1 at the ``counts[i]`` highest pixels of map i, 0 elsewhere; never at a 0."""
-    chosen = np.zeros_like(values)
-    for one, marked, count in zip(values, chosen, counts, strict=True):
-        flat = np.argsort(-one, axis=None, kind="stable")[:count]
-        marked.flat[flat] = one.flat[flat] > 0
-    return chosen
 
 
 def moved_masks(crops: Bytes, masks: Bools, seed: int) -> Bools:

@@ -16,13 +16,14 @@ from models.network.vgg16 import VGG16
 from models.policy import Decision, Policy, decide, decide_undefended
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters, apply_mask, saliency_to_mask
+from tools.attacks.edge_mask import sobel_map, strongest
 from tools.crafting.attacked_faces import with_parameters
 from tools.evaluation.band import band_mask, band_scores, hidden_band
-from tools.evaluation.baselines import entropy_map, gradient_map, moved_masks, sobel_map, strongest
+from tools.evaluation.baselines import entropy_map, gradient_map, moved_masks
 
-NONE, PUBLISHED, TUNED, BAND = "none", "published", "tuned", "band"
+NONE, PUBLISHED, TUNED, BAND, EDGES = "none", "published", "tuned", "band", "sobel"
 HARDENED, ZONES = "hardened", "zones"
-NAMES = (NONE, PUBLISHED, TUNED, "random", "sobel", "entropy", "gradient", "fill", BAND, HARDENED, ZONES)
+NAMES = (NONE, PUBLISHED, TUNED, "random", EDGES, "entropy", "gradient", "fill", BAND, HARDENED, ZONES)
 TUNED_BY = "tools.tune_defence"
 
 
@@ -85,13 +86,14 @@ def make_defences(
     )
     model = recogniser.torch_model()
     maps: dict[str, tuple[str, Callable[[Bytes], Floats]]] = {
-        "sobel": ("Sobel mask", sobel_map),
+        EDGES: ("Sobel mask", sobel_map),
         "entropy": ("local entropy mask", entropy_map),
         "gradient": ("plain gradient mask", lambda crops: gradient_map(model, crops)),
     }
     for name, (title, map_of) in maps.items():
         settings = {"parameters": asdict(used), "pixels": "as many as the saliency has"}
-        defences[name] = Defence(name, title, settings, _mapped(recogniser, used, map_of))
+        known = used if name == EDGES else None
+        defences[name] = Defence(name, title, settings, _mapped(recogniser, used, map_of), parameters=known)
     other = replace(used, fill="mean" if used.fill == "inpaint" else "inpaint")
     title = "inpainted fill" if other.fill == "inpaint" else "mean fill instead of inpainting"
     defences["fill"] = _saliency_mask(recogniser, "fill", title, other)

@@ -29,7 +29,7 @@ AccessoryPairs = Annotated[int | None, typer.Option(min=1, help="Pairs of each o
 ZonePairs = Annotated[int | None, typer.Option(min=1, help="Pairs of each attack on the zones' policy.")]
 ZoneSteps = Annotated[int | None, typer.Option(min=0, help="Most updates of those, per restart.")]
 Clean = Annotated[int | None, typer.Option(min=1, help="Clean faces at most.")]
-Shape = Annotated[str, typer.Option(help=f"What the attackers wear: {', '.join(WEARABLES)}.")]
+Shape = Annotated[str, typer.Option(help=f"What the attackers wear (joined by + several): {', '.join(WEARABLES)}.")]
 Fitted = Annotated[
     list[Path] | None, typer.Option(help="With --split test: the training folders, to train the eye band's head.")
 ]

@@ -17,7 +17,11 @@ ACCESSORIES: dict[str, tuple[str, str]] = {
     "rectangle": ("pgd", "rectangle"),
     "patch": ("lavan", "patch"),
     "forehead_patch": ("lavan", "forehead_patch"),
+    "glasses_and_mask": ("pgd", "wide+face_mask"),
+    "glasses_and_sticker": ("pgd", "wide+forehead_sticker"),
 }
+#: What is worn in more than one place: no view hides all of it, and no certificate speaks of it.
+TWO_THINGS = tuple(name for name, (_, shape) in ACCESSORIES.items() if "+" in shape)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Scenario:
     @property
     def in_full(self) -> bool:
         """Whether ``--full`` runs it: an attack may be left out alone and still make something worn."""
+        if self.strangers and self.shape is not None:
+            return False
         return self.name in ACCESSORIES or ATTACKS[self.attack].in_full
 
     @property
@@ -63,10 +69,25 @@ def scenarios() -> dict[str, Scenario]:
             found += [Scenario("dodge", name, dodge=True), Scenario("strangers", name, strangers=True)]
     found += [Scenario(name, attack, shape) for name, (attack, shape) in ACCESSORIES.items()]
     found += [Scenario(name, name) for name, spec in ATTACKS.items() if spec.knows == "mask"]
-    for name in (name for name, spec in ATTACKS.items() if spec.knows == "policy"):
-        found += [Scenario(name, name), Scenario(f"{name} strangers", name, strangers=True, beside="strangers")]
-        found += [Scenario(f"{name} {worn}", name, shape, beside=worn) for worn, (_, shape) in ACCESSORIES.items()]
+    for name, spec in ATTACKS.items():
+        if spec.knows == "policy":
+            found += _of_policy(name, spec.wears)
     return {scenario.name: scenario for scenario in found}
+
+
+def _of_policy(name: str, wears: str | None) -> list[Scenario]:
+    """An attack on the policy: with glasses and everything else worn, or with the one thing that it is made for."""
+    if wears is not None:
+        shape = ACCESSORIES[wears][1]
+        return [
+            Scenario(name, name, shape, beside=wears),
+            Scenario(f"{name} strangers", name, shape, strangers=True, beside="strangers"),
+        ]
+    found = [Scenario(name, name), Scenario(f"{name} strangers", name, strangers=True, beside="strangers")]
+    for worn, (_, shape) in ACCESSORIES.items():
+        found.append(Scenario(f"{name} {worn}", name, shape, beside=worn))
+        found.append(Scenario(f"{name} strangers {worn}", name, shape, strangers=True, beside="strangers"))
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arrays import Bools, Bytes
-from models.crop.wearables import WEARABLES
+from models.crop.wearables import WEARABLES, things
 from models.crop.zones import checked_zones
 from models.errors import BadInput, refuse_unknown
 from models.network.vgg16 import VGG16
@@ -60,7 +60,7 @@ class Request:
 
     def check(self) -> None:
         """Raises ``BadInput`` for a shape that there is not, or zones that nobody hides."""
-        refuse_unknown("--shape", self.shape, known=WEARABLES)
+        refuse_unknown("--shape", *things(self.shape), known=WEARABLES)
         if self.zone and self.hardened is None:
             raise BadInput("--zone: hides zones for a bundle that has views of them; give it as --hardened")
 

@@ -13,7 +13,7 @@ from models.recogniser import Recogniser
 from tools.attacks.registry import ATTACKS, OBLIVIOUS
 from tools.common.report import Proportion
 from tools.crafting.attacked_faces import labelled, with_parameters
-from tools.evaluation.defences import NONE, PUBLISHED, TUNED, ZONES, Defence
+from tools.evaluation.defences import EDGES, NONE, PUBLISHED, TUNED, ZONES, Defence
 from tools.evaluation.measurement import Conditions, Evaluation, Measurement
 from tools.evaluation.measures import share
 from tools.evaluation.photographs import Camera, attacked_photographs, innocent_photographs
@@ -85,7 +85,7 @@ def evaluate(
     measurement = Measurement(recogniser, defences, people, clean, under)
     _quiet(measurement, subjects, [people.pictures[place] for place in chosen])
     _oblivious(measurement, subjects)
-    for name in (PUBLISHED, TUNED):
+    for name in (PUBLISHED, TUNED, EDGES):
         if name in measurement.defences:
             _on_the_mask(measurement, measurement.defences[name])
     if hardened is not None and ZONES in measurement.defences:
@@ -147,7 +147,7 @@ def _oblivious(measurement: Measurement, subjects: Subjects) -> None:
 def _on_the_mask(measurement: Measurement, defence: Defence) -> None:
     """Every adaptive attack on one mask, then the strongest again with more pairs and steps, then the worst case."""
     plan = measurement.under.plan
-    chosen = plan.chosen("mask")
+    chosen = [one for one in plan.chosen("mask") if ATTACKS[one.attack].edges == (defence.name == EDGES)]
     if not chosen:
         return
 

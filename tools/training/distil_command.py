@@ -37,6 +37,9 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     ] = None,
     crops: Annotated[int, typer.Option(min=64, help="How many changed crops are seen.")] = 1_000_000,
     learning_rate: Annotated[float, typer.Option(min=0)] = DistilSettings.learning_rate,
+    trunk_share: Annotated[
+        float, typer.Option(min=0, max=1, help="The convolutions' share of the learning rate.")
+    ] = DistilSettings.trunk_share,
     batch: Annotated[int, typer.Option(min=2)] = DistilSettings.batch,
     first_block: Annotated[int, typer.Option(min=1, max=5, help="Blocks before it stay.")] = DistilSettings.first_block,
     slim: Annotated[int, typer.Option(min=1, max=8, help="Begin by keeping one of that many of VGG16's channels.")] = 1,
@@ -65,6 +68,7 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
     settings = DistilSettings(
         crops=crops,
         learning_rate=learning_rate,
+        trunk_share=trunk_share,
         batch=batch,
         first_block=first_block,
         hidden=hidden,

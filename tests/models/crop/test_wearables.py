@@ -150,3 +150,10 @@ def test_unknown_names_are_refused_with_the_known_ones():
         innocent("ultraviolet", "classic", 112)
     with pytest.raises(ValueError, match="at least 16"):
         frame_mask("classic", 8)
+
+
+def test_two_things_at_once_cover_what_either_covers():
+    both, glasses, cloth = (frame_mask(shape, 112) for shape in ("wide+face_mask", "wide", "face_mask"))
+    np.testing.assert_array_equal(both, np.maximum(glasses, cloth))
+    with pytest.raises(ValueError, match="unknown wearable 'hat'"):
+        frame_mask("wide+hat", 112)

@@ -13,6 +13,7 @@ from models.crop.zones import hide
 from models.policy import Policy
 from tools.attacks import ZonePolicy
 from tools.attacks.batch import frozen, gather
+from tools.attacks.eot import EOT, Jitter
 
 SIZE, FILL = 12, (124, 117, 104)
 ZONE = np.zeros((SIZE, SIZE), bool)
@@ -187,3 +188,14 @@ def test_each_view_of_a_gallery_is_asked_of_its_own_network_and_nobody_is_no_nam
     by_both = np.minimum(raw[each, other] / POLICY.threshold, hidden[each, other] / POLICY.zone_confirm)
     by_zone = np.minimum(POLICY.threshold / raw.max(axis=1), hidden[each, other] / POLICY.zone_threshold)
     np.testing.assert_allclose(objective.confidence.numpy(), np.maximum(by_both, by_zone), rtol=1e-3)
+
+
+def test_what_holds_over_random_views_is_judged_on_the_picture_as_it_is():
+    net, crops, own, other = scene()
+    jitter = EOT(accessory=Jitter(shift=1 / SIZE), crop=Jitter(shift=1 / SIZE), samples=2)
+    found = attack(eot=jitter, steps=30).run(net, crops, own, other, mask=BEYOND)
+    np.testing.assert_allclose(
+        found.confidences, shares(net, found.adversarial, other).min(axis=1).max(axis=0), rtol=1e-5
+    )
+    start = attack(steps=0).run(net, crops, own, other, mask=BEYOND)
+    assert found.confidences.mean() > start.confidences.mean()

@@ -9,7 +9,8 @@ from small_people import SIZE, crops
 from torch import nn
 
 from models.crop.wearables import SHAPES, frame_mask
-from tools.evaluation.baselines import gradient_map, moved_masks, sobel_map, strongest
+from tools.attacks.edge_mask import sobel_map, strongest
+from tools.evaluation.baselines import gradient_map, moved_masks
 from tools.evaluation.run import with_innocent_glasses
 
 
