@@ -232,7 +232,7 @@ def random_innocent(random: np.random.Generator, size: int) -> Bytes:
 
 @cache
 def _drawn(shape: str, size: int) -> Alpha:
-    alpha = np.maximum.reduce([_DRAWERS[each](size) for each in things(shape)])
+    alpha: Alpha = np.maximum.reduce([_DRAWERS[each](size) for each in things(shape)])
     alpha.setflags(write=False)
     return alpha
 

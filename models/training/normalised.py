@@ -31,6 +31,8 @@ class DistilNet(nn.Module):
         self.frozen = copy.deepcopy(model.trunk[:start]).requires_grad_(False)
         self.trained = _with_normalisation(copy.deepcopy(model.trunk[start:]), fast=fast)
         self.head = _with_normalisation(copy.deepcopy(model.head))
+        self.trained.requires_grad_(True)  # of a bundle nothing asks for a gradient
+        self.head.requires_grad_(True)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""

@@ -64,6 +64,8 @@ class RoundedNet(nn.Module):
         self.frozen = nn.Sequential(*layers[:start]).requires_grad_(False)
         self.trained = nn.Sequential(*layers[start:])
         self.head = nn.Sequential(*(layer for layer in copy.deepcopy(model.head) if not isinstance(layer, nn.Dropout)))
+        self.trained.requires_grad_(True)  # of a bundle nothing asks for a gradient
+        self.head.requires_grad_(True)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, S, S) RGB on 0-255 -> (N, D), not of unit length."""

@@ -83,8 +83,8 @@ def moved_everywhere(mask: npt.NDArray[np.generic], places: int) -> Bools:
     size = len(shape)
 
     def starts(side: int) -> list[int]:
-        ends = (0.0, size - side) if places > 1 else ((size - side) / 2,) * 2
-        return [int(start) for start in np.linspace(*ends, places).round()]
+        first, last = (0.0, float(size - side)) if places > 1 else ((size - side) / 2,) * 2
+        return [int(start) for start in np.linspace(first, last, places).round()]
 
     moved = np.zeros((places**2, size, size), np.bool_)
     corners = [(top, left) for top in starts(cut.shape[0]) for left in starts(cut.shape[1])]

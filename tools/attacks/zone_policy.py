@@ -124,9 +124,8 @@ class ZonePolicy(MaskedPGD):
         return Objective(-spared.gather(0, nearer)[0], smallest.exp(), smallest >= 0)
 
     def finished(self, confidence: torch.Tensor, batch: Batch) -> torch.Tensor:
-        if self.eot is not None:  # other views may ask for more
-            return torch.zeros_like(confidence, dtype=torch.bool)
-        return batch.state["sure"]
+        nobody = torch.zeros_like(confidence, dtype=torch.bool)  # other random views may ask for more
+        return batch.state["sure"] if self.eot is None else nobody
 
     def _moving(self, region: torch.Tensor) -> list[int]:
         """The zones whose views something in the ``region`` can change; all, where crops move at random."""

@@ -11,6 +11,7 @@ from small_training import drawn_people, small_model
 from models.training.checkpoint import read_checkpoint
 from models.training.distil import DistilSettings, distil
 from models.training.normalised import DistilNet
+from models.training.rounding import RoundedNet
 
 WIDTH = 8
 
@@ -65,6 +66,14 @@ def test_the_fast_way_gives_the_same_and_the_same_gradients(monkeypatch: pytest.
     for ours, theirs in zip(*given, strict=True):
         assert float(F.cosine_similarity(theirs.flatten(), ours.flatten(), dim=0)) > 0.999
         assert float(theirs.norm() / ours.norm()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", [DistilNet, RoundedNet])
+def test_a_network_that_asks_for_no_gradient_is_trained_all_the_same(kind):
+    """As a bundle's is read; its first blocks stay as they are."""
+    net = kind(small_model(WIDTH).requires_grad_(False), first_block=4)
+    assert all(one.requires_grad for part in (net.trained, net.head) for one in part.parameters())
+    assert not any(one.requires_grad for one in net.frozen.parameters())
 
 
 def test_nothing_is_dropped_out_where_an_embedding_is_learnt():
