@@ -4,6 +4,7 @@
     python -m tools.clips changes --people FOLDER --strangers FOLDER --out clips    # the twenty of --what time
     python -m tools.clips drift VIDEO ...    # how much the face in a video drifts
     python -m tools.clips verdicts --people FOLDER --strangers FOLDER    # what a verdict is over five seconds
+    python -m tools.clips attacked FOLDER    # the same of people who wear what tools.make_glasses wrote there
 
 Beside every clip lies a JSON file that says whose face is where in each picture.
 """
@@ -15,6 +16,7 @@ import realtime.system.command_line as cli  # first: sets what must be set befor
 # isort: split
 import dataclasses
 import datetime
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +32,10 @@ from realtime.people.pictures import people_of
 from realtime.settings.config import Config, RecognitionConfig
 from tools.common.bars import counted_bars
 from tools.common.provenance import command_line, commit_of_this_tree
+from tools.crafting.store import MANIFEST
+from tools.evaluation.clip_attacks import told_of, worn_clips
 from tools.evaluation.clip_figures import Clip, movements, verdict_figures, ways_of_adding_up
-from tools.evaluation.clip_looks import Subject, kept_looks
+from tools.evaluation.clip_looks import Looks, Subject, kept_looks
 from tools.fan_out.fan import fanned_out
 from tools.fan_out.option import Ray, WithRay
 from tools.fault_drill.casting import cast_of
@@ -115,27 +119,12 @@ def verdicts(
     cli.check_writable(json_file)
     recogniser = load_recogniser(bundle, engine, threads=threads)
     subjects = _subjects(people, strangers, recogniser, most, seed)
-    with fanned_out(ray, engine, threads, torch.device("cpu")) as fan, counted_bars() as tick:
-        count = 0
-
-        def done(more: int) -> None:
-            nonlocal count
-            count += more
-            tick("clips", count, len(subjects))
-
-        looks = kept_looks(recogniser, subjects, work, frames=frames, fan=fan, done=done)
+    looks = _looks(recogniser, subjects, work, frames, (ray, engine, threads))
     places = {label: place for place, label in enumerate(recogniser.labels)}
     clips = [Clip(found, places.get(subjects[place].name)) for place, found in looks.items()]
     known = (recogniser.labels, tuple(recogniser.zones))
     rules = Config().verdict
-    result = {
-        "command": command_line("tools.clips"),
-        "commit": commit_of_this_tree(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
-        "engine": recogniser.engine,
-        "zones": list(recogniser.zones),
-        "drift": dataclasses.asdict(Drift()) | {"frames": frames, "fps": FPS},
+    result = _made_with(recogniser, frames) | {
         "without_a_face": len(subjects) - len(clips),
         "verdicts": verdict_figures(clips),
         "added_up": ways_of_adding_up(clips, *known, recogniser.policy, rules),
@@ -143,6 +132,61 @@ def verdicts(
     }
     cli.write_json(json_file, result)
     cli.console.print_json(data={key: result[key] for key in ("verdicts", "added_up")})
+
+
+@app.command(cls=WithRay)
+def attacked(
+    folder: Annotated[Path, typer.Argument(help="What tools.make_glasses wrote with --photographs.")],
+    work: Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes on.")] = Path("runs/clips"),
+    bundle: Annotated[str | None, typer.Option(help="Name or folder of a bundle.")] = None,
+    engine: Annotated[str, typer.Option(help="What answers.")] = "onnxruntime-cpu",
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    most: Annotated[int | None, typer.Option(min=1, help="Photographs at most.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")] = COUNT,
+    seed: Annotated[int, typer.Option(min=0, help="Of the drift.")] = 0,
+    ray: Ray = None,
+    json_file: cli.JsonFile = None,
+) -> None:
+    """Run a five-second clip of every photograph that wears an attack, and count what is told of it."""
+    cli.check_writable(json_file)
+    recogniser = load_recogniser(bundle, engine, threads=threads)
+    clips = worn_clips(folder, seed=seed, most=most)
+    looks = _looks(recogniser, [clip.subject for clip in clips], work, frames, (ray, engine, threads))
+    seen = [clips[place] for place in looks]
+    result = _made_with(recogniser, frames) | {
+        "attack": json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["settings"],
+        "without_a_face": len(clips) - len(looks),
+        "told": told_of(seen, list(looks.values()), recogniser.labels),
+    }
+    cli.write_json(json_file, result)
+    cli.console.print_json(data=result["told"])
+
+
+def _looks(
+    recogniser: Recogniser, subjects: list[Subject], work: Path, frames: int, computed: tuple[str | None, str, int]
+) -> dict[int, Looks]:
+    """``kept_looks`` under a progress bar; ``computed``: Ray's address, the engine and the threads."""
+    with fanned_out(*computed, torch.device("cpu")) as fan, counted_bars() as tick:
+        count = 0
+
+        def done(more: int) -> None:
+            nonlocal count
+            count += more
+            tick("clips", count, len(subjects))
+
+        return kept_looks(recogniser, subjects, work, frames=frames, fan=fan, done=done)
+
+
+def _made_with(recogniser: Recogniser, frames: int) -> dict[str, object]:
+    return {
+        "command": command_line("tools.clips"),
+        "commit": commit_of_this_tree(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "bundle": {"name": recogniser.bundle.info.name, "checksum": recogniser.bundle.checksum},
+        "engine": recogniser.engine,
+        "zones": list(recogniser.zones),
+        "drift": dataclasses.asdict(Drift()) | {"frames": frames, "fps": FPS},
+    }
 
 
 def _subjects(people: Path, strangers: Path, recogniser: Recogniser, most: int | None, seed: int) -> list[Subject]:

@@ -187,8 +187,8 @@ def checked(
     if not ATTACKS[attack].shares_texture and (joint > 1 or total_variation or printability):
         sharing = ", ".join(name for name, spec in ATTACKS.items() if spec.shares_texture)
         raise BadInput(f"--attack {attack}: --joint, --total-variation and --printability belong to {sharing}")
-    if ATTACKS[attack].knows != "recogniser" and eot != "none":
-        raise BadInput(f"--attack {attack}: adaptive attacks see the crop as it is; leave --eot out")
+    if not ATTACKS[attack].random_views and eot != "none":
+        raise BadInput(f"--attack {attack}: sees the crop as it is; leave --eot out")
     return Settings(attack, shape, eot, steps, joint, total_variation, printability, seed, half_precision)  # type: ignore[arg-type]
 
 

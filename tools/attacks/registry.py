@@ -55,6 +55,7 @@ class AttackSpec:
         in_full: whether ``tools.evaluate --full`` runs it.
         wears: the one thing that it is made for, by its name in the evaluation; None: anything.
         edges: it knows a mask of dense edges (Sobel), not the saliency's.
+        random_views: it can be made to hold while accessory and crop move (``Settings.eot``).
     """
 
     name: str
@@ -67,6 +68,7 @@ class AttackSpec:
     in_full: bool = True
     wears: str | None = None
     edges: bool = False
+    random_views: bool = False
 
     def make(self, settings: Settings, recogniser: Recogniser) -> Attack:
         """The attack on this recogniser.
@@ -92,15 +94,18 @@ def _of_sharif(settings: Settings) -> Mapping[str, object]:
 ATTACKS: Final[dict[str, AttackSpec]] = {
     spec.name: spec
     for spec in (
-        AttackSpec("sharif", Sharif, options=_of_sharif, shares_texture=True),
-        AttackSpec("pgd", MaskedPGD, options=lambda settings: {"eot": settings.view}),
+        AttackSpec("sharif", Sharif, options=_of_sharif, shares_texture=True, random_views=True),
+        AttackSpec("pgd", MaskedPGD, options=lambda settings: {"eot": settings.view}, random_views=True),
         AttackSpec(
             "lavan",
             MaskedPGD,
             options=lambda settings: {"eot": settings.view, "loss": "margin", "start": "grey"},
             in_full=False,
+            random_views=True,
         ),
-        AttackSpec("zones", ZonePolicy, knows="policy", options=lambda settings: {"eot": settings.view}),
+        AttackSpec(
+            "zones", ZonePolicy, knows="policy", options=lambda settings: {"eot": settings.view}, random_views=True
+        ),
         AttackSpec("anywhere", PlacedPatch, knows="policy", wears="patch"),
         AttackSpec("A1", BPDA, knows="mask"),
         AttackSpec("A1-edges", BPDA, knows="mask", edges=True),

@@ -108,6 +108,16 @@ def with_nearest_targets(pairs: Sequence[Pair], recogniser: Recogniser, worn: Bo
     return found
 
 
+def reach_of(settings: Settings, size: int) -> Bools:
+    """(S, S) where the attack may change pixels: under what is worn, or anywhere where it chooses the place."""
+    worn = _worn(settings.shape, size)
+    return np.ones_like(worn) if ATTACKS[settings.attack].wears is not None else worn
+
+
+def _worn(shape: str, size: int) -> Bools:
+    return np.asarray(frame_mask(shape, size) >= MASK_LEVEL, dtype=np.bool_)
+
+
 def nobody(count: int) -> Labels:
     """(N,) the label of so many strangers' faces."""
     return np.full(count, NOBODY, np.int64)
@@ -158,10 +168,8 @@ def attacked_faces(
         targets=range(len(recogniser.labels)) if targets is None else targets,
         dodge=dodge or nearest,  # each face once: a face has one nearest target
     )
-    region = np.asarray(frame_mask(settings.shape, recogniser.input_size) >= MASK_LEVEL, dtype=np.bool_)
     if nearest:
-        chosen = ATTACKS[settings.attack].wears is not None  # it may lie anywhere
-        pairs = with_nearest_targets(pairs, recogniser, np.ones_like(region) if chosen else region)
+        pairs = with_nearest_targets(pairs, recogniser, reach_of(settings, recogniser.input_size))
     store = Store(folder / f"{name.replace(' ', '_').replace('/', '-')}-{digest}", job)
     done = 0
 
@@ -180,6 +188,6 @@ def attacked_faces(
         adversarial=np.stack([read_png(store.place(pair.key) / "adversarial_0.png") for pair in pairs]),
         labels=np.array([NOBODY if pair.label == STRANGER else pair.label for pair in pairs], dtype=np.int64),
         targets=np.array([NOBODY if pair.target is None else pair.target for pair in pairs], dtype=np.int64),
-        region=region,
+        region=_worn(settings.shape, recogniser.input_size),
         records=tuple(records),
     )

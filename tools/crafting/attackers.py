@@ -19,6 +19,7 @@ from realtime.people.place import gallery_file
 from realtime.settings.config import RecognitionConfig
 from tools.attacks.registry import ATTACKS
 from tools.attacks.settings import Settings
+from tools.crafting.attacked_faces import reach_of, with_nearest_targets
 from tools.crafting.enrolled import enrolled_pair
 from tools.crafting.job import Worn
 from tools.crafting.pairs import STRANGER, Pair, draw_pairs, index_of, labels_of
@@ -119,6 +120,7 @@ def drawn_pairs(who: Attackers, recogniser: Recogniser, settings: Settings) -> t
     places = labels_of(people, recogniser.labels, strangers=strangers)
     people = replace(people, crops=at_size(people.crops, recogniser.input_size))
     goals = [index_of(name, recogniser.labels, "target") for name in who.target]
+    nearest = ATTACKS[settings.attack].knows == "policy" and not goals
     drawn = draw_pairs(
         people,
         places,
@@ -126,9 +128,11 @@ def drawn_pairs(who: Attackers, recogniser: Recogniser, settings: Settings) -> t
         count=who.pairs,
         seed=settings.seed,
         targets=goals or range(len(recogniser.labels)),
-        dodge=who.dodge,
+        dodge=who.dodge or nearest,  # each face once: a face has one nearest target
         joint=settings.joint,
     )
+    if nearest:
+        drawn = with_nearest_targets(drawn, recogniser, reach_of(settings, recogniser.input_size))
     return drawn, source
 
 
