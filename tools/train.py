@@ -1,4 +1,4 @@
-"""Trains recognisers and measures them: ``python -m tools.train fit | distil | gallery | score | transfer``."""
+"""Trains recognisers and measures them: ``python -m tools.train fit | distil | own | gallery | score | transfer``."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ from tools.faces.splits import TEST_LOG, Split, log_look
 from tools.training.distil_command import distil_trunk
 from tools.training.fit_bundle import Job, fit_bundle, recipe, transfer
 from tools.training.gallery_command import gallery
+from tools.training.own_vectors import own_vectors
 from tools.training.progress import training_bars
 from tools.training.scoring import score_bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train recognisers and measure them.")
 app.command(name="gallery")(gallery)
 app.command(name="distil")(distil_trunk)
+app.command(name="own")(own_vectors)
 
 Data = Annotated[list[Path], typer.Argument(help="Folders with a folder of crops per person (tools.prepare).")]
 TrunkFile = Annotated[Path, typer.Option("--trunk", help=".npz, .pth of torchvision or VGG-Face, or a bundle.")]

@@ -48,7 +48,7 @@ def worn_clips(folder: Path, *, seed: int, most: int | None = None) -> list[Worn
         raise BadInput(
             f"{folder}: no finished folder of tools.make_glasses; give one made with --photographs"
         ) from None
-    found = []
+    found: list[WornClip] = []
     for record in records:
         frame = next((name for name in record.get("frames", []) if name is not None), None)
         if frame is None or record["target"] is None:
