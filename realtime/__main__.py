@@ -103,9 +103,10 @@ def demo(
         record.unlink(missing_ok=True)  # a film of the demo is like every other
     length = seconds if seconds is not None else 3 * ACT_SECONDS
     frames = None if seconds is None else round(seconds * FPS)
-    played = Demo(length / 3, frames=frames, every_frame=every_frame)
-    camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
     settings = settings_of(config, None, bundle, engine, False, cameras=False, gallery=EMBEDDED)
+    worn = settings.recognition.bundle
+    played = Demo(length / 3, frames=frames, every_frame=every_frame, bundle=None if worn is None else str(worn))
+    camera = CameraConfig(name="demo", source=played.as_source(), every_frame=every_frame)
     settings = settings.model_copy(update={"cameras": [camera]})
     settings = with_services(settings, web, host, port, events)
 

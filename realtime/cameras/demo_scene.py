@@ -77,13 +77,20 @@ def homography(pose: Pose) -> npt.NDArray[np.float64]:
     return matrix
 
 
-def load_adversarial_glasses() -> Bytes:
+def load_adversarial_glasses(bundle: str | None = None) -> Bytes:
     """The stored glasses, (S, S, 4) RGBA in the canonical pose; ``demo_glasses.json`` says how they were made.
+
+    Args:
+        bundle: the name of the bundle that they were made against; None, or one that none were made against: the
+            default's.
 
     Raises:
         BadInput: the picture is missing from the installation.
     """
-    path = resources.files("realtime") / "assets" / "demo_glasses.png"
+    folder = resources.files("realtime") / "assets"
+    path = folder / f"demo_glasses_{bundle}.png"
+    if not path.is_file():
+        path = folder / "demo_glasses.png"
     try:
         encoded = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:

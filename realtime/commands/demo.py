@@ -6,7 +6,7 @@ from models.evidence import CropEvidence
 from models.policy import Decision
 from realtime.cameras.camera import Camera
 from realtime.cameras.demo import DemoCamera
-from realtime.cameras.demo_scene import ACTS, DemoScene
+from realtime.cameras.demo_scene import ACTS, DemoScene, load_adversarial_glasses
 from realtime.cameras.open import register_camera
 from realtime.metrics import Act, verdict_name
 from realtime.types import FaceCrop, Frame
@@ -21,10 +21,13 @@ class Demo:
         act_seconds: length of one act.
         frames: where the scene ends; None plays for ever.
         every_frame: as fast as frames are read, not at the scene's rate.
+        bundle: whose glasses are worn, see ``load_adversarial_glasses``.
     """
 
-    def __init__(self, act_seconds: float, *, frames: int | None = None, every_frame: bool = False) -> None:
-        self.scene = DemoScene(act_seconds)
+    def __init__(
+        self, act_seconds: float, *, frames: int | None = None, every_frame: bool = False, bundle: str | None = None
+    ) -> None:
+        self.scene = DemoScene(act_seconds, worn=load_adversarial_glasses(bundle))
         self._every_frame = every_frame
         self._frames = frames
         self._counts: list[dict[str, dict[str, int]]] = [{"undefended": {}, "defended": {}} for _ in ACTS]

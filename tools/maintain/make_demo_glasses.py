@@ -23,6 +23,7 @@ import typer
 
 from models import Recogniser, load_recogniser
 from models.arrays import Bytes
+from models.bundle_info import DEFAULT_BUNDLE
 from models.crop.wearables import SHAPES, frame_mask
 from models.errors import BadInput, refuse_unknown
 from models.policy import decide
@@ -129,10 +130,12 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Try targets until the scene shows a working attack and a working defence; write the glasses."""
-    cli.check_writable(json_file, out / "demo_glasses.png")
     refuse_unknown("--shape", shape, known=SHAPES)
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, threads=threads)
+    against = recogniser.bundle.info.name
+    stem = "demo_glasses" if against == DEFAULT_BUNDLE else f"demo_glasses_{against}"
+    cli.check_writable(json_file, out / f"{stem}.png")
     others = [name for name in recogniser.labels if name != PERSON]
     targets = target or [others[i] for i in np.random.default_rng(seed).permutation(len(others))]
     unknown = [name for name in targets if name not in others]
@@ -161,10 +164,10 @@ def main(
     else:
         raise BadInput(f"no target of {len(targets)} gave glasses that fool the scene and are noticed; try more steps")
     encoded = cv2.imencode(".png", cv2.cvtColor(glasses, cv2.COLOR_RGBA2BGRA))[1]
-    cli.write_whole(out / "demo_glasses.png", encoded.tobytes())
+    cli.write_whole(out / f"{stem}.png", encoded.tobytes())
     record = {
         "command": command_line("tools.maintain.make_demo_glasses"),
-        "bundle": recogniser.bundle.info.name,
+        "bundle": against,
         "classifier_sha256": recogniser.bundle.checksum,
         "person": PERSON,
         "target": name,
@@ -174,7 +177,7 @@ def main(
         "seed": seed,
         "tried": tried,
     }
-    cli.write_json(out / "demo_glasses.json", record)
+    cli.write_json(out / f"{stem}.json", record)
     cli.write_json(json_file, record)
 
 
