@@ -130,12 +130,12 @@ def main(
     json_file: cli.JsonFile = None,
 ) -> None:
     """Try targets until the scene shows a working attack and a working defence; write the glasses."""
+    cli.check_writable(json_file, out / "demo_glasses.png")
     refuse_unknown("--shape", shape, known=SHAPES)
     torch.set_num_threads(threads)
     recogniser = load_recogniser(bundle, threads=threads)
     against = recogniser.bundle.info.name
     stem = "demo_glasses" if against == DEFAULT_BUNDLE else f"demo_glasses_{against}"
-    cli.check_writable(json_file, out / f"{stem}.png")
     others = [name for name in recogniser.labels if name != PERSON]
     targets = target or [others[i] for i in np.random.default_rng(seed).permutation(len(others))]
     unknown = [name for name in targets if name not in others]
