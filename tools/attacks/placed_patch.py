@@ -24,7 +24,7 @@ class PlacedPatch(ZonePolicy):
         scouting: steps at each place, once; then each of ``restarts`` has ``steps`` at the next best place.
     """
 
-    def __init__(self, *, places: int = 6, scouting: int = 10, **options: Any) -> None:
+    def __init__(self, *, places: int = 6, scouting: int = 5, **options: Any) -> None:
         super().__init__(**options)
         if places < 1 or scouting < 0:
             raise ValueError(f"{places} places and {scouting} steps at each: give at least 1 and 0")
