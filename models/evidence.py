@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from models.arrays import Bools, Bytes, Floats
+
+#: Whose saliency a quick decision looks at: of the crops that raise an alarm; of all, in one pass with the
+#: classification, which is faster where each of them raises one; or of none, where it was looked at just now.
+Explaining = Literal["alarms", "all", "none"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,16 @@ class CropEvidence:
     def explained(self) -> bool:
         """Whether the saliency was looked at; a quick decision without an alarm leaves it out, all zero."""
         return bool(self.saliency.any())
+
+    def explained_by(self, earlier: CropEvidence) -> CropEvidence:
+        """The same with the saliency of an earlier look at the same face, and what that one said of it."""
+        return replace(
+            self,
+            saliency=earlier.saliency,
+            mask=earlier.mask,
+            masked_crop=earlier.masked_crop,
+            defended=earlier.defended,
+        )
 
 
 @dataclass(frozen=True)

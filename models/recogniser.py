@@ -16,7 +16,7 @@ from models.crop.zones import ViewSelection, Zone, every_view
 from models.engines import AUTO, Engine, engines_for, make_engine
 from models.engines.base import Deferred, OneAtATime
 from models.errors import BadInput
-from models.evidence import CropEvidence, Evidence
+from models.evidence import CropEvidence, Evidence, Explaining
 from models.gallery.gallery import Gallery, unit
 from models.heads import ClosedSet, GalleryHead, Head, head_of
 from models.policy import Decision, Policy, decide
@@ -149,7 +149,7 @@ class Recogniser:
         *,
         quick: bool = False,
         looked: Bools | None = None,
-        alarms_expected: bool = False,
+        explaining: Explaining = "alarms",
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
         """Classify, mask what is unnaturally salient, classify again, with the views that have a zone hidden.
@@ -160,15 +160,14 @@ class Recogniser:
                 helps to say who it is beneath; no other decision needs it. Other crops then have an all-zero
                 saliency and an empty mask.
             looked: quick: (N, V), the views of each crop that are looked at, the first zone's among them; None: all.
-            alarms_expected: quick: take saliency and classification in one pass, which is faster than one after the
-                other if each of the crops raises an alarm.
+            explaining: quick: whose saliency is looked at, see ``Explaining``.
             stage_ms: filled with the milliseconds of ``saliency`` (with the classification of the crops and their
-                zone views; quick: ``classify`` for these, unless alarms were expected), ``mask`` and ``reclassify``.
+                zone views; quick: ``classify`` for these, unless all were explained), ``mask`` and ``reclassify``.
         """
         crops = self._checked(crops)
         stages = Stages(stage_ms)
         if quick and self.zones:
-            return self._defend_alarms(crops, looked, stages, expected=alarms_expected)
+            return self._defend_alarms(crops, looked, stages, explaining)
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops))
         if zones and self._explaining is not self._engine:
@@ -193,12 +192,12 @@ class Recogniser:
             defended = found.raw[None]
         return replace(found, saliency=saliency[0], mask=mask[0], masked_crop=masked_crops[0], defended=defended[0])
 
-    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: Stages, *, expected: bool) -> Evidence:
+    def _defend_alarms(self, crops: Bytes, looked: Bools | None, stages: Stages, explaining: Explaining) -> Evidence:
         """Raw and zone views of all crops, and the saliency mask of those that raise an alarm."""
         head, zones, percentile = self._head, self.zones, self.mask_parameters.percentile
         selection = every_view(zones, len(crops)) if looked is None else ViewSelection(zones, looked)
         at_once: Floats | None = None
-        if expected and self._explaining is self._engine:
+        if explaining == "all" and self._explaining is self._engine:
             outputs, at_once = self._engine.outputs_and_saliency(crops, head.rows, percentile, selection)
         else:
             outputs = self._engine.outputs(crops, selection)
@@ -208,7 +207,7 @@ class Recogniser:
         found = Evidence(head.labels, raw, saliency, mask, masked_crops, defended, views, zones, selection.looked)
         stages.end("classify" if at_once is None else "saliency")
         alarms = [i for i, one in enumerate(found) if decide(one.seen, self.policy).state == "suspected_attack"]
-        if alarms:
+        if alarms and explaining != "none":
             if at_once is None:
                 _, saliency[alarms] = self._explaining.outputs_and_saliency(crops[alarms], head.rows, percentile)
                 stages.end("saliency")

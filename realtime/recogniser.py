@@ -6,7 +6,7 @@ from typing import Protocol
 
 from models.arrays import Bools, Bytes
 from models.crop.zones import Zone
-from models.evidence import CropEvidence, Evidence
+from models.evidence import CropEvidence, Evidence, Explaining
 from models.policy import Policy
 
 
@@ -40,12 +40,12 @@ class FaceRecogniser(Protocol):
         *,
         quick: bool = False,
         looked: Bools | None = None,
-        alarms_expected: bool = False,
+        explaining: Explaining = "alarms",
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
         """(N, S, S, 3) uint8 RGB -> what was found out about each. Raises ``Unanswered`` where nothing was.
 
-        ``alarms_expected``: it is faster so if each of the crops raises an alarm; what is found out is the same.
+        ``explaining``: whose saliency is looked at; the decisions are the same.
         """
 
     def explain(self, crop: Bytes, found: CropEvidence) -> CropEvidence:

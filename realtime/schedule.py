@@ -10,7 +10,7 @@ Each decision looks at the face as it is, at the first zone's view and at two fu
 least sure of the name, and the one that was not looked at for longest. So whoever speaks against a name goes on to be
 asked, and every view is looked at within a verdict's window. On a settled face a view that was sure of the name rests
 for one decision, unless the face looks otherwise now. A face whose last decision was an alarm is expected to raise the
-next one too.
+next one too; while a settled face goes on alarming, its saliency is looked at in every second decision.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class _Turns:
     looks: dict[int, tuple[int, float]] = field(default_factory=dict)  # by view: at which decision, and how sure
     decided: int = 0
     alarm: bool = False  # the last decision was one
+    explanation: CropEvidence | None = None  # of the last decision, where that looked at the saliency itself
     doubted: bool = False  # the face that is decided on next may be another
 
     def due(self, within: float) -> float:
@@ -123,6 +124,11 @@ class Schedule:
         turns = self._of(crop)
         return turns is not None and turns.alarm
 
+    def explanation(self, crop: FaceCrop) -> CropEvidence | None:
+        """The last decision's evidence, where its saliency will do for the next one too; otherwise None."""
+        turns = self._of(crop)
+        return turns.explanation if turns is not None and turns.settled and not turns.doubted else None
+
     def note(
         self, crop: FaceCrop, outcome: Hashable, evidence: CropEvidence | None = None, *, changed: bool = False
     ) -> None:
@@ -140,6 +146,9 @@ class Schedule:
             turns.looks.clear()
         turns.decided += 1
         turns.alarm = evidence is not None and evidence.explained and not changed
+        before = turns.explanation
+        again = before is None or evidence is None or evidence.saliency is not before.saliency
+        turns.explanation = evidence if turns.alarm and again else None
         if evidence is not None and len(evidence.labels):
             best = int(evidence.raw.argmax())
             for view in np.flatnonzero(evidence.looked):

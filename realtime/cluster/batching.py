@@ -15,20 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import Bools, Bytes
-from models.evidence import Evidence
+from models.evidence import Evidence, Explaining
 from realtime.recogniser import Unanswered
 
 OVERTAKEN = "overtaken by newer crops"
 
-#: (crops (N, S, S, 3), views looked at (N, V) or None, whether alarms are expected of all) -> what was found out
-Work = Callable[[Bytes, Bools | None, bool], Evidence]
+#: (crops (N, S, S, 3), views looked at (N, V) or None, whose saliency is looked at) -> what was found out
+Work = Callable[[Bytes, Bools | None, Explaining], Evidence]
 
 
 @dataclass(eq=False)
 class _Request:
     crops: Bytes
     looked: Bools | None
-    alarms_expected: bool
+    explaining: Explaining
     answer: asyncio.Future[tuple[Evidence, int]]
 
     def __len__(self) -> int:
@@ -48,13 +48,13 @@ class Batches:
         self.dropped = 0
         self.passes: deque[int] = deque(maxlen=1000)  # crops in each of the last
 
-    async def ask(self, crops: Bytes, looked: Bools | None, alarms_expected: bool = False) -> tuple[Evidence, int]:
+    async def ask(self, crops: Bytes, looked: Bools | None, explaining: Explaining = "alarms") -> tuple[Evidence, int]:
         """What was found out about the crops: the evidence of the pass they were in, and where in it they begin.
 
         Raises:
             Unanswered: newer crops came before there was time for these.
         """
-        request = _Request(crops, looked, alarms_expected, asyncio.get_running_loop().create_future())
+        request = _Request(crops, looked, explaining, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         while len(self._waiting) > 1 and sum(map(len, self._waiting)) > self._most:
             oldest = self._waiting.popleft()
@@ -79,8 +79,9 @@ class Batches:
             crops = np.concatenate([one.crops for one in taken])
             looks = [one.looked for one in taken if one.looked is not None]
             try:
-                looked, alarms = np.concatenate(looks) if looks else None, all(one.alarms_expected for one in taken)
-                evidence = await asyncio.to_thread(self._work, crops, looked, alarms)
+                looked, wanted = np.concatenate(looks) if looks else None, {one.explaining for one in taken}
+                explaining = wanted.pop() if len(wanted) == 1 else "alarms"
+                evidence = await asyncio.to_thread(self._work, crops, looked, explaining)
             except Exception as error:
                 for one in taken:
                     if not one.answer.done():

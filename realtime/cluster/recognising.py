@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Bools, Bytes
-from models.evidence import CropEvidence, Evidence
+from models.evidence import CropEvidence, Evidence, Explaining
 from models.gallery.file import decode
 from realtime.assembly import batch_of, recogniser_of
 from realtime.cluster.batching import Batches
@@ -81,9 +81,9 @@ class Recognising:
             "crops_a_pass": float(np.mean(passes)) if passes else 0.0,
         }
 
-    async def defend(self, crops: Bytes, looked: Bools | None, alarms_expected: bool) -> Answer:
+    async def defend(self, crops: Bytes, looked: Bools | None, explaining: Explaining) -> Answer:
         """See ``RemoteRecogniser.defend``. Raises ``Unanswered``."""
-        evidence, first = await self._batches.ask(crops, looked, alarms_expected)
+        evidence, first = await self._batches.ask(crops, looked, explaining)
         return packed(evidence, first, len(crops), self._people)
 
     async def explain(self, crop: Bytes, found: CropEvidence) -> Explained:
@@ -91,5 +91,5 @@ class Recognising:
         one = await asyncio.to_thread(self._recogniser.explain, crop, found)
         return Explained(one.saliency, one.mask, one.masked_crop)
 
-    def _work(self, crops: Bytes, looked: Bools | None, alarms_expected: bool) -> Evidence:
-        return self._recogniser.defend(crops, quick=True, looked=looked, alarms_expected=alarms_expected)
+    def _work(self, crops: Bytes, looked: Bools | None, explaining: Explaining) -> Evidence:
+        return self._recogniser.defend(crops, quick=True, looked=looked, explaining=explaining)

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.arrays import Bools, Bytes
 from models.crop.zones import Zone
-from models.evidence import CropEvidence, Evidence
+from models.evidence import CropEvidence, Evidence, Explaining
 from models.policy import Policy
 from realtime.cluster.wire import Answer, Explained, bare, unpacked
 from realtime.recogniser import Unanswered
@@ -35,7 +35,7 @@ class Known:
 class Asking:
     """How the others are asked. Both raise ``Unanswered``."""
 
-    defend: Callable[[Bytes, Bools | None, bool], Answer]
+    defend: Callable[[Bytes, Bools | None, Explaining], Answer]
     explain: Callable[[Bytes, CropEvidence], Explained]
 
 
@@ -63,12 +63,12 @@ class RemoteRecogniser:
         *,
         quick: bool = True,
         looked: Bools | None = None,
-        alarms_expected: bool = False,
+        explaining: Explaining = "alarms",
         stage_ms: dict[str, float] | None = None,
     ) -> Evidence:
         """See ``FaceRecogniser``; it is always quick. ``stage_ms`` gets ``elsewhere``: the way there and back too."""
         started = time.perf_counter()
-        evidence = unpacked(self._asking.defend(crops, looked, alarms_expected), crops)
+        evidence = unpacked(self._asking.defend(crops, looked, explaining), crops)
         if stage_ms is not None:
             stage_ms["elsewhere"] = (time.perf_counter() - started) * 1e3
         return evidence
@@ -106,6 +106,6 @@ def asking_serve() -> Asking:
             raise Unanswered("the recogniser went away") from None
 
     return Asking(
-        lambda crops, looked, alarms_expected: ask("defend", PATIENCE, crops, looked, alarms_expected),
+        lambda crops, looked, explaining: ask("defend", PATIENCE, crops, looked, explaining),
         lambda crop, found: ask("explain", _OF_EXPLAINING, crop, found),
     )

@@ -11,6 +11,7 @@ import models
 from models.bundle import Bundle
 from models.crop.zones import ViewSelection, hide, zone_mask
 from models.errors import BadInput
+from models.evidence import Explaining
 from models.policy import Policy, decide
 from models.recogniser import Recogniser
 from models.saliency_mask import MaskParameters
@@ -119,9 +120,9 @@ def test_the_gradient_of_a_zone_view_is_zero_inside_the_zone(recogniser: Recogni
     assert gradient[:, :, ~inside].abs().max() > 0
 
 
-@pytest.mark.parametrize("expected", [False, True])
-def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms_expected_or_not(
-    recogniser: Recogniser, crops: np.ndarray, expected: bool
+@pytest.mark.parametrize("explaining", ["alarms", "all", "none"])
+def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms_unless_told_not_to(
+    recogniser: Recogniser, crops: np.ndarray, explaining: Explaining
 ) -> None:
     raw = recogniser.classify(crops)
     recogniser.zones = ("eyewear",)
@@ -132,20 +133,22 @@ def test_a_quick_defence_decides_as_the_full_one_and_explains_its_alarms_expecte
     middle = float(np.median(claimed))
     recogniser.policy = Policy(threshold=0.05, zone_confirm=middle, zone_dissent=middle - 1e-6, zone_threshold=0.99)
     try:
-        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True, alarms_expected=expected)
+        full, quick = recogniser.defend(crops), recogniser.defend(crops, quick=True, explaining=explaining)
         decisions = [decide(one, recogniser.policy) for one in quick]
         wanted = [decide(one, recogniser.policy) for one in full]
     finally:
         recogniser.zones, recogniser.policy = (), before
     alarms = np.array([decision.state == "suspected_attack" for decision in wanted])
     assert 0 < alarms.sum() < 5
-    assert [(d.state, d.identity, d.claimed, d.likely) for d in decisions] == [
-        (d.state, d.identity, d.claimed, d.likely) for d in wanted
-    ]
+    assert [(d.state, d.identity, d.claimed) for d in decisions] == [(d.state, d.identity, d.claimed) for d in wanted]
+    assert not quick.saliency[~alarms].any()
+    if explaining == "none":
+        assert not quick.saliency.any()
+        return
+    assert [one.likely for one in decisions] == [one.likely for one in wanted]
     np.testing.assert_allclose(quick.saliency[alarms], full.saliency[alarms], atol=1e-5)
     np.testing.assert_array_equal(quick.masked_crops[alarms], full.masked_crops[alarms])
     np.testing.assert_allclose(quick.defended[alarms], full.defended[alarms], atol=1e-5)
-    assert not quick.saliency[~alarms].any()
     assert not quick.mask[~alarms].any()
     np.testing.assert_array_equal(quick.masked_crops[~alarms], crops[~alarms])
 
@@ -238,7 +241,7 @@ def test_where_alarms_are_expected_the_crops_are_not_classified_a_second_time(
     try:
         recogniser.defend(crops[:1], quick=True)
         usual, asked[:] = list(asked), []
-        recogniser.defend(crops[:1], quick=True, alarms_expected=True)
+        recogniser.defend(crops[:1], quick=True, explaining="all")
     finally:
         recogniser.zones, recogniser.policy = (), before
     assert usual == ["outputs", "outputs_and_saliency", "outputs"]  # the last: what the mask leaves

@@ -145,6 +145,23 @@ def test_an_alarm_is_expected_after_an_alarm_and_not_where_the_face_may_be_anoth
     assert expected == [False, True, False]
 
 
+def alarmed(schedule: Schedule, frame: int, before: CropEvidence | None = None) -> bool:
+    """Decide on a frame of a face that alarms; whether its saliency had to be looked at."""
+    (chosen,) = schedule.pick([crop(1, frame)], now=frame / 10, changed=lambda one: before is not None)
+    kept = schedule.explanation(chosen)
+    found = look({0: 0.0}, 1)
+    found.saliency[0, 0] = 1.0
+    schedule.note(chosen, "suspected", found if kept is None else found.explained_by(kept))
+    return kept is None
+
+
+def test_while_a_settled_face_goes_on_alarming_its_saliency_is_looked_at_in_every_second_decision() -> None:
+    schedule = Schedule()
+    assert [alarmed(schedule, frame) for frame in range(SETTLED + 5)] == [True] * SETTLED + [False, True] * 2 + [False]
+    assert alarmed(schedule, 50)
+    assert alarmed(schedule, 51, look({0: 0.0}, 1))  # the face looks otherwise now
+
+
 def decided(schedule: Schedule, frame: int, views: int, unsure: tuple[int, ...] = ()) -> list[int]:
     """Decide on a frame; the views that were looked at. All are sure of the name but the ``unsure``."""
     (chosen,) = schedule.pick([crop(1, frame)], now=frame / 10)

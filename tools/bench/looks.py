@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from models.arrays import Bytes
-from models.evidence import Evidence
-from models.policy import decide
+from models.evidence import CropEvidence
 from models.recogniser import Recogniser
+from realtime.decisions import Turn, looked_at
 from realtime.metrics import verdict_name
 from realtime.schedule import SETTLED, Schedule
 from realtime.types import DetectedFace, FaceCrop, Frame, TrackedFace
@@ -28,19 +28,14 @@ class LiveLooks:
         for _ in range(SETTLED + 1):
             self.decide(crops)
 
-    def decide(self, crops: Bytes) -> Evidence:
+    def decide(self, crops: Bytes) -> list[CropEvidence]:
         """What is found out about crops (N, S, S, 3), one of each face."""
         frame = Frame("scene", self._number, _NO_PICTURE, float(self._number), 0.0)
         faces = [FaceCrop(TrackedFace(track, _FACE), frame, pixels) for track, pixels in enumerate(crops)]
         self._number += 1
         self._schedule.pick(faces, frame.captured_at)
-        views = len(self._recogniser.zones)
-        found = self._recogniser.defend(
-            crops,
-            quick=True,
-            looked=np.stack([self._schedule.views(face, views) for face in faces]),
-            alarms_expected=all(self._schedule.alarm_expected(face) for face in faces),
-        )
-        for face, one in zip(faces, found, strict=True):
-            self._schedule.note(face, verdict_name(decide(one.seen, self._recogniser.policy)), one)
-        return found
+        turn = Turn.of(faces, len(self._recogniser.zones), self._schedule)
+        found = looked_at(self._recogniser, faces, turn)
+        for face, (one, decision) in zip(faces, found, strict=True):
+            self._schedule.note(face, verdict_name(decision), one)
+        return [one for one, _ in found]

@@ -29,13 +29,13 @@ class Worker:
 
     def __init__(self) -> None:
         self.passes: list[int] = []
-        self.expected: list[bool] = []
+        self.expected: list[str] = []
         self.may, self.begun = threading.Event(), threading.Event()
 
-    def __call__(self, asked: np.ndarray, looked: np.ndarray | None, alarms_expected: bool) -> Evidence:
+    def __call__(self, asked: np.ndarray, looked: np.ndarray | None, explaining: str) -> Evidence:
         self.begun.set()
         self.may.wait(10)
-        self.expected.append(alarms_expected)
+        self.expected.append(explaining)
         self.passes.append(len(asked))
         return evidence_of(asked)
 
@@ -59,21 +59,21 @@ def test_requests_that_came_meanwhile_are_one_pass_and_each_gets_its_own_answer(
     assert told == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_pass_expects_alarms_where_all_who_asked_do() -> None:
+def test_a_pass_explains_what_all_who_asked_want_explained_and_alarms_where_they_differ() -> None:
     worker = Worker()
 
     async def asked(batches: Batches) -> None:
-        asking = [asyncio.ensure_future(batches.ask(crops(0), None, True))]
+        asking = [asyncio.ensure_future(batches.ask(crops(0), None, "all"))]
         while not worker.begun.is_set():
             await asyncio.sleep(0.005)
-        asking += [asyncio.ensure_future(batches.ask(crops(1), None, one)) for one in (True, True, True, False)]
+        asking += [asyncio.ensure_future(batches.ask(crops(1), None, one)) for one in ("none", "none", "all", "alarms")]
         await asyncio.sleep(0)
         worker.may.set()
         await asyncio.gather(*asking)
 
     asyncio.run(asked(Batches(worker, batch=2, waiting=100)))
     assert worker.passes == [1, 2, 2]
-    assert worker.expected == [True, True, False]
+    assert worker.expected == ["all", "none", "alarms"]
 
 
 def test_where_too_much_waits_the_oldest_is_dropped_and_counted() -> None:
@@ -88,7 +88,7 @@ def test_where_too_much_waits_the_oldest_is_dropped_and_counted() -> None:
 def test_what_the_work_fails_with_is_told_to_who_asked_and_the_next_is_answered() -> None:
     failures = [ValueError("broken")]
 
-    def work(asked: np.ndarray, looked: np.ndarray | None, alarms_expected: bool) -> Evidence:
+    def work(asked: np.ndarray, looked: np.ndarray | None, explaining: str) -> Evidence:
         if failures:
             raise failures.pop()
         return evidence_of(asked)

@@ -21,7 +21,7 @@ def test_a_remote_recogniser_gives_what_the_same_recogniser_gives_here(small_bun
     here = load_recogniser(small_bundle.folder, "onnxruntime")
     known = Known(here.policy, here.zones, here.input_size, here.engine, 2)
 
-    def defend(asked: np.ndarray, looked: np.ndarray | None, alarms_expected: bool) -> Answer:
+    def defend(asked: np.ndarray, looked: np.ndarray | None, explaining: str) -> Answer:
         answer = packed(here.defend(asked, quick=True, looked=looked), 0, len(asked))
         return pickle.loads(pickle.dumps(answer))  # type: ignore[no-any-return]
 

@@ -14,12 +14,12 @@ from tools.bench.looks import LiveLooks
 NOBODY_IS_DOUBTED = Policy(threshold=0, confirm=0, zone_threshold=0, zone_confirm=0, further_confirm=0, floor=0)
 
 
-def looks_of(recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[list[bool]], bool]]:
-    seen: list[tuple[list[list[bool]], bool]] = []
+def looks_of(recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[list[bool]], str]]:
+    seen: list[tuple[list[list[bool]], str]] = []
     defend = recogniser.defend
 
     def noted(crops, **options):  # type: ignore[no-untyped-def]
-        seen.append((options["looked"].tolist(), options["alarms_expected"]))
+        seen.append((options["looked"].tolist(), options["explaining"]))
         return defend(crops, **options)
 
     monkeypatch.setattr(recogniser, "defend", noted)
@@ -49,4 +49,4 @@ def test_the_next_alarm_of_a_face_is_expected(narrow_bundle: Bundle, monkeypatch
     seen, looks = looks_of(recogniser, monkeypatch), LiveLooks(recogniser)
     for _ in range(3):
         looks.decide(crops)
-    assert [expected for _, expected in seen] == [False, True, True]
+    assert [explaining for _, explaining in seen] == ["alarms", "all", "all"]
