@@ -53,8 +53,8 @@ class Faces(TypedDict):
 class Summary(TypedDict):
     """The result of a run, ready for JSON. Times in milliseconds, rates per second.
 
-    ``full_decisions`` are those with a saliency, of their own or of the decision before; with zone views the others did without, and
-    ``light_decisions`` looked at some of the further views only.
+    ``full_decisions`` are those with a saliency, of their own or of the decision before; with zone views the others
+    did without, and ``light_decisions`` looked at some of the further views only.
     ``verdict_age_ms`` is the age of verdicts (since their newest decision) at the moments they were drawn,
     ``stale_verdicts`` the share of them that was too old by then and drawn as not current. ``acts`` are the demo's,
     ``cameras`` the state of each at the end, and what it sent.
