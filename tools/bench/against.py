@@ -12,6 +12,7 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.bundle import Bundle
+from models.errors import BadInput
 from models.policy import Decision, decide
 from models.recogniser import Recogniser, recogniser_for
 from realtime.cameras.demo_scene import DemoScene
@@ -119,8 +120,13 @@ def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[Row]:
     natural = list(ways)
     others, absent = peers(plan.yunet, plan.sface, frames[0])
     ways |= others
+    cannot: dict[str, str] = {}
     for engine in plan.engines:
-        recogniser = recogniser_for(bundle, engine, threads=plan.threads)
+        try:
+            recogniser = recogniser_for(bundle, engine, threads=plan.threads)
+        except BadInput as error:
+            cannot[engine] = str(error)
+            continue
         for every in (1, DETECT_EVERY):
             detector = MtcnnOnnxDetector(min_face=MIN_FACE, threads=plan.threads)
             where = "on every frame" if every == 1 else f"on every {every}rd frame"
@@ -139,7 +145,7 @@ def _rows_of_size(bundle: Bundle, plan: Plan, tick: Tick | None) -> list[Row]:
         for name, values in rates.items()
     ]
     missing: list[LeftOut] = [
-        {**about, "way": name, "undefended": True, "left_out": why} for name, why in absent.items()
+        {**about, "way": name, "undefended": name in absent, "left_out": why} for name, why in (absent | cannot).items()
     ]
     return [*ran, *missing]
 

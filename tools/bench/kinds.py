@@ -83,10 +83,11 @@ class Kind:
 
 
 def _naive(asked: Asked, folder: Path) -> Any:
+    from models.engines.registry import candidates
     from tools.bench import against
-    from tools.bench.decision import engines_here
+    from tools.bench.decision import BASELINE
 
-    chosen = tuple(asked.engine or [name for name in engines_here() if name != "torch"])
+    chosen = tuple(asked.engine or dict.fromkeys([BASELINE, *candidates(asked.published)]))  # what users may get
     plan = against.Plan(
         chosen, asked.sizes, asked.repeats, threads=asked.inference, yunet=asked.yunet, sface=asked.sface
     )

@@ -1,6 +1,7 @@
 """A live run as a user has it, everything on: how smooth, how old, how many decisions, at what cost.
 
-Each case runs in a process of its own, so that memory and processor time are that case's alone.
+Each case runs in a process of its own, so that memory and processor time are that case's alone; the scene's clips are
+written in this one.
 """
 
 from __future__ import annotations
@@ -114,23 +115,26 @@ def measure(cases: Sequence[Case], *, isolated: bool = True, tick: Tick | None =
     if not isolated:
         return [run_case(case) for case in cases]
     rows = []
-    for case in cases:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-            try:
-                rows.append(process.submit(run_case, case).result())
-            except BrokenProcessPool:
-                raise BadInput(f"the process of {case.faces} faces ended early; is there enough memory?") from None
-        if tick is not None:
-            tick("live runs", len(rows), len(cases))
+    with tempfile.TemporaryDirectory(prefix="spectaclear-clips-") as clips:
+        for case in cases:
+            if case.source is None:
+                clips_of(case, Path(clips))
+            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+                try:
+                    rows.append(process.submit(run_case, case, Path(clips)).result())
+                except BrokenProcessPool:
+                    raise BadInput(f"the process of {case.faces} faces ended early; is there enough memory?") from None
+            if tick is not None:
+                tick("live runs", len(rows), len(cases))
     return rows
 
 
-def run_case(case: Case) -> Row:
-    """Run it here and say what was seen."""
+def run_case(case: Case, clips: Path | None = None) -> Row:
+    """Run it here and say what was seen; ``clips``: where those of the scene lie, None: they are made."""
     from realtime.session import Outputs, run
 
     with tempfile.TemporaryDirectory(prefix="spectaclear-benchmark-") as folder:
-        config = config_of(case, Path(folder))
+        config = config_of(case, Path(folder), clips)
         watch = Watch(warm_up=case.warm_up, seconds=case.seconds)
         with Sampler() as sampler:
             summary = run(
@@ -164,11 +168,11 @@ def run_case(case: Case) -> Row:
     }
 
 
-def config_of(case: Case, folder: Path) -> Config:
-    """The configuration of a run; the scene's clips are written to ``folder``."""
+def config_of(case: Case, folder: Path, clips: Path | None = None) -> Config:
+    """The configuration of a run; the scene's clips lie in ``clips``, or are written to ``folder``."""
     settings = load_config(case.config, sources=False)
     like = settings.cameras[0]
-    sources = scene_cameras(case, folder) if case.source is None else [case.source] * case.cameras
+    sources = scene_cameras(case, clips or folder) if case.source is None else [case.source] * case.cameras
     cameras = [like.model_copy(update={"name": f"cam{i + 1}", "source": source}) for i, source in enumerate(sources)]
     changes: dict[str, object] = {
         "cameras": [CameraConfig.model_validate(camera.model_dump()) for camera in cameras],
@@ -188,16 +192,24 @@ def _recognition(configured: RecognitionConfig, case: Case) -> RecognitionConfig
 
 def scene_cameras(case: Case, folder: Path) -> list[str]:
     """Registers a looping clip per camera and gives the words that name them."""
-    scene = DemoScene(act_seconds=max(0.1, case.clip_seconds / 6))  # forwards all three acts, then backwards
     sources = []
-    for index in range(case.cameras):
-        faces = case.faces // case.cameras + (index < case.faces % case.cameras)
-        clip = folder / f"faces{faces}.mp4"
-        if not clip.exists():
-            write_clip(clip, scene, faces, case.clip_seconds)
+    for index, clip in enumerate(clips_of(case, folder)):
         register_camera(f"scene{index + 1}", _opener(clip))
         sources.append(f"scene{index + 1}")
     return sources
+
+
+def clips_of(case: Case, folder: Path) -> list[Path]:
+    """The clip of each camera; one that is not there yet is written."""
+    clips = []
+    for index in range(case.cameras):
+        faces = case.faces // case.cameras + (index < case.faces % case.cameras)
+        clip = folder / f"faces{faces}-{case.clip_seconds:g}.mp4"
+        if not clip.exists():
+            scene = DemoScene(act_seconds=max(0.1, case.clip_seconds / 6))  # forwards all three acts, then backwards
+            write_clip(clip, scene, faces, case.clip_seconds)
+        clips.append(clip)
+    return clips
 
 
 def _opener(clip: Path) -> Any:

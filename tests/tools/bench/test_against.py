@@ -86,3 +86,11 @@ def test_every_way_sees_the_same_frames_round_by_round(demo: DemoScene, monkeypa
     assert seen["a"] == seen["b"] == [-2, -1, 0, 1, 2, 3, 4, 5]
     assert rates["a"] == pytest.approx([100, 100])  # one decision per 10 ms
     assert rates["b"] == pytest.approx([200, 200])
+
+
+def test_an_engine_that_cannot_run_here_is_left_out_with_its_reason(small_bundle: Bundle, tmp_path: Path) -> None:
+    plan = replace(PLAN, engines=("onnxruntime", "abacus"))
+    rows = against.measure(small_bundle, plan, tmp_path)
+    left = {row["way"]: row["left_out"] for row in rows if "left_out" in row}
+    assert "no such engine" in left["abacus"]
+    assert any(row["way"].startswith("onnxruntime") for row in rows if "left_out" not in row)
