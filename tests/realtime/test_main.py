@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -127,8 +128,8 @@ def test_the_demo_plays_once_in_a_window_or_into_a_film(
     lengths = []
 
     class Played(Demo):
-        def __init__(self, act_seconds: float, *, frames: int | None = None, every_frame: bool = False) -> None:
-            super().__init__(act_seconds, frames=frames, every_frame=every_frame)
+        def __init__(self, act_seconds: float, *, frames: int | None = None, **options: Any) -> None:
+            super().__init__(act_seconds, frames=frames, **options)
             lengths.append(frames)
 
     def run(settings: Config, outputs: session.Outputs) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import pytest
@@ -37,11 +38,10 @@ def test_a_figure_is_made_again_by_its_own_command(figures, tmp_path):
 
 
 def test_what_was_measured_is_not_measured_again(figures, tmp_path):
-    where = ("--data", FIGURES, "--work", tmp_path / "w", "--figures", figures)
-    assert run("capacity.json", *where).exit_code == 0
-    result = tmp_path / "w" / "capacity.json"
-    result.write_text('{"kept": true}')
-    assert run("capacity.json", *where).exit_code == 0
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "capacity.json").write_text('{"kept": true}')
+    (tmp_path / "w" / "capacity.done").write_text(shlex.join(command_of(figures / "capacity.json")))
+    assert run("capacity.json", "--data", FIGURES, "--work", tmp_path / "w", "--figures", figures).exit_code == 0
     assert json.loads((figures / "capacity.json").read_text()) == {"kept": True}
 
 
