@@ -1,12 +1,17 @@
 """The embedded scene: a real face that moves where it says, in three acts."""
 
+import json
+from importlib import resources
+
+import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from models.bundle import load_bundle
 from models.crop.wearables import innocent
 from realtime.cameras.demo import DemoCamera
-from realtime.cameras.demo_scene import ACTS, FPS, LANDMARKS, DemoScene
+from realtime.cameras.demo_scene import ACTS, FPS, LANDMARKS, DemoScene, load_adversarial_glasses
 from realtime.cameras.states import CameraError, Cause
 from realtime.faces.align import crop_face
 from realtime.faces.mtcnn_onnx import MtcnnOnnxDetector
@@ -55,3 +60,17 @@ def test_the_camera_ends_where_it_was_told(scene: DemoScene) -> None:
     with pytest.raises(CameraError) as ended:
         camera.read()
     assert ended.value.cause is Cause.END_OF_FILE
+
+
+@pytest.mark.parametrize(("bundle", "stem"), [("hardened", "demo_glasses"), ("plain", "demo_glasses_plain")])
+def test_the_stored_glasses_were_made_against_the_bundle_whose_demo_wears_them(bundle: str, stem: str) -> None:
+    record = json.loads((resources.files("realtime") / "assets" / f"{stem}.json").read_text(encoding="utf-8"))
+    assert record["bundle"] == bundle
+    assert record["classifier_sha256"] == load_bundle(bundle).checksum
+    shown = cv2.imread(str(resources.files("realtime") / "assets" / f"{stem}.png"), cv2.IMREAD_UNCHANGED)
+    assert shown is not None
+    np.testing.assert_array_equal(load_adversarial_glasses(bundle), shown[..., [2, 1, 0, 3]])
+
+
+def test_the_demo_of_any_other_bundle_wears_the_default_s_glasses() -> None:
+    np.testing.assert_array_equal(load_adversarial_glasses("folder/mine"), load_adversarial_glasses())
