@@ -5,12 +5,21 @@ import time
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed")
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
 
 def until(condition, seconds=60.0):
+    """Wait for it; what the page replaced just now has not happened yet."""
+
+    def happened():
+        try:
+            return condition()
+        except StaleElementReferenceException:
+            return False
+
     end = time.monotonic() + seconds
-    while not condition():
+    while not happened():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
 
