@@ -54,7 +54,7 @@ class View:
         field = self.find("dialog.question input")
         field.clear()
         field.send_keys(name)
-        self.press("dialog.question button[value=yes]")
+        self.press("dialog.question[open] button[value=yes]")
 
     def add_files(self, name, *files):
         self.say_who(name)

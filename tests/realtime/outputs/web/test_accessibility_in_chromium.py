@@ -86,7 +86,7 @@ def test_no_view_breaks_a_rule(view, chrome):
     dialog("[aria-label='Zones of door']", "#zones canvas", "zones")
     dialog("[aria-label='Try the attack at door']", "dialog.question input", "before a drill")
     view.press("[aria-label='Try the attack at door']")
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.find('[data-camera="door"] .drill').is_displayed())
     view.say_who("Grace")
     view.press("#from-camera")

@@ -94,13 +94,13 @@ def test_a_person_is_added_from_files_renamed_removed_and_brought_back(view, pag
     view.answer("Commander")
     until(lambda: view.names() == ["Commander"])
     view.press("[aria-label='Remove Commander']")
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.names() == [])
     view.press("#people-undo")
     until(lambda: view.names() == ["Commander"])
     view.press("[aria-label='Remove Commander']")
     view.press("dialog.question [name=for-good]")
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.names() == [])
     assert all(
         page.people.store.__class__(state).read().find("Commander") is None for state in page.people.store.states()
@@ -127,7 +127,7 @@ def test_the_same_face_under_two_names_is_warned_of_and_merged(view, page, tmp_p
     view.add_files("Countess", tmp_path / "one.jpg", tmp_path / "two.jpg")
     until(lambda: "Ada and Countess share" in view.text("#people-warnings"))
     view.press("[aria-label='Merge Ada and Countess']")
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.names() == ["Ada"])
     assert page.people.gallery().person("Ada").counts == 2
     view.press("[aria-label='Look at Ada']")
@@ -149,7 +149,7 @@ def test_somebody_else_s_pictures_are_asked_about_before_they_are_added(view, pa
     view.press("#sitting-add")
     until(lambda: "are Ada's already" in view.text("dialog.question p"))
     assert page.people.gallery().labels == ("Ada",)
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.names() == ["Ada", "Countess"])
 
 

@@ -120,7 +120,7 @@ def test_enrol_appear_wear_alarm_explain_rename_undo_remove(chrome, run):
     before = len(events(run))
     view.press("[aria-label='Try the attack at door']")
     view.find("dialog.question input[type=file]").send_keys(str(run.folder / "glasses.png"))
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: "Known: Mallory" in view.text('[data-camera="door"] .without'))
     until(lambda: "Suspected attack, claims Mallory" in view.text('[data-camera="door"] .with'))
     view.press("[aria-label='End the drill at door']")
@@ -139,7 +139,7 @@ def test_enrol_appear_wear_alarm_explain_rename_undo_remove(chrome, run):
     view.press("#people-undo")
     until(lambda: view.names() == ["Mallory", "Eileen"])
     view.press("[aria-label='Remove Eileen']")
-    view.press("dialog.question button[value=yes]")
+    view.press("dialog.question[open] button[value=yes]")
     until(lambda: view.names() == ["Mallory"])
     severe = [one["message"] for one in chrome.get_log("browser") if one["level"] == "SEVERE"]
     assert severe == []
