@@ -86,7 +86,7 @@ def gather(
         raise ValueError(f"a mask of shape {mask.shape} does not fit crops of shape {crops.shape}")
     if not region.reshape(count, -1).any(axis=1).all():
         raise ValueError("a mask without a pixel leaves nothing to attack with")
-    seeds = [seed * 1_000_003 + i for i in range(count)] if isinstance(seed, int) else list(seed)
+    seeds = seeds_of(seed, count)
     for name, given in (("labels", labels), ("targets", targets), ("seeds", seeds)):
         if given is not None and len(given) != count:
             raise ValueError(f"{count} crops but {len(given)} {name}")
@@ -101,6 +101,11 @@ def gather(
         texture=pixels.clone(),
         generators=[torch.Generator().manual_seed(int(value) % 2**63) for value in seeds],
     )
+
+
+def seeds_of(seed: int | Sequence[int], count: int) -> list[int]:
+    """One for each of ``count`` pictures: those given, or of one for the whole run each picture's own."""
+    return [seed * 1_000_003 + i for i in range(count)] if isinstance(seed, int) else list(seed)
 
 
 def to_bytes(pixels: torch.Tensor) -> Bytes:

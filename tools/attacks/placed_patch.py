@@ -12,7 +12,7 @@ from torch import nn
 
 from models.arrays import Bools, Bytes
 from tools.attacks.base import AttackResult, Watch
-from tools.attacks.batch import MASK_LEVEL
+from tools.attacks.batch import MASK_LEVEL, seeds_of
 from tools.attacks.zone_policy import ZonePolicy, keep_better
 
 
@@ -44,7 +44,7 @@ class PlacedPatch(ZonePolicy):
         """As ``ZonePolicy.run``; ``mask`` is (S, S), and ``regions`` of the result say where it was put."""
         moved = moved_everywhere(mask, self.places)
         given, goals = np.asarray(labels), None if targets is None else np.asarray(targets)
-        seeds = [seed * 1_000_003 + i for i in range(len(crops))] if isinstance(seed, int) else list(seed)
+        seeds = seeds_of(seed, len(crops))
         whole = super().run
         steps, restarts = self.steps, self.restarts
         try:

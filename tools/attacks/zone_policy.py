@@ -23,7 +23,7 @@ from torch import nn
 from models.arrays import Bools, Bytes
 from models.policy import Policy
 from tools.attacks.base import AttackResult, Objective, Watch
-from tools.attacks.batch import Batch, frozen, gather
+from tools.attacks.batch import Batch, frozen, gather, seeds_of
 from tools.attacks.pgd import MaskedPGD
 
 #: A picture is finished once every view gives what it has to as if its logit were lower by this: rounding, bfloat16
@@ -89,7 +89,7 @@ class ZonePolicy(MaskedPGD):
         if targets is None:
             raise ValueError("the attack on the policy over zones impersonates; give targets")
         given, goals = np.asarray(labels), np.asarray(targets)
-        seeds = [seed * 1_000_003 + i for i in range(len(crops))] if isinstance(seed, int) else list(seed)
+        seeds = seeds_of(seed, len(crops))
         first, steps = self.first, self.steps
         try:
             self.steps = 0
