@@ -46,6 +46,11 @@ from tools.fault_drill.scenes import FPS, Portrait, read_portrait, write_clip
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
 People = Annotated[Path, typer.Option(help="A folder of pictures for each person.")]
 Out = Annotated[Path, typer.Option(help="The folder for the clips; made where it is missing.")]
+Work = Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes on.")]
+BundleName = Annotated[str | None, typer.Option(help="Name or folder of a bundle.")]
+EngineName = Annotated[str, typer.Option(help="What answers.")]
+Threads = Annotated[int, typer.Option(min=1)]
+Frames = Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")]
 
 
 @app.command()
@@ -105,12 +110,12 @@ def drift(
 def verdicts(
     people: People,
     strangers: Annotated[Path, typer.Option(help="A folder of pictures for each of others.")],
-    work: Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes on.")] = Path("runs/clips"),
-    bundle: Annotated[str | None, typer.Option(help="Name or folder of a bundle.")] = None,
-    engine: Annotated[str, typer.Option(help="What answers.")] = "onnxruntime-cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 2,
+    work: Work = Path("runs/clips"),
+    bundle: BundleName = None,
+    engine: EngineName = "onnxruntime-cpu",
+    threads: Threads = 2,
     most: Annotated[int | None, typer.Option(min=1, help="Pictures of people, and of strangers; none: all.")] = None,
-    frames: Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")] = COUNT,
+    frames: Frames = COUNT,
     seed: Annotated[int, typer.Option(min=0, help="Of the drift, and of which pictures where --most leaves some.")] = 0,
     ray: Ray = None,
     json_file: cli.JsonFile = None,
@@ -137,12 +142,12 @@ def verdicts(
 @app.command(cls=WithRay)
 def attacked(
     folder: Annotated[Path, typer.Argument(help="What tools.make_glasses wrote with --photographs.")],
-    work: Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes on.")] = Path("runs/clips"),
-    bundle: Annotated[str | None, typer.Option(help="Name or folder of a bundle.")] = None,
-    engine: Annotated[str, typer.Option(help="What answers.")] = "onnxruntime-cpu",
-    threads: Annotated[int, typer.Option(min=1)] = 2,
+    work: Work = Path("runs/clips"),
+    bundle: BundleName = None,
+    engine: EngineName = "onnxruntime-cpu",
+    threads: Threads = 2,
     most: Annotated[int | None, typer.Option(min=1, help="Photographs at most.")] = None,
-    frames: Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")] = COUNT,
+    frames: Frames = COUNT,
     seed: Annotated[int, typer.Option(min=0, help="Of the drift.")] = 0,
     ray: Ray = None,
     json_file: cli.JsonFile = None,
