@@ -10,7 +10,7 @@ Each decision looks at the face as it is, at the first zone's view and at two fu
 least sure of the name, and the one that was not looked at for longest. So whoever speaks against a name goes on to be
 asked, and every view is looked at within a verdict's window. On a settled face a view that was sure of the name rests
 for one decision, unless the face looks otherwise now. A face whose last decision was an alarm is expected to raise the
-next one too; while a settled face goes on alarming, its saliency is looked at in every second decision.
+next one too; while a settled face goes on alarming, its saliency is looked at in every third decision.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from realtime.types import FaceCrop
 TrackKey = tuple[str, int]
 
 SETTLED = 5  # decisions in a row with the same outcome, from which on a face is settled
+SERVES = 3  # decisions in a row that one look at a settled face's saliency explains, while the alarm goes on
 SOON = 0.15  # seconds until an unsettled face's next decision
 IN_TURN = 2  # further views that a decision looks at
 _SURE = 0.9  # a view that gives the name this much is asked in its turn only
@@ -51,7 +52,8 @@ class _Turns:
     looks: dict[int, tuple[int, float]] = field(default_factory=dict)  # by view: at which decision, and how sure
     decided: int = 0
     alarm: bool = False  # the last decision was one
-    explanation: CropEvidence | None = None  # of the last decision, where that looked at the saliency itself
+    explanation: CropEvidence | None = None  # of the last decision, where its saliency will do for the next one too
+    served: int = 0  # decisions in a row that this saliency explained
     doubted: bool = False  # the face that is decided on next may be another
 
     def due(self, within: float) -> float:
@@ -148,7 +150,8 @@ class Schedule:
         turns.alarm = evidence is not None and evidence.explained and not changed
         before = turns.explanation
         again = before is None or evidence is None or evidence.saliency is not before.saliency
-        turns.explanation = evidence if turns.alarm and again else None
+        turns.served = 1 if again else turns.served + 1
+        turns.explanation = evidence if turns.alarm and turns.served < SERVES else None
         if evidence is not None and len(evidence.labels):
             best = int(evidence.raw.argmax())
             for view in np.flatnonzero(evidence.looked):

@@ -155,9 +155,10 @@ def alarmed(schedule: Schedule, frame: int, before: CropEvidence | None = None) 
     return kept is None
 
 
-def test_while_a_settled_face_goes_on_alarming_its_saliency_is_looked_at_in_every_second_decision() -> None:
+def test_while_a_settled_face_goes_on_alarming_its_saliency_is_looked_at_in_every_third_decision() -> None:
     schedule = Schedule()
-    assert [alarmed(schedule, frame) for frame in range(SETTLED + 5)] == [True] * SETTLED + [False, True] * 2 + [False]
+    expected = [True] * SETTLED + [False, False, True] * 2 + [False, False]
+    assert [alarmed(schedule, frame) for frame in range(len(expected))] == expected
     assert alarmed(schedule, 50)
     assert alarmed(schedule, 51, look({0: 0.0}, 1))  # the face looks otherwise now
 
