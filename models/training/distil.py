@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import torch
@@ -39,10 +40,11 @@ Record = dict[str, float]
 class DistilSettings:
     """How long and how to train, counted in ``crops`` seen.
 
-    ``hidden`` of the crops have a part hidden: half of these one of ``zones``, the others a rectangle of 3 to 45 % of
-    the crop anywhere. ``bank`` other faces at a time are what similarities are compared on, at ``temperature``. The
-    blocks before ``first_block`` stay as they are. A share ``small_share`` of them is seen at
-    ``small_size``. The last share ``rounded`` of the crops is seen in 8 bits, at ``rounded_rate`` of the learning rate.
+    ``hidden`` of the crops have a part hidden: half of these one of ``zones``, the first of them ``first_zone`` times
+    as often as any other, and the others a rectangle of 3 to 45 % of the crop anywhere. ``bank`` other faces at a time
+    are what similarities are compared on, at ``temperature``. The blocks before ``first_block`` stay as they are. A
+    share ``small_share`` of them is seen at ``small_size``. The last share ``rounded`` of the crops is seen in 8 bits,
+    at ``rounded_rate`` of the learning rate.
     """
 
     crops: int
@@ -54,6 +56,7 @@ class DistilSettings:
     bank: int = 4096
     hidden: float = 0.65
     zones: tuple[Zone, ...] = COVER
+    first_zone: float = 1.0
     glasses: float = 0.1
     pose: float = 0.8
     small_size: int = 96
@@ -257,9 +260,10 @@ def changed(
     drawn = torch.rand(len(x), generator=generator, device=x.device) / max(settings.hidden, 1e-9)
     rectangle = augment.hide_area(x, generator, fill=fill, least=0.03, most=0.45)
     x = torch.where(((drawn >= 0.5) & (drawn < 1)).view(-1, 1, 1, 1), rectangle, x)
-    each = 0.5 / max(len(settings.zones), 1)
-    for number, zone in enumerate(settings.zones):
-        hidden = (drawn >= number * each) & (drawn < (number + 1) * each)
+    shares = [settings.first_zone, *(1.0 for _ in settings.zones[1:])]
+    ends = [0.0, *(0.5 * end / sum(shares) for end in accumulate(shares))]
+    for zone, (begin, end) in zip(settings.zones, pairwise(ends), strict=False):
+        hidden = (drawn >= begin) & (drawn < end)
         without = augment.hide_zone(x, generator, zone=zone, fill=fill)
         x = torch.where(hidden.view(-1, 1, 1, 1), without, x)
     return x.contiguous(memory_format=torch.channels_last)

@@ -53,6 +53,9 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
         float, typer.Option(min=0, max=0.9, help="Last share of the crops seen in 8 bits, so that these cost little.")
     ] = DistilSettings.rounded,
     zone: Annotated[list[str] | None, typer.Option(help=f"Hidden by name: {', '.join(ZONES)}; the cover.")] = None,
+    first_zone: Annotated[float, typer.Option(min=0, help="The first zone is hidden so many times as often.")] = (
+        DistilSettings.first_zone
+    ),
     work: Annotated[Path, typer.Option(help="Keeps the checkpoint; a rerun goes on from it.")] = Path("runs/distil"),
     half_precision: Bfloat16 = False,
     device: Device = "auto",
@@ -75,6 +78,7 @@ def distil_trunk(  # noqa: PLR0913 - a command's options
         small_share=small_share,
         rounded=rounded,
         zones=checked_zones(zone or COVER),
+        first_zone=first_zone,
         half_precision=half_precision,
         seed=seed,
     )

@@ -1,6 +1,7 @@
 """Learning from teachers, on a net and faces that are small enough for a second."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from small_training import drawn_people, small_model
 
+from models.crop.zones import zone_mask
 from models.training.checkpoint import read_checkpoint
-from models.training.distil import DistilSettings, distil
+from models.training.distil import DistilSettings, changed, distil
 from models.training.normalised import DistilNet
 from models.training.rounding import RoundedNet
 
@@ -32,6 +34,20 @@ def taught() -> tuple[np.ndarray, np.ndarray]:
     crops, labels = drawn_people(3, 16)
     directions = np.random.default_rng(3).normal(size=(3, WIDTH)).astype(np.float32)
     return crops, directions[labels]
+
+
+def test_the_first_zone_is_hidden_as_many_times_as_often_as_any_other_as_is_said():
+    zones = ("wide_eyewear", "forehead", "lower_face")
+    settings = replace(QUICK, hidden=1.0, zones=zones, first_zone=3.0, glasses=0.0)
+    crops = torch.full((4000, 40, 40, 3), 90, dtype=torch.uint8)
+    seen = changed(crops, 32, settings, (1, 2, 3), torch.Generator().manual_seed(0))
+    fill = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1)
+    counts = {
+        z: int((seen[:, :, torch.from_numpy(zone_mask(z, 32).copy())] == fill).all(2).all(1).sum()) for z in zones
+    }
+    assert counts["wide_eyewear"] == pytest.approx(1200, abs=100)  # of 2000 with a zone hidden, three of five
+    assert counts["forehead"] == pytest.approx(400, abs=60)
+    assert counts["lower_face"] == pytest.approx(400, abs=60)
 
 
 def test_the_inserted_normalisation_changes_nothing_at_the_start_and_is_folded_back_exactly():
