@@ -44,16 +44,14 @@ def named_while(best: Floats, right: Bools, others: Floats, rate: float) -> Prop
     return proportion(int(named.sum()), len(right))
 
 
-def rates_of(matcher: Matcher, view: int, known: Floats, labels: Labels, strangers: Floats) -> dict[str, Proportion]:
+def rates_of(given: Floats, labels: Labels, of_strangers: Floats) -> dict[str, Proportion]:
     """One view: right among the known, DIR at each of ``RATES``, and right while no stranger at all is named.
 
     Args:
-        known: (N, D) embeddings of known faces in this view, ``labels`` (N,) into the matcher's people.
-        strangers: (M, D).
+        given: (N, K) probabilities of known faces, ``labels`` (N,) whose they are.
+        of_strangers: (M, K).
     """
-    given = matcher.probabilities(known, view)
-    others = matcher.probabilities(strangers, view).max(axis=1)
-    best, right = given.max(axis=1), given.argmax(axis=1) == labels
+    best, right, others = given.max(axis=1), given.argmax(axis=1) == labels, of_strangers.max(axis=1)
     figures = {"right": proportion(int(right.sum()), len(right))}
     for rate in RATES:
         figures[f"dir_at_{rate:g}"] = named_while(best, right, others, rate)
@@ -78,11 +76,8 @@ def from_few_pictures(
         probes = np.concatenate([places[person][count:] for person in enrolled])
         labels = np.concatenate([np.full(len(places[p]) - count, n) for n, p in enumerate(enrolled)])
         others = np.flatnonzero(~np.isin(strangers.labels, enrolled))
-        whole = strangers.embeddings[:, 0]
-        figures[str(count)] = {
-            "people": len(enrolled),
-            **rates_of(Matcher(gallery, cohort, scale), 0, whole[probes], labels, whole[others]),
-        }
+        given = Matcher(gallery, cohort, scale).probabilities(strangers.embeddings[:, 0])
+        figures[str(count)] = {"people": len(enrolled), **rates_of(given[probes], labels, given[others])}
     return figures
 
 

@@ -25,7 +25,8 @@ def test_the_rate_at_one_percent_counts_known_faces_above_all_but_one_percent_of
     matcher = Matcher(two_people(), NO_COHORT, Scale(0.1))
     strangers = np.stack([between(0.5 - 0.001 * step) for step in range(1, 101)])  # the surest at 0.4
     known = np.stack([between(0.1), between(0.39), between(0.3995), between(0.45), between(0.9)])
-    figures = rates_of(matcher, 0, known, np.array([0, 0, 0, 0, 0]), strangers)
+    labels = np.array([0, 0, 0, 0, 0])
+    figures = rates_of(matcher.probabilities(known), labels, matcher.probabilities(strangers))
     assert figures["right"]["right"] == 4  # the last one is taken for North
     assert figures["dir_at_0.01"]["right"] == 3
     assert figures["right_while_no_stranger_is_named"]["right"] == 3
