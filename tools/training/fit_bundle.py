@@ -196,7 +196,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
     bundle = write_bundle(out, model, info)
     size = bundle.classifier_path.stat().st_size
     if len(held):
-        exported = load_recogniser(out, threads=job.threads).classify(at_size(held.crops, model.input_size))
+        exported = load_recogniser(out.resolve(), threads=job.threads).classify(at_size(held.crops, model.input_size))
         validation["exported"] = report.accuracy(exported, labels)
         report.plot_confusion(
             report.confusion(exported, labels, len(people.names)), people.names, job.work / "confusion.png"

@@ -126,7 +126,7 @@ def gallery_bundle(
         policy=PolicyInfo(zones=job.views),
     )
     write_bundle(out, model, info)
-    recogniser = load_recogniser(out, job.engine, threads=job.threads)
+    recogniser = load_recogniser(out.resolve(), job.engine, threads=job.threads)  # no embedded one of that name
     chosen, held = split(people.labels, share=job.held_out, seed=job.seed)
     chosen = _at_most(chosen, people, job.most, job.seed)
     unknown = people.crops[:0] if strangers is None else strangers.crops

@@ -79,6 +79,20 @@ def test_people_are_the_means_of_their_pictures_and_the_rest_is_measured(network
     assert info.embedding.temperature == outcome.temperature == info.calibration["temperature"]
 
 
+def test_a_folder_that_is_called_like_an_embedded_bundle_leaves_that_one_alone(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = load_bundle("plain").folder
+    embedded = make_small_gallery_bundle(tmp_path / "embedded" / "hardened").folder
+    before = {file.name: file.read_bytes() for file in embedded.iterdir()}
+    monkeypatch.setattr("models.bundle_info.bundles_folder", lambda: tmp_path / "embedded")
+    monkeypatch.chdir(tmp_path)
+    job = job_of(network, like=str(like))
+    gallery_bundle(people_of(("Ann", "Bob"), 10, 0), None, job, Path("hardened"), name="mine", tick=lambda *_: None)
+    assert {file.name: file.read_bytes() for file in embedded.iterdir()} == before
+    assert load_recogniser(tmp_path / "hardened", "onnxruntime", threads=1).labels == ("Ann", "Bob")
+
+
 def test_a_bundle_is_remade_with_other_people_on_the_same_trunk(tmp_path: Path) -> None:
     base = make_small_gallery_bundle(tmp_path / "base")
     job = job_of(base.folder, most=2, temperature=0.1)
