@@ -119,7 +119,8 @@ class _Run:
         self.generator = torch.Generator(device).manual_seed(settings.seed)
         self.crops = torch.from_numpy(crops).to(device)
         self.wanted = F.normalize(torch.from_numpy(teacher).to(device), dim=1)
-        order = torch.randperm(len(crops), generator=self.generator, device=device)
+        fixed = torch.Generator(device).manual_seed(0)  # a run that goes on from another never saw who is held out
+        order = torch.randperm(len(crops), generator=fixed, device=device)
         held = int(len(crops) * settings.held_out)
         if held < 1 or len(crops) - held < settings.batch:
             raise ValueError(f"{len(crops)} crops are too few to train on batches of {settings.batch}: give more")

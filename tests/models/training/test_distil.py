@@ -11,7 +11,8 @@ from small_training import drawn_people, small_model
 
 from models.crop.zones import zone_mask
 from models.training.checkpoint import read_checkpoint
-from models.training.distil import DistilSettings, changed, distil
+from models.training.device import CPU
+from models.training.distil import DistilSettings, _Run, changed, distil
 from models.training.normalised import DistilNet
 from models.training.rounding import RoundedNet
 
@@ -48,6 +49,13 @@ def test_the_first_zone_is_hidden_as_many_times_as_often_as_any_other_as_is_said
     assert counts["wide_eyewear"] == pytest.approx(1200, abs=100)  # of 2000 with a zone hidden, three of five
     assert counts["forehead"] == pytest.approx(400, abs=60)
     assert counts["lower_face"] == pytest.approx(400, abs=60)
+
+
+def test_the_same_faces_are_held_out_whatever_the_seed():
+    crops, teacher = taught()
+    held = [_Run(small_model(WIDTH), crops, teacher, replace(QUICK, seed=seed), CPU).held for seed in (0, 7)]
+    assert len(held[0]) == int(0.2 * len(crops))
+    assert torch.equal(*held)
 
 
 def test_the_inserted_normalisation_changes_nothing_at_the_start_and_is_folded_back_exactly():
