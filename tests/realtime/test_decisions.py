@@ -45,12 +45,12 @@ def turns(recogniser: Recogniser, count: int) -> list[tuple[str, np.ndarray, str
 
 
 def test_an_alarm_that_goes_on_is_explained_by_what_was_seen_a_moment_ago(recogniser: Recogniser) -> None:
-    found = turns(recogniser, SETTLED + 4)
-    assert [kind for kind, _, _ in found[SETTLED:]] == ["none", "all"] * 2
-    for earlier, later in ((SETTLED - 1, SETTLED), (SETTLED + 1, SETTLED + 2)):
+    found = turns(recogniser, SETTLED + 6)
+    assert [kind for kind, _, _ in found[SETTLED:]] == ["none", "none", "all"] * 2
+    for earlier, later in ((SETTLED - 1, SETTLED), (SETTLED - 1, SETTLED + 1), (SETTLED + 2, SETTLED + 3)):
         assert found[later][1] is found[earlier][1]
         assert found[earlier][1].any()
-    assert found[SETTLED + 1][1] is not found[SETTLED][1]
+    assert found[SETTLED + 2][1] is not found[SETTLED][1]
 
 
 def test_who_is_likely_does_not_change_because_the_saliency_was_left_out(recogniser: Recogniser) -> None:
