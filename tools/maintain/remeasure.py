@@ -40,9 +40,9 @@ def main(
 ) -> None:
     """Run each command again, and put what it wrote in the old figures' place."""
     added = [word for one in option or [] for word in shlex.split(one)]
-    jobs = [(name, command_of(figures / name)) for name in names]
+    jobs = [(name, with_options(command_of(figures / name), added)) for name in names]
     work = work.resolve()
-    failed = [name for name, words in jobs if not _measured(name, [*words, *added], data, work, figures)]
+    failed = [name for name, words in jobs if not _measured(name, words, data, work, figures)]
     if failed:
         raise BadInput(f"{', '.join(failed)}: not measured; what went wrong is in the .log files of {work}")
 
@@ -66,6 +66,19 @@ def command_of(file: Path) -> list[str]:
         raise BadInput(f"{file}: its command wrote no JSON")
     place = words.index("--json")
     return words[1:place] + words[place + 2 :]
+
+
+def with_options(words: Sequence[str], added: Sequence[str]) -> list[str]:
+    """A command with options added; what it said for the same options goes, with what follows them up to the next."""
+    kept = list(words)
+    for name in (word for word in added if word.startswith("--")):
+        while name in kept:
+            start = kept.index(name)
+            end = start + 1
+            while end < len(kept) and not kept[end].startswith("--"):
+                end += 1
+            del kept[start:end]
+    return [*kept, *added]
 
 
 def _measured(name: str, words: Sequence[str], data: Path, work: Path, figures: Path) -> bool:

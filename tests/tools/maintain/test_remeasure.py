@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.errors import BadInput
-from tools.maintain.remeasure import FIGURES, app, command_of
+from tools.maintain.remeasure import FIGURES, app, command_of, with_options
 
 
 @pytest.fixture
@@ -87,3 +87,11 @@ def test_the_words_are_those_of_the_command_without_its_file(tmp_path):
         "--pairs",
         "3",
     ]
+
+
+def test_an_added_option_takes_the_place_of_the_commands_own():
+    words = shlex.split("-m tools.evaluate test --attack 'zones double' --threads 2 --no-detect --attack zones --out a")
+    added = shlex.split("--threads 1 --attack sharif --attack pgd")
+    assert with_options(words, added) == shlex.split(
+        "-m tools.evaluate test --no-detect --out a --threads 1 --attack sharif --attack pgd"
+    )
