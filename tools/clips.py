@@ -36,6 +36,7 @@ from tools.crafting.store import MANIFEST
 from tools.evaluation.clip_attacks import told_of, worn_clips
 from tools.evaluation.clip_figures import Clip, movements, verdict_figures, ways_of_adding_up
 from tools.evaluation.clip_looks import Looks, Subject, kept_looks
+from tools.faces.splits import TEST_LOG, Split, log_look
 from tools.fan_out.fan import fanned_out
 from tools.fan_out.option import Ray, WithRay
 from tools.fault_drill.casting import cast_of
@@ -50,6 +51,7 @@ Work = Annotated[Path, typer.Option(help="Keeps what was looked at; a rerun goes
 BundleName = Annotated[str | None, typer.Option(help="Name or folder of a bundle.")]
 EngineName = Annotated[str, typer.Option(help="What answers.")]
 Threads = Annotated[int, typer.Option(min=1)]
+Looked = Annotated[Split, typer.Option(help="test: pictures that figures rest on; the look is written down.")]
 Frames = Annotated[int, typer.Option(min=1, max=COUNT, help="Pictures of a clip; 25 a second.")]
 
 
@@ -117,6 +119,7 @@ def verdicts(
     most: Annotated[int | None, typer.Option(min=1, help="Pictures of people, and of strangers; none: all.")] = None,
     frames: Frames = COUNT,
     seed: Annotated[int, typer.Option(min=0, help="Of the drift, and of which pictures where --most leaves some.")] = 0,
+    split: Looked = Split.validation,
     ray: Ray = None,
     json_file: cli.JsonFile = None,
 ) -> None:
@@ -135,6 +138,7 @@ def verdicts(
         "added_up": ways_of_adding_up(clips, *known, recogniser.policy, rules),
         "movements": movements(clips, *known, rules, seed=seed),
     }
+    _logged(split, {"verdicts": result["verdicts"]})
     cli.write_json(json_file, result)
     cli.console.print_json(data={key: result[key] for key in ("verdicts", "added_up")})
 
@@ -149,6 +153,7 @@ def attacked(
     most: Annotated[int | None, typer.Option(min=1, help="Photographs at most.")] = None,
     frames: Frames = COUNT,
     seed: Annotated[int, typer.Option(min=0, help="Of the drift.")] = 0,
+    split: Looked = Split.validation,
     ray: Ray = None,
     json_file: cli.JsonFile = None,
 ) -> None:
@@ -163,8 +168,14 @@ def attacked(
         "without_a_face": len(clips) - len(looks),
         "told": told_of(seen, list(looks.values()), recogniser.labels),
     }
+    _logged(split, {"told": result["told"]})
     cli.write_json(json_file, result)
     cli.console.print_json(data=result["told"])
+
+
+def _logged(split: Split, looked: dict[str, object]) -> None:
+    if split is Split.test:
+        log_look(TEST_LOG, looked, command="tools.clips")
 
 
 def _looks(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import realtime.system.command_line as cli  # first: sets what must be set before torch and OpenCV are imported
 
 # isort: split
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NotRequired, TypedDict
@@ -36,6 +36,7 @@ from tools.crafting.attacked_faces import attacked_faces, labelled, nobody
 from tools.evaluation.beside import Compared, Faces, accepted, answers, compared
 from tools.faces.people import People, at_size, read_people
 from tools.faces.splits import held_out
+from tools.tuning.ranges import fitted_ranges, with_int8
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -61,17 +62,22 @@ class Precision(TypedDict):
     accepted: list[str]
 
 
-def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int = 40) -> Bundle:
+def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int = 40, threads: int = 2) -> Bundle:
     """The bundle with ranges from its training crops (none of which is measured on), in memory only."""
     used = set(measured_on.pictures)
     rest = np.array([index for index, picture in enumerate(people.pictures) if picture not in used])
-    chosen = np.random.default_rng(0).permutation(rest)[:count]
-    crops = at_size(people.crops[np.sort(chosen)], bundle.info.input_size)
+    chosen = np.random.default_rng(0).permutation(rest)
+    first, further = chosen[:count], chosen[count : 4 * count]
+    crops, others = (
+        at_size(people.crops[np.sort(some)], bundle.info.input_size)
+        for some in (first, further if further.size else first)
+    )
     classifier = onnx.load(str(bundle.classifier_path))
     ranges = measure_ranges(classifier, bundle.info.trunk.spec, crops, some_rows(bundle))
-    rounded = {name: float(f"{value:.5g}") for name, value in ranges.items()}
+    fitted = fitted_ranges(bundle, ranges, others, threads=threads)
+    rounded = {name: float(f"{value:.5g}") for name, value in fitted.items()}
     learnt = bundle.info.calibration.get("int8", {}).get("learnt")
-    return _with_record(bundle, {"ranges": rounded, "crops": len(crops), **({"learnt": learnt} if learnt else {})})
+    return with_int8(bundle, {"ranges": rounded, "crops": len(crops), **({"learnt": learnt} if learnt else {})})
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def measure(
     """
     reference = _recogniser(bundle, REFERENCE, plan.threads)
     clean = held_out(reference, people)
-    prepared = with_ranges(bundle, people, clean)
+    prepared = with_ranges(bundle, people, clean, threads=plan.threads)
     recognisers = {name: _recogniser(prepared, name, plan.threads) for name in engines}
     sets = {"clean": _known(clean, reference)}
     if strangers is not None:
@@ -128,7 +134,7 @@ def measure(
         results[name] = OfEngine(runs=recogniser.engine, accepted=accepted(found), **found)  # type: ignore[typeddict-item]
     passed = [alike for name, one in results.items() if one["accepted"] for alike in STANDS_FOR.get(name, (name,))]
     record = {**prepared.info.calibration["int8"], "accepted": passed, "measured": results}
-    return _with_record(bundle, record), {"bundle": bundle.info.name, "engines": results, "accepted": passed}
+    return with_int8(bundle, record), {"bundle": bundle.info.name, "engines": results, "accepted": passed}
 
 
 def _recogniser(bundle: Bundle, engine: str, threads: int) -> Recogniser:
@@ -138,12 +144,6 @@ def _recogniser(bundle: Bundle, engine: str, threads: int) -> Recogniser:
 def _known(people: People, recogniser: Recogniser) -> Faces:
     crops, labels = labelled(people, recogniser)
     return Faces(crops, labels, nobody(len(labels)))
-
-
-def _with_record(bundle: Bundle, record: Mapping[str, object]) -> Bundle:
-    calibration = {**bundle.info.calibration, "int8": dict(record)}
-    info = bundle.info.model_copy(update={"calibration": calibration})
-    return Bundle(bundle.folder, info, gallery=bundle.gallery, cohort=bundle.cohort)
 
 
 @app.command()
