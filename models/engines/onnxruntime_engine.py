@@ -41,16 +41,14 @@ class OnnxRuntimeEngine:
         self._precision = precision
         self._settings: dict[str, Any] = {"threads": threads, "device": device, "strict": strict}
         self._settings["half"] = precision == "float16"
-        # The views of the policy, which are looked at next: another graph would be loaded and thrown away.
-        shared = precision == "float32" and wanted_providers(device)[0] == _CPU
-        zones = bundle.info.policy.zones if shared else ()
-        graph = classifier(bundle, precision, zones, emulated=True)
-        self._classifier = _Runner(open_session(graph, **self._settings), zones)
-        self._defended: _Runner | None = None
-        self._shares = self._classifier.provider == _CPU and precision == "float32"
+        # What only explains never names: on the processor the classifier is loaded when it is first asked.
+        self._classifier = None if wanted_providers(device)[0] == _CPU else self._opened(())
+        self._provider = self._classifier.provider if self._classifier else _CPU
+        self._shares = self._provider == _CPU and precision == "float32"
         if self._shares:
             self._settings["device"] = "cpu"  # what is loaded later stays there
-        self.name = f"onnxruntime {onnxruntime.__version__} ({self._classifier.provider}, {precision})"
+        self._defended: _Runner | None = None
+        self.name = f"onnxruntime {onnxruntime.__version__} ({self._provider}, {precision})"
 
     def outputs(self, crops: Bytes, selection: ViewSelection | None = None) -> Floats:
         if selection and not self._shares:
@@ -58,12 +56,17 @@ class OnnxRuntimeEngine:
         if len(crops) == 0:
             return np.zeros((0, self._bundle.info.width), np.float32)
         runner = self._classifier
-        if selection and selection.zones != runner.zones:
-            graph = classifier(self._bundle, self._precision, selection.zones)
-            runner = self._classifier = _Runner(open_session(graph, **self._settings), selection.zones)
+        if runner is None or (selection and selection.zones != runner.zones):
+            # The views of the policy, which are looked at next: another graph would be loaded and thrown away.
+            usual = self._bundle.info.policy.zones if self._shares else ()
+            runner = self._classifier = self._opened(selection.zones if selection else usual)
             give_memory_back()  # that of the graph before
         (outputs,) = runner.run(["logits"], crops, selection)
         return outputs
+
+    def _opened(self, zones: tuple[Zone, ...]) -> _Runner:
+        graph = classifier(self._bundle, self._precision, zones, emulated=True)
+        return _Runner(open_session(graph, **self._settings), zones)
 
     def outputs_and_saliency(
         self, crops: Bytes, rows: Floats | None, percentile: float, selection: ViewSelection | None = None
@@ -74,7 +77,7 @@ class OnnxRuntimeEngine:
             return with_views_apart(self, crops, rows, percentile, selection, self._fill_rgb)
         runner = self._defended
         if runner is None or (selection and selection.zones != runner.zones):
-            style: Style = "blocked" if self._classifier.provider == _CPU else "plain"
+            style: Style = "blocked" if self._provider == _CPU else "plain"
             zones = selection.zones if selection else ()
             precision: Precision = "int8" if self._precision == "int8" else "float32"
             graph = defended_pass(self._bundle, style, precision, zones, cosines=rows is not None)

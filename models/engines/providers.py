@@ -88,6 +88,7 @@ def open_session(
             )
     except Exception as error:  # its exceptions share no base class
         raise BadInput(f"onnxruntime {onnxruntime.__version__} cannot load the graph: {first_line(error)}") from error
+    _forget_the_graph(session)
     give_memory_back()
     running = session.get_providers()[0]
     asked = _PROVIDER.get(device, wanted[0])
@@ -114,6 +115,13 @@ def _without_complaints() -> Iterator[None]:
         onnxruntime.set_default_logger_severity(_USUAL)
         if printed.getvalue():
             log.info("onnxruntime: %s", " ".join(printed.getvalue().split()))
+
+
+def _forget_the_graph(session: Any) -> None:
+    """A session keeps the serialised model, 15 MB for one of ours, to begin again where a GPU's provider fails."""
+    if hasattr(session, "_model_bytes"):  # nothing public lets go of it
+        session.disable_fallback()
+        session._model_bytes = None
 
 
 def give_memory_back() -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from small_bundle import small_gallery
 from models.arrays import Floats
 from models.bundle import Bundle
 from models.crop.zones import Zone, every_view
-from models.engines import Engine, graphs, make_engine
+from models.engines import Engine, graphs, make_engine, onnxruntime_engine
 from models.engines import openvino_engine as openvino_module
+from models.engines.providers import open_session
 from models.engines.torch_engine import TorchEngine
 from models.errors import BadInput
 
@@ -128,3 +130,23 @@ def test_openvino_that_is_not_installed_is_refused(narrow_bundle: Bundle, monkey
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(BadInput, match="pip install openvino"):
         openvino_module.OpenVinoEngine(narrow_bundle)
+
+
+def test_what_only_explains_loads_no_classifier_and_keeps_no_copy_of_its_graph(
+    narrow_gallery_bundle: Bundle, crops: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[bytes] = []
+
+    def counted(graph: bytes, **settings: Any) -> Any:
+        loaded.append(graph)
+        return open_session(graph, **settings)
+
+    monkeypatch.setattr(onnxruntime_engine, "open_session", counted)
+    engine = make_engine("onnxruntime-int8", narrow_gallery_bundle, threads=1)
+    assert narrow_gallery_bundle.gallery is not None
+    rows = narrow_gallery_bundle.gallery.rows(0)
+    explained = [engine.outputs_and_saliency(crops[:1], rows, 99.0)[0] for _ in range(2)]
+    assert len(loaded) == 1
+    assert sys.getrefcount(loaded[0]) == 2  # the list's, and this call's
+    np.testing.assert_allclose(engine.outputs(crops[:1]), explained[0], rtol=1e-4, atol=1e-4)
+    assert len(loaded) == 2
