@@ -53,6 +53,11 @@ class Trunk:
     spec: InputSpec
     source: str
 
+    @property
+    def slim(self) -> int:
+        """Each convolution has one of that many of VGG16's channels."""
+        return _slim_of(self.arrays["block1_conv1.weight"])
+
     def load_into(self, model: VGG16) -> None:
         """Copy the convolutions into ``model``; its ``spec`` must already be this trunk's.
 
@@ -66,6 +71,10 @@ class Trunk:
                 assert layer.bias is not None
                 layer.weight.copy_(torch.from_numpy(self.arrays[f"{name}.weight"]))
                 layer.bias.copy_(torch.from_numpy(self.arrays[f"{name}.bias"]))
+
+
+def _slim_of(first: npt.NDArray[np.float32]) -> int:
+    return max(1, architecture.BLOCKS[0][1] // len(first))
 
 
 def read_trunk(path: str | Path) -> Trunk:
@@ -136,7 +145,7 @@ def read_network(path: Path, input_size: int = 112) -> tuple[VGG16, str]:
     }
     try:
         width, hidden = arrays["fc7.weight"].shape
-        slim = architecture.BLOCKS[0][1] // len(arrays["trunk.0.weight"])
+        slim = _slim_of(arrays["trunk.0.weight"])
         model = VGG16(classes=width, input_size=input_size, hidden=hidden, spec=CAFFE_INPUT, slim=slim)
         weights = {
             f"{ours}.{kind}": arrays[f"{theirs}.{kind}"]

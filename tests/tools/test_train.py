@@ -8,8 +8,11 @@ import pytest
 import skimage.data
 from small_trainings import draw, random_trunk, run, three_people
 
-from models.bundle import load_bundle
+from models.bundle import load_bundle, write_bundle
+from models.bundle_info import BundleInfo, DefenceInfo, TrunkInfo
 from models.errors import BadInput
+from models.network.vgg16 import VGG16
+from models.training.trunks import read_trunk
 from realtime.faces.align import crop_face
 
 pytestmark = pytest.mark.slow
@@ -58,6 +61,19 @@ def test_a_fit_writes_a_bundle_that_knows_the_people_and_how_it_was_made(fitted:
     assert record["validation"]["clean"]["n"] == 6  # two of eight each, nobody's single portrait
     assert bundle.info.calibration["n"] == 6
     assert str(fitted) not in (fitted / "b" / "bundle.yaml").read_text()
+
+
+def test_a_fit_on_a_slim_trunk_makes_a_slim_bundle(untried: None, tmp_path: Path, data: Path) -> None:
+    trunk = TrunkInfo(source="untrained", mean=(0, 0, 0), scale=(1, 1, 1), channel_order="BGR")
+    defence = DefenceInfo(threshold=0.9, iterations=1, min_area=2)
+    info = BundleInfo(name="s", labels=("a", "b"), input_size=32, hidden=16, slim=8, trunk=trunk, defence=defence)
+    slim = VGG16(classes=2, input_size=32, hidden=16, slim=8, spec=trunk.spec)
+    write_bundle(tmp_path / "s", slim, info)
+    sizes = ("--input-size", 32, "--hidden", 16, "--versions", 1, "--epochs", 1, "--threads", 1)
+    run("fit", data, "--trunk", tmp_path / "s", *sizes, "--out", tmp_path / "b", "--work", tmp_path / "w")
+    assert load_bundle(tmp_path / "b").info.slim == 8
+    before, after = (read_trunk(tmp_path / name).arrays for name in ("s", "b"))
+    assert all(np.allclose(after[name], before[name], atol=1e-6) for name in before)
 
 
 def test_what_was_exported_is_what_was_trained(fitted: Path) -> None:

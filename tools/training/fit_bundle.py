@@ -114,6 +114,7 @@ def fit_model(people: People, job: Job, progress: Progress | None = None) -> tup
             hidden=job.hidden,
             dropout=job.dropout,
             spec=trunk.spec,
+            slim=trunk.slim,
         )
     except ValueError as error:
         raise BadInput(f"--input-size {job.input_size}, --hidden {job.hidden}: {error}") from error
@@ -185,6 +186,7 @@ def fit_bundle(people: People, job: Job, out: Path, *, name: str, progress: Prog
         labels=people.names,
         input_size=model.input_size,
         hidden=model.hidden,
+        slim=model.slim,
         trunk=TrunkInfo(
             source=trunk.source, mean=trunk.spec.mean, scale=trunk.spec.scale, channel_order=trunk.spec.channel_order
         ),
