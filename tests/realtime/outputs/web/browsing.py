@@ -5,17 +5,17 @@ import time
 import pytest
 
 pytest.importorskip("selenium", reason="selenium is not installed")
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
 
 def until(condition, seconds=60.0):
-    """Wait for it; what the page replaced just now has not happened yet."""
+    """Wait for it; what the page has not drawn yet, or replaced just now, has not happened yet."""
 
     def happened():
         try:
             return condition()
-        except StaleElementReferenceException:
+        except (NoSuchElementException, StaleElementReferenceException):
             return False
 
     end = time.monotonic() + seconds
