@@ -74,9 +74,10 @@ def with_ranges(bundle: Bundle, people: People, measured_on: People, count: int 
     )
     classifier = onnx.load(str(bundle.classifier_path))
     ranges = measure_ranges(classifier, bundle.info.trunk.spec, crops, some_rows(bundle))
-    fitted = fitted_ranges(bundle, ranges, others, threads=threads)
-    rounded = {name: float(f"{value:.5g}") for name, value in fitted.items()}
     learnt = bundle.info.calibration.get("int8", {}).get("learnt")
+    if not learnt:  # what a training has learnt holds in their place
+        ranges = fitted_ranges(bundle, ranges, others, threads=threads)
+    rounded = {name: float(f"{value:.5g}") for name, value in ranges.items()}
     return with_int8(bundle, {"ranges": rounded, "crops": len(crops), **({"learnt": learnt} if learnt else {})})
 
 

@@ -74,7 +74,7 @@ class Trunk:
 
 
 def _slim_of(first: npt.NDArray[np.float32]) -> int:
-    return max(1, architecture.BLOCKS[0][1] // len(first))
+    return architecture.BLOCKS[0][1] // len(first)
 
 
 def read_trunk(path: str | Path) -> Trunk:

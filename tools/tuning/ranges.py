@@ -9,8 +9,9 @@ import numpy as np
 
 from models.arrays import Bytes, Floats
 from models.bundle import Bundle
-from models.crop.zones import hide, zone_mask
+from models.crop.zones import every_view
 from models.engines import make_engine
+from models.gallery.gallery import unit
 
 #: Shares of the ranges measured that are tried; they are the largest values of a few crops and a quarter more.
 SHARES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -32,9 +33,7 @@ def fitted_ranges(
         crops: (N, S, S, 3) uint8 RGB, others than those that the ranges were measured on; they are looked at whole and
             with each zone of the bundle's policy hidden.
     """
-    spec, side = bundle.info.trunk.spec, crops.shape[1]
-    hidden = [hide(crops, zone_mask(zone, side), spec.fill_rgb) for zone in bundle.info.policy.zones]
-    seen = np.concatenate([crops, *hidden])
+    seen = every_view(bundle.info.policy.zones, len(crops)).and_crops(crops, bundle.info.trunk.spec.fill_rgb)
     wanted = _outputs(bundle, "onnxruntime-cpu", seen, threads)
     tried = [_scaled(ranges, share) for share in shares]
     errors = [
@@ -57,5 +56,4 @@ def _outputs(bundle: Bundle, engine: str, crops: Bytes, threads: int) -> Floats:
 
 def _turned(outputs: Floats, wanted: Floats) -> float:
     """One minus the mean cosine between rows (N, D)."""
-    lengths = np.linalg.norm(outputs, axis=1) * np.linalg.norm(wanted, axis=1)
-    return float(1 - ((outputs * wanted).sum(axis=1) / np.maximum(lengths, 1e-12)).mean())
+    return float(1 - (unit(outputs) * unit(wanted)).sum(axis=1).mean())
