@@ -121,7 +121,8 @@ class PictureDecoder:
     def _decoded(self, arrival: Arrival) -> list[VideoFrame]:
         damaged = arrival.damaged or self._is_gap_before(arrival.packet)
         packet = self._with_its_pieces(arrival.packet)
-        packet.opaque = arrival
+        if arrival.taken_at is not None:
+            packet.opaque = arrival.taken_at  # not the arrival, which holds the packet: neither would ever be freed
         self._context.skip_frame = "NONREF" if arrival.behind else "DEFAULT"
         with av.logging.Capture(local=True) as log:
             try:
@@ -183,8 +184,8 @@ class PictureDecoder:
         if is_decoder_grey(frame):
             self.dropped["grey"] += 1
             return None
-        own = frame.opaque if isinstance(frame.opaque, Arrival) else arrival  # decoders hold pictures back
-        return Picture(self._upright.bgr(frame), self._stamps.time_of(frame), own.taken_at)
+        own = frame.opaque if isinstance(frame.opaque, float) else arrival.taken_at  # decoders hold pictures back
+        return Picture(self._upright.bgr(frame), self._stamps.time_of(frame), own)
 
 
 class _Stamps:

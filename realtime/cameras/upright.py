@@ -40,12 +40,17 @@ class Upright:
     def __init__(self, stream: VideoStream) -> None:
         self._stream = stream
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None  # of the last picture
+        self._turned: tuple[int, int, int, int] | None = None
 
     def bgr(self, frame: VideoFrame) -> Bytes:
         """(H, W, 3), with square pixels, upright."""
         width, height = shown_size(frame.width, frame.height, self._stream.sample_aspect_ratio)
         shown = self._reformatter.reformat(frame, width=width, height=height, format="bgr24")
-        return turned(cast(Bytes, shown.to_ndarray()), _matrix(frame))
+        if frame.rotation != self._rotation:
+            # Reading a picture's side data ties it into a circle, and hundreds would wait for the garbage collector.
+            self._rotation, self._turned = frame.rotation, _matrix(frame)
+        return turned(cast(Bytes, shown.to_ndarray()), self._turned)
 
 
 def shown_size(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:

@@ -28,7 +28,7 @@ Integers = npt.NDArray[np.int64]
 _THRESHOLDS: Final = (0.6, 0.7, 0.7)
 _PYRAMID_FACTOR: Final = 0.709
 _WINDOW, _STRIDE = 12, 2
-_MOST_CANDIDATES = 512  # per run of a net: bounds the memory that a hostile picture can ask for
+_MOST_CANDIDATES = 64  # per run of a net: bounds the memory that a hostile picture can ask for
 
 
 class MtcnnOnnxDetector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 from fractions import Fraction
@@ -9,6 +10,8 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from realtime.cameras.decode import PictureDecoder, is_decoder_grey
 from realtime.cameras.packets import Arrival
@@ -180,3 +183,25 @@ def test_grey_filling_is_dropped_and_counted(kit, tmp_path):
     pictures, dropped = _decoded(path)
     assert [kit.number_of(picture.bgr) for picture in pictures] == [0, 1, 4]
     assert dropped == {"grey": 2}
+
+
+def test_what_was_decoded_is_freed_without_the_garbage_collector(kit, stream):
+    def alive():
+        return sum(isinstance(one, VideoFrame | Packet | Arrival) for one in gc.get_objects())
+
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        with av.open(str(stream)) as container:
+            film = container.streams.video[0]
+            arrivals = (
+                Arrival(packet, number / 25, taken_at=number / 25)
+                for number, packet in enumerate(container.demux(film))
+            )
+            taken = [picture.taken_at for picture in PictureDecoder(container, film, packets=arrivals).pictures()]
+            assert len(taken) > 40
+            assert taken == sorted(taken)
+            assert alive() - before < 10
+    finally:
+        gc.enable()
